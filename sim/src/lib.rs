@@ -1,0 +1,4 @@
+//! Deterministic models of failing systems, on one engine of named choices.
+
+pub mod engine;
+pub mod linux;

@@ -1,0 +1,1 @@
+//! Linux: processes, files, a shell; TCP and its tracepoints.
