@@ -1,0 +1,22 @@
+//! The engine: virtual time, the agenda, choices, faults, the trace. It knows neither Windows nor TCP.
+
+mod agenda;
+mod choice;
+mod entity;
+mod explore;
+mod fault;
+mod hash;
+mod machine;
+pub mod source;
+mod time;
+mod trace;
+
+pub use agenda::{Agenda, Due};
+pub use choice::{Choice, Key, KeyText, Labels, Options, Source, Weights};
+pub use entity::{Entity, Names, matches_pattern};
+pub use explore::{Completion, Explored, Monitor, Pruning, Search, explore};
+pub use fault::{Armed, FaultSpec, Faults, Param, ParamKind, ParamSpec, Struck, When};
+pub use hash::{LookupMap, TraceHash, TraceHasher, mix, state_key, text_hash};
+pub use machine::{Cx, End, Env, Footprint, Limits, Machine, Progress, Ready, Scheduling, World};
+pub use time::{Span, Time};
+pub use trace::{Entry, Field, KindSpec, Observer, Record, Trace, Value, fill};
