@@ -1,6 +1,6 @@
 //! The shipped scenarios, judged as the command line does.
 
-use faultlab_sim::scenario::{Judging, Loaded, Sequential, load};
+use faultlab_sim::scenario::{Judging, Loaded, Reproduction, Sequential, load, shrink};
 
 fn shipped(id: &str) -> Loaded {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -35,4 +35,20 @@ fn path_lost_update_is_counted_over_all_interleavings() {
         (searched.hits.to_string(), searched.runs.to_string()),
         ("4".into(), "6".into())
     );
+}
+
+#[test]
+fn a_lost_entry_is_shrunk_written_and_replayed() {
+    let loaded = shipped("path-lost-update");
+    let report = judge(&loaded);
+    let claim = &report.claims[0];
+    let witness = claim.witness.as_ref().expect("some run loses an entry");
+    let shrunk = shrink(&loaded, &claim.id, &claim.verdict, witness, &[]).expect("it prepares");
+    // One preemption between a read and a write is all it takes.
+    assert_eq!(shrunk.reproduction.choices.len(), 1, "{:#?}", shrunk.reproduction.choices);
+    let text = shrunk.reproduction.write();
+    let (read, inline) = Reproduction::read("lost.ron", &text).unwrap_or_else(|m| panic!("{m}"));
+    assert_eq!(read, shrunk.reproduction);
+    let (replay, _) = read.replay(&inline).expect("it prepares");
+    assert!(replay.recurs && replay.identical, "{replay:#?}");
 }

@@ -63,7 +63,7 @@ pub fn load(
 ) -> Result<Loaded, Mistake> {
     let scenario: Scenario = parse(file, text)?;
     let mut scripts = BTreeMap::new();
-    for name in script_names(&scenario) {
+    for name in scenario.script_names() {
         let text_of = script(&name).map_err(|why| {
             let span = locate(text, &[], &name);
             Mistake::at(
@@ -86,16 +86,16 @@ pub fn load(
     Ok(loaded)
 }
 
-/// The scripts that a scenario's worlds run.
-fn script_names(scenario: &Scenario) -> Vec<String> {
-    let worlds = scenario.arms.iter().filter_map(|arm| arm.world.as_ref());
-    let mut names: Vec<String> = worlds
-        .chain([&scenario.world])
-        .flat_map(World::script_names)
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+impl Scenario {
+    /// The scripts that its worlds run, by the names that it gives them.
+    pub fn script_names(&self) -> Vec<String> {
+        let worlds = self.arms.iter().filter_map(|arm| arm.world.as_ref());
+        let mut names: Vec<String> =
+            worlds.chain([&self.world]).flat_map(World::script_names).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
 }
 
 impl World {

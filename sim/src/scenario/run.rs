@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken};
 use crate::engine::{
-    Armed, Choice, Cx, End, Entry, Env, Faults, Limits, Machine, Monitor, Names, Observer, Options,
+    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names, Observer, Options,
     Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
 };
 
@@ -68,6 +68,19 @@ impl Source for Rest {
             Rest::Defaults => Defaults.choose(key, options, names),
             Rest::Seed(seed) => Seed(*seed).choose(key, options, names),
         }
+    }
+}
+
+/// Writes down every key.
+struct Met<S> {
+    inner: S,
+    keys: Vec<KeyText>,
+}
+
+impl<S: Source> Source for Met<S> {
+    fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
+        self.keys.push(key.text(names));
+        self.inner.choose(key, options, names)
     }
 }
 
@@ -181,11 +194,11 @@ impl Prepared {
         let optional = arm.faults.iter().filter(|fault| fault.optional);
         let off = optional.filter(|fault| {
             let entity = names.name(&fault.name);
-            let key = crate::engine::Key {
+            let key = Key {
                 site: "swarm",
                 entity,
                 verb: "",
-                object: crate::engine::Key::NO_OBJECT,
+                object: Key::NO_OBJECT,
                 ordinal: 1,
             };
             let options = Options {
@@ -226,6 +239,13 @@ impl Prepared {
         };
         outcome.unmatched = unmatched;
         outcome
+    }
+
+    /// The keys of all choices that a run meets.
+    pub fn keys_met(&self, choices: Vec<Choice>, rest: Rest) -> Vec<KeyText> {
+        let mut met = Met { inner: Recorded::new(choices, rest), keys: Vec::new() };
+        self.run_in(&mut self.names.clone(), &mut met, &mut ());
+        met.keys
     }
 
     fn run_with<S: Source>(&self, mut source: S, watch: &Watch, keep: Keep) -> (Outcome, S) {
