@@ -3,9 +3,13 @@
 pub mod errno;
 pub mod footprint;
 pub mod fs;
+pub mod lab;
 pub mod process;
 pub mod program;
 pub mod replay;
 pub mod shell;
 pub mod syscall;
 pub mod tools;
+
+/// The version of this family's models: it moves when a trace of theirs does.
+pub const VERSION: u32 = 1;
