@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken};
+use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape};
 use crate::engine::{
     Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names, Observer, Options,
     Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
@@ -55,6 +55,8 @@ pub enum Chooser {
     Positional(Vec<u64>, u64),
     /// Named choices over another way to choose.
     Named(Vec<Choice>, Rest),
+    /// A tape of bytes, from a property test or a fuzzer.
+    Tape(Tape),
 }
 
 /// What takes the choices that a list does not name.
@@ -238,6 +240,7 @@ impl Prepared {
                 self.run_with(Positional::new(picks.clone(), *wide), watch, keep)
                     .0
             }
+            Chooser::Tape(tape) => self.run_with(tape.clone(), watch, keep).0,
             Chooser::Named(choices, rest) => {
                 let source = Recorded::new(choices.clone(), *rest);
                 let (outcome, source) = self.run_with(source, watch, keep);
