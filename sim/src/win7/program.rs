@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Cx, Entity, FaultSpec, Footprint, Key, Record as EngineRecord, Span};
 use crate::records;
 
-use super::registry::{Data, Error, Registry};
+use super::machine::Machine;
+use super::registry::error::WriteError;
+use super::registry::{Data, KeyPath, Kind, Value, Win32};
 
 /// One call of a program. Texts may hold `{names}` of what was read before.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -141,14 +143,14 @@ pub enum Event {
 struct Program {
     calls: Arc<[Call]>,
     next: usize,
-    /// Texts that were read, with the type that they had.
-    read: BTreeMap<String, Data>,
+    /// Values that were read.
+    read: BTreeMap<String, Value>,
 }
 
-/// The registry and the programs that use it.
+/// A machine and the programs that use it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Programs {
-    registry: Registry,
+    machine: Machine,
     programs: BTreeMap<Entity, Program>,
 }
 
@@ -159,17 +161,17 @@ impl Programs {
         E: From<Event>,
         R: EngineRecord + From<Record>,
     {
-        let mut registry = Registry::default();
+        let mut machine = Machine::windows_7();
         for (key, values) in &setup.registry {
-            registry.create(key);
-            for (name, data) in values {
-                registry
-                    .set(key, name, data.clone())
-                    .expect("the key was just created");
-            }
+            machine = machine.with_key(key, |mut key| {
+                for (name, data) in values {
+                    key = key.value(name, data.into());
+                }
+                key
+            });
         }
         let mut world = Programs {
-            registry,
+            machine,
             programs: BTreeMap::new(),
         };
         for program in &setup.programs {
@@ -205,23 +207,25 @@ impl Programs {
         let call = program.calls[program.next].clone();
         program.next += 1;
         let text = |text: &str| -> Arc<str> { text.into() };
-        let code = |result: &Result<(), Error>| result.as_ref().map_or_else(|e| e.code(), |()| 0);
+        let code = |result: &Result<(), Win32>| result.map_or_else(|error| error.code, |()| 0);
+        let caller = self.machine.user().clone();
+        let registry = &mut self.machine.registry;
         let result = match call {
             Call::CreateKey { key } => {
-                self.registry.create(&key);
+                let result = registry.create_key(&caller, &KeyPath::from(&*key));
                 cx.record(actor, Record::CreateKey { key: text(&key) });
-                Ok(())
+                result.map(|_| ()).map_err(Win32::from)
             }
             Call::QueryText { key, value, into } => {
-                let found = self.registry.query(&key, &value).cloned();
-                let data = found.clone().unwrap_or(Data::ExpandSz(String::new()));
-                let code = found.map_or_else(|error| error.code(), |_| 0);
+                let found = registry.value(&caller, &KeyPath::from(&*key), &value);
+                let code = found.as_ref().map_or_else(|error| error.code(), |_| 0);
+                let data = found.unwrap_or(Value::expand_sz(""));
                 cx.record(
                     actor,
                     Record::Query {
                         key: text(&key),
                         name: text(&value),
-                        data: text(&data.text()),
+                        data: text(&data.shown()),
                         code,
                     },
                 );
@@ -234,12 +238,17 @@ impl Programs {
                 text: template,
             } => {
                 let (filled, kind) = program.fill(&template);
-                let data = kind.with_text(filled).unwrap_or(Data::Sz(template));
-                let (name, shown) = (text(&value), text(&data.text()));
-                let result = match cx.fault("registry-access-denied", actor) {
-                    Some(_) => Err(Error::AccessDenied),
-                    None => self.registry.set(&key, &value, data),
+                let data = match kind {
+                    Kind::EXPAND_SZ => Value::expand_sz(&filled),
+                    Kind::SZ => Value::sz(&filled),
+                    _ => Value::sz(&template),
                 };
+                let (name, shown) = (text(&value), text(&data.shown()));
+                let result = match cx.fault("registry-access-denied", actor) {
+                    Some(_) => Err(WriteError::AccessDenied),
+                    None => registry.set_value(&caller, &KeyPath::from(&*key), &value, data),
+                };
+                let result = result.map_err(Win32::from);
                 let code = code(&result);
                 cx.record(
                     actor,
@@ -254,9 +263,10 @@ impl Programs {
             }
             Call::DeleteValue { key, value } => {
                 let result = match cx.fault("registry-access-denied", actor) {
-                    Some(_) => Err(Error::AccessDenied),
-                    None => self.registry.delete_value(&key, &value),
+                    Some(_) => Err(WriteError::AccessDenied),
+                    None => registry.delete_value(&caller, &KeyPath::from(&*key), &value),
                 };
+                let result = result.map_err(Win32::from);
                 let code = code(&result);
                 let (key, name) = (text(&key), text(&value));
                 cx.record(actor, Record::DeleteValue { key, name, code });
@@ -268,7 +278,7 @@ impl Programs {
             Ok(()) => self.announce(actor, cx),
             Err(error) => {
                 self.programs.remove(&actor);
-                cx.record(actor, Record::Exit { code: error.code() });
+                cx.record(actor, Record::Exit { code: error.code });
             }
         }
     }
@@ -336,7 +346,7 @@ impl Programs {
 
 impl Program {
     /// The text with its `{names}` filled in, and the type of the first of them.
-    fn fill(&self, template: &str) -> (String, Data) {
+    fn fill(&self, template: &str) -> (String, Kind) {
         let mut filled = String::new();
         let mut kind = None;
         let mut rest = template;
@@ -346,12 +356,12 @@ impl Program {
                 break;
             };
             if let Some(data) = self.read.get(name) {
-                filled.push_str(&data.text());
-                kind.get_or_insert_with(|| data.clone());
+                filled.push_str(&data.shown());
+                kind.get_or_insert(data.kind);
             }
             rest = after;
         }
         filled.push_str(rest);
-        (filled, kind.unwrap_or(Data::Sz(String::new())))
+        (filled, kind.unwrap_or(Kind::SZ))
     }
 }

@@ -1,0 +1,307 @@
+//! A Windows 7 SP1 x64: what a property test or a scenario builds, forks and asks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::registry::reg_file::{Ansi, read_text};
+use super::registry::{Bits, Caller, KeyPath, Registry, Standing, Value, units};
+
+/// What the default machine has in its registry.
+const DEFAULT: &str = include_str!("windows7.reg");
+
+/// The security identifier of the default machine: those of its users begin with it (an example of the
+/// documentation's).
+const MACHINE_SID: &str = "S-1-5-21-1004336348-1177238915-682003330";
+
+/// An account: a name to call it by, and what its processes are.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Account {
+    /// The name, such as `alice`.
+    pub name: String,
+    /// The security identifier, which names its hive.
+    pub sid: String,
+    /// Whether it belongs to the administrators.
+    pub is_administrator: bool,
+}
+
+/// A machine. A clone is a fork, and costs next to nothing.
+///
+/// ```
+/// use faultlab_sim::win7::Machine;
+///
+/// let machine = Machine::windows_7()
+///     .with_key("HKCU\\Environment", |key| key.expand_sz("Path", "%USERPROFILE%\\bin"))
+///     .with_key("HKCU\\Software\\Go", |key| key.sz("root", "C:\\Go").dword("installed", 1));
+/// let mut fork = machine.fork();
+/// fork.set("HKCU\\Software\\Go", "root", "D:\\Go");
+/// assert_eq!(machine.text("HKCU\\Software\\go", "ROOT").as_deref(), Some("C:\\Go"));
+/// assert_eq!(fork.text("HKCU\\Software\\Go", "root").as_deref(), Some("D:\\Go"));
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Machine {
+    /// The registry.
+    pub registry: Registry,
+    code_pages: CodePages,
+    accounts: Arc<[Account]>,
+    /// Who acts where nobody is named.
+    user: Caller,
+}
+
+/// The code pages of a machine.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CodePages {
+    /// Of windows and files: the ANSI code page.
+    pub ansi: u32,
+    /// Of consoles: the OEM code page.
+    pub oem: u32,
+}
+
+impl Default for Machine {
+    fn default() -> Machine {
+        Machine::windows_7()
+    }
+}
+
+impl Machine {
+    /// The default machine: Windows 7 SP1 x64, English, system locale zh-CN (code page 936), with `alice`,
+    /// a standard user, and `admin`, an administrator, who acts where nobody is named.
+    pub fn windows_7() -> Machine {
+        let account = |name: &str, rid: u32, is_administrator| Account {
+            name: name.into(),
+            sid: format!("{MACHINE_SID}-{rid}"),
+            is_administrator,
+        };
+        let accounts: Arc<[Account]> =
+            [account("admin", 1000, true), account("alice", 1001, false)].into();
+        let users: Vec<&str> =
+            accounts.iter().map(|account| &*account.sid).chain(["S-1-5-19", "S-1-5-20"]).collect();
+        let mut machine = Machine {
+            registry: Registry::with_hives(&users),
+            code_pages: CodePages { ansi: 936, oem: 936 },
+            user: Caller::new(&accounts[0].sid, Standing::Administrator),
+            accounts: accounts.clone(),
+        };
+        let file = read_text(&units(DEFAULT), &Ansi::ASCII).expect("the file in the source is right");
+        let caller = machine.user.clone();
+        machine.registry.load(&caller, &file).expect("the file in the source is right");
+        for user in users.iter().chain(&[".DEFAULT"]) {
+            machine = machine
+                .with_key(&format!("HKU\\{user}\\Environment"), |key| {
+                    key.expand_sz("TEMP", "%USERPROFILE%\\AppData\\Local\\Temp")
+                        .expand_sz("TMP", "%USERPROFILE%\\AppData\\Local\\Temp")
+                })
+                .with_key(&format!("HKU\\{user}\\Software\\Microsoft\\Windows\\CurrentVersion"), |key| key)
+                .with_key(&format!("HKU\\{user}\\Control Panel\\Desktop"), |key| key);
+        }
+        machine
+    }
+
+    /// Another machine that starts from the same state.
+    pub fn fork(&self) -> Machine {
+        self.clone()
+    }
+
+    /// The code pages.
+    pub fn code_pages(&self) -> CodePages {
+        self.code_pages
+    }
+
+    /// The same machine with other code pages.
+    pub fn with_code_pages(self, code_pages: CodePages) -> Machine {
+        Machine { code_pages, ..self }
+    }
+
+    /// The accounts of people.
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// A 64-bit process of an account: `alice`, `admin` (elevated), `admin-filtered`, `SYSTEM`,
+    /// `NetworkService`, `LocalService`.
+    pub fn caller(&self, name: &str) -> Option<Caller> {
+        let service = |hive, standing| Some(Caller::new(hive, standing));
+        match name {
+            "SYSTEM" => return service(".DEFAULT", Standing::Administrator),
+            "LocalService" => return service("S-1-5-19", Standing::User),
+            "NetworkService" => return service("S-1-5-20", Standing::User),
+            _ => {}
+        }
+        let (plain, filtered) = match name.strip_suffix("-filtered") {
+            Some(plain) => (plain, true),
+            None => (name, false),
+        };
+        let account = self.accounts.iter().find(|account| account.name == plain)?;
+        match account.is_administrator {
+            true if !filtered => Some(Caller::new(&account.sid, Standing::Administrator)),
+            false if filtered => None,
+            _ => Some(Caller::new(&account.sid, Standing::User)),
+        }
+    }
+
+    /// Who acts where nobody is named: `admin`, elevated, in 64-bit processes.
+    pub fn user(&self) -> &Caller {
+        &self.user
+    }
+
+    /// The same machine, with someone else acting where nobody is named.
+    ///
+    /// # Panics
+    /// If there is no such account.
+    pub fn acting_as(mut self, name: &str) -> Machine {
+        self.user = self.caller(name).unwrap_or_else(|| panic!("there is no account {name:?}"));
+        self
+    }
+
+    /// The same machine, with 32-bit processes acting where nothing is said.
+    pub fn acting_in(mut self, bits: Bits) -> Machine {
+        self.user = self.user.of_bits(bits);
+        self
+    }
+
+    /// The same machine with a key, its values, and the keys above it.
+    ///
+    /// # Panics
+    /// If the system would refuse it.
+    pub fn with_key(mut self, path: &str, values: impl FnOnce(KeyBuilder) -> KeyBuilder) -> Machine {
+        let path = KeyPath::from(path);
+        let done = self.registry.create_key(&self.user, &path);
+        done.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let built = values(KeyBuilder { machine: self, path });
+        built.machine
+    }
+
+    /// A value as it is, if it is there.
+    ///
+    /// # Panics
+    /// If the path begins with no root.
+    pub fn get(&self, path: &str, name: &str) -> Option<Value> {
+        self.registry.value(&self.user, &path.into(), name).ok()
+    }
+
+    /// A value's text as `reg query` shows it, if it is there.
+    ///
+    /// # Panics
+    /// If the path begins with no root.
+    pub fn text(&self, path: &str, name: &str) -> Option<String> {
+        self.get(path, name).map(|value| value.shown())
+    }
+
+    /// Sets a value; the key is created if it lacks.
+    ///
+    /// # Panics
+    /// If the system would refuse it.
+    pub fn set(&mut self, path: &str, name: &str, value: impl Into<Value>) {
+        let path = KeyPath::from(path);
+        let created = self.registry.create_key(&self.user, &path);
+        created.unwrap_or_else(|error| panic!("{path}: {error}"));
+        let set = self.registry.set_value(&self.user, &path, name, value.into());
+        set.unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+}
+
+/// Prints as `reg query` would.
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CodePages { ansi, oem } = self.code_pages;
+        writeln!(f, "Windows 7 SP1 x64, code pages {ansi} (ANSI) and {oem} (OEM)")?;
+        self.registry.fmt(f)
+    }
+}
+
+/// The values of a key of a machine.
+pub struct KeyBuilder {
+    machine: Machine,
+    path: KeyPath,
+}
+
+impl KeyBuilder {
+    /// A value of any kind.
+    ///
+    /// # Panics
+    /// If the system would refuse it.
+    pub fn value(mut self, name: &str, value: Value) -> KeyBuilder {
+        let Machine { registry, user, .. } = &mut self.machine;
+        let set = registry.set_value(user, &self.path, name, value);
+        set.unwrap_or_else(|error| panic!("{}: {error}", self.path));
+        self
+    }
+
+    /// REG_SZ.
+    pub fn sz(self, name: &str, text: &str) -> KeyBuilder {
+        self.value(name, Value::sz(text))
+    }
+
+    /// REG_EXPAND_SZ.
+    pub fn expand_sz(self, name: &str, text: &str) -> KeyBuilder {
+        self.value(name, Value::expand_sz(text))
+    }
+
+    /// REG_MULTI_SZ.
+    pub fn multi_sz(self, name: &str, texts: &[&str]) -> KeyBuilder {
+        self.value(name, Value::multi_sz(texts.iter().copied()))
+    }
+
+    /// REG_DWORD.
+    pub fn dword(self, name: &str, number: u32) -> KeyBuilder {
+        self.value(name, Value::dword(number))
+    }
+
+    /// REG_QWORD.
+    pub fn qword(self, name: &str, number: u64) -> KeyBuilder {
+        self.value(name, Value::qword(number))
+    }
+
+    /// REG_BINARY.
+    pub fn binary(self, name: &str, data: &[u8]) -> KeyBuilder {
+        self.value(name, Value::binary(data))
+    }
+}
+
+/// REG_SZ.
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::sz(text)
+    }
+}
+
+/// REG_DWORD.
+impl From<u32> for Value {
+    fn from(number: u32) -> Value {
+        Value::dword(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_finds_the_own_hive_under_hkcu() {
+        let mut machine = Machine::windows_7();
+        let alice = machine.caller("alice").expect("she is there");
+        machine.registry.create_key(&alice, &"HKCU\\Software\\T".into()).expect("her own hive");
+        let sees = |who: &str| {
+            let caller = machine.caller(who).expect("an account");
+            machine.registry.key(&caller, &"HKCU\\Software\\T".into()).is_some()
+        };
+        assert_eq!(["alice", "admin", "admin-filtered", "SYSTEM"].map(sees), [true, false, false, false]);
+        assert!(machine.caller("alice-filtered").is_none() && machine.caller("bob").is_none());
+    }
+
+    #[test]
+    fn the_default_machine_prints_as_reg_query_would() {
+        let text = format!("{:?}", Machine::windows_7());
+        let expected = "\nHKEY_LOCAL_MACHINE\\SYSTEM\\ControlSet001\\Control\\Nls\\CodePage\n    ACP    REG_SZ    936\n";
+        assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn keys_of_the_control_set_are_one_by_two_names() {
+        let mut machine = Machine::windows_7();
+        machine.set("HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lab", "a", "1");
+        assert_eq!(machine.text("HKLM\\SYSTEM\\ControlSet001\\Control\\Lab", "a").as_deref(), Some("1"));
+        machine.set("HKCC\\Software\\Lab", "a", "2");
+        let profile = "HKLM\\SYSTEM\\ControlSet001\\Hardware Profiles\\0001\\Software\\Lab";
+        assert_eq!(machine.text(profile, "a").as_deref(), Some("2"));
+    }
+}

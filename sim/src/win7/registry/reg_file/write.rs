@@ -1,0 +1,188 @@
+//! Writing, as `reg export` does (Wine's `programs/reg/tests/export.c`, which runs on real Windows).
+
+use super::Ansi;
+use crate::win7::registry::access::Caller;
+use crate::win7::registry::calls::Spot;
+use crate::win7::registry::error::ReadError;
+use crate::win7::registry::name::{Name, units};
+use crate::win7::registry::path::KeyPath;
+use crate::win7::registry::value::{Kind, Value};
+use crate::win7::registry::{Access, Registry, access_check};
+
+/// Which form of file is written.
+#[derive(Clone, Copy, Debug)]
+pub enum Version {
+    /// `REGEDIT4`, in this code page: what has no character there is lost.
+    Four(Ansi),
+    /// `Windows Registry Editor Version 5.00`, in UTF-16.
+    Five,
+}
+
+/// A line of bytes in hexadecimal is broken when it reaches this width.
+const WIDTH: usize = 77;
+
+/// The text of `reg export` of a key with all below it, version 5, without the mark at its beginning.
+///
+/// Two things are lost, as in the real one: what follows a NUL inside a text, and whether a text had its
+/// NUL. Subkeys that the caller may not read are left out.
+///
+/// # Errors
+/// If the key cannot be read.
+pub fn export(
+    registry: &Registry,
+    caller: &Caller,
+    path: &KeyPath,
+) -> Result<Vec<u16>, ReadError> {
+    text(registry, caller, path, Version::Five)
+}
+
+/// The bytes of a file with a key and all below it.
+///
+/// # Errors
+/// If the key cannot be read.
+pub fn write(
+    registry: &Registry,
+    caller: &Caller,
+    path: &KeyPath,
+    version: Version,
+) -> Result<Vec<u8>, ReadError> {
+    let text = text(registry, caller, path, version)?;
+    Ok(match version {
+        Version::Four(ansi) => (ansi.encode)(&text),
+        Version::Five => {
+            [0xFF, 0xFE].into_iter().chain(text.into_iter().flat_map(u16::to_le_bytes)).collect()
+        }
+    })
+}
+
+fn text(
+    registry: &Registry,
+    caller: &Caller,
+    path: &KeyPath,
+    version: Version,
+) -> Result<Vec<u16>, ReadError> {
+    let read = registry.spot(caller, path).and_then(|spot| {
+        access_check(caller, &spot.first, registry.at(&spot.first), Access::READ)?;
+        Ok(spot)
+    })?;
+    let mut out = Out { text: Vec::new(), version };
+    out.put(match version {
+        Version::Four(_) => "REGEDIT4\r\n",
+        Version::Five => "Windows Registry Editor Version 5.00\r\n",
+    });
+    let mut name = units(path.root.long_name());
+    let sub = path.sub.iter().rposition(|unit| *unit != u16::from(b'\\')).map_or(0, |last| last + 1);
+    if sub > 0 {
+        name.push(b'\\'.into());
+        name.extend_from_slice(&path.sub[..sub]);
+    }
+    keys(registry, caller, path, &read, &name, &mut out);
+    out.put("\r\n");
+    Ok(out.text)
+}
+
+fn keys(
+    registry: &Registry,
+    caller: &Caller,
+    path: &KeyPath,
+    spot: &Spot,
+    name: &[u16],
+    out: &mut Out,
+) {
+    out.put("\r\n[");
+    out.text.extend_from_slice(name);
+    out.put("]\r\n");
+    for (name, value) in registry.values_at(spot) {
+        out.value(&name, &value);
+    }
+    for below in registry.key_names_at(spot) {
+        let path = path.join(below.units());
+        let Ok(spot) = registry.spot(caller, &path) else {
+            continue;
+        };
+        if access_check(caller, &spot.first, registry.at(&spot.first), Access::READ).is_ok() {
+            let mut name = name.to_vec();
+            name.push(b'\\'.into());
+            name.extend_from_slice(below.units());
+            keys(registry, caller, &path, &spot, &name, out);
+        }
+    }
+}
+
+struct Out {
+    text: Vec<u16>,
+    version: Version,
+}
+
+impl Out {
+    fn put(&mut self, text: &str) {
+        self.text.extend(text.encode_utf16());
+    }
+
+    /// Up to the first NUL, with what needs it escaped.
+    fn escaped(&mut self, text: &[u16]) {
+        for unit in text.iter().take_while(|unit| **unit != 0) {
+            match unit {
+                0x0D => self.put("\\r"),
+                0x0A => self.put("\\n"),
+                0x5C => self.put("\\\\"),
+                0x22 => self.put("\\\""),
+                other => self.text.push(*other),
+            }
+        }
+    }
+
+    fn value(&mut self, name: &Name, value: &Value) {
+        let begin = self.text.len();
+        match name.is_empty() {
+            true => self.put("@="),
+            false => {
+                self.put("\"");
+                self.escaped(name.units());
+                self.put("\"=");
+            }
+        }
+        let data = &value.data;
+        match value.kind {
+            Kind::SZ => {
+                self.put("\"");
+                self.escaped(&value.units());
+                self.put("\"");
+            }
+            // Of another length it would be something else when read (not established for Windows).
+            Kind::DWORD if data.len() == 4 => {
+                let number = u32::from_le_bytes([data[0], data[1], data[2], data[3]]);
+                self.put(&format!("dword:{number:08x}"));
+            }
+            Kind::BINARY => {
+                self.put("hex:");
+                self.bytes(begin, data);
+            }
+            kind => {
+                self.put(&format!("hex({:x}):", kind.0));
+                let ansi = match self.version {
+                    Version::Four(ansi) if kind.is_text() => Some((ansi.encode)(&value.units())),
+                    _ => None,
+                };
+                self.bytes(begin, ansi.as_deref().unwrap_or(data));
+            }
+        }
+        self.put("\r\n");
+    }
+
+    fn bytes(&mut self, begin: usize, data: &[u8]) {
+        let mut width = self.text.len() - begin;
+        for (index, byte) in data.iter().enumerate() {
+            self.put(&format!("{byte:02x}"));
+            if index + 1 == data.len() {
+                return;
+            }
+            self.put(",");
+            width += 3;
+            if width >= WIDTH {
+                self.put("\\\r\n  ");
+                width = 2;
+            }
+        }
+    }
+}
