@@ -1,1 +1,4 @@
 //! Linux: processes, files, a shell; TCP and its tracepoints.
+
+pub mod tcp;
+pub mod tracepoint;
