@@ -1,4 +1,13 @@
 //! Linux: processes, files, a shell; TCP and its tracepoints.
 
+pub mod errno;
+pub mod footprint;
+pub mod fs;
+pub mod process;
+pub mod program;
+pub mod replay;
+pub mod shell;
+pub mod syscall;
 pub mod tcp;
+pub mod tools;
 pub mod tracepoint;
