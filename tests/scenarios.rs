@@ -52,3 +52,11 @@ fn a_lost_entry_is_shrunk_written_and_replayed() {
     let (replay, _) = read.replay(&inline).expect("it prepares");
     assert!(replay.recurs && replay.identical, "{replay:#?}");
 }
+
+#[test]
+fn rst_storm() {
+    let report = judge(&shipped("rst-storm"));
+    for claim in &report.claims {
+        assert!(claim.is_as_expected(), "{claim:#?}");
+    }
+}

@@ -102,7 +102,7 @@ impl World {
     /// The scripts that it runs, by the names that the scenario gives them.
     pub fn script_names(&self) -> Vec<String> {
         match self {
-            World::Nothing | World::Windows(_) => Vec::new(),
+            World::Nothing | World::Windows(_) | World::Tcp(_) => Vec::new(),
             World::Linux(setup) => {
                 setup.processes.iter().map(|process| process.script.clone()).collect()
             }

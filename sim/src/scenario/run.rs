@@ -11,6 +11,7 @@ use crate::engine::{
 
 use crate::golang::toolchain::Go;
 use crate::linux::lab::Lab;
+use crate::linux::tcp;
 
 use super::linux::SetupError;
 use super::load::{Loaded, arm_faults};
@@ -319,6 +320,7 @@ enum Built {
     Nothing,
     Windows(crate::win7::program::Setup),
     Linux(Lab<Go>),
+    Tcp(tcp::Lab),
 }
 
 impl Built {
@@ -336,6 +338,13 @@ impl Built {
         Ok(match world {
             World::Nothing => Built::Nothing,
             World::Windows(setup) => Built::Windows(setup.clone()),
+            World::Tcp(setup) => {
+                let refuse = |what: String| SetupError { at: "Tcp".into(), what };
+                tcp::check_faults(&Faults::new(faults.to_vec()))
+                    .map_err(|error| refuse(error.to_string()))?;
+                let lab = tcp::Lab::new(setup.clone());
+                Built::Tcp(lab.map_err(|error| refuse(error.to_string()))?)
+            }
             World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
         })
     }
@@ -350,6 +359,11 @@ impl Built {
                 let mut lab = lab.clone();
                 lab.begin(cx);
                 Stage::Linux(lab)
+            }
+            Built::Tcp(lab) => {
+                let mut lab = lab.clone();
+                lab.begin(cx).expect("the faults were checked when the world was built");
+                Stage::Tcp(Box::new(lab))
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Param, When};
+use crate::linux::tcp::TcpLab;
 use crate::win7::program as win7;
 
 use super::linux::LinuxSetup;
@@ -75,6 +76,8 @@ pub enum World {
     Windows(win7::Setup),
     /// Linux processes that share files.
     Linux(LinuxSetup),
+    /// TCP clients and a server on virtual time.
+    Tcp(TcpLab),
 }
 
 /// A variant of the scenario.

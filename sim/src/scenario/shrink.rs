@@ -12,6 +12,8 @@ use super::pattern::Watch;
 use super::repro::{Reproduction, VERSION, checksums};
 use super::run::{Chooser, Keep, Outcome, Rest};
 use super::schema::{BASELINE, Claim, Scenario, Verdict, World};
+use crate::linux::tcp::{TcpLab, Work};
+
 use super::judge::Witness;
 use super::versions::model_versions;
 
@@ -241,6 +243,7 @@ impl World {
     fn smaller(&self, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
         match self {
             World::Nothing => Vec::new(),
+            World::Tcp(setup) => smaller_tcp(setup, scripts),
             World::Linux(setup) => smaller_linux(setup, scripts),
             World::Windows(setup) => {
                 let mut all = Vec::new();
@@ -295,4 +298,21 @@ fn smaller_linux(setup: &LinuxSetup, scripts: &Scripts) -> Vec<(String, World, S
         }
     }
     all
+}
+
+/// With half as many clients, or one less; with half the time; with less to do.
+fn smaller_tcp(setup: &TcpLab, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
+    let clients = [setup.clients / 2, setup.clients.saturating_sub(1)];
+    let fewer = clients.into_iter().filter(|clients| (1..setup.clients).contains(clients));
+    let mut all: Vec<(String, TcpLab)> = fewer
+        .map(|clients| {
+            let client_hosts = setup.client_hosts.min(clients);
+            let less = TcpLab { clients, client_hosts, ..setup.clone() };
+            (format!("{} clients", setup.clients - clients), less)
+        })
+        .collect();
+    if setup.work != Work::Idle {
+        all.push(("the requests".into(), TcpLab { work: Work::Idle, ..setup.clone() }));
+    }
+    all.into_iter().map(|(what, less)| (what, World::Tcp(less), scripts.clone())).collect()
 }
