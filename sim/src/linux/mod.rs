@@ -9,3 +9,6 @@ pub mod replay;
 pub mod shell;
 pub mod syscall;
 pub mod tools;
+
+#[cfg(test)]
+mod testing;
