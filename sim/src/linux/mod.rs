@@ -13,5 +13,8 @@ pub mod tcp;
 pub mod tools;
 pub mod tracepoint;
 
+#[cfg(test)]
+mod testing;
+
 /// The version of this family's models: it moves when a trace of theirs does.
 pub const VERSION: u32 = 1;
