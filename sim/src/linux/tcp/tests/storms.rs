@@ -349,8 +349,19 @@ fn a_lab_is_written_in_ron() {
     let lab: TcpLab = ron::from_str(text).expect("it is a lab");
     assert_eq!(lab.kernel, Kernel::V6_1);
     assert_eq!(lab.port, 6379);
-    let written = ron::to_string(&lab).expect("it can be written");
-    assert_eq!(ron::from_str(&written), Ok(lab));
+    let still = TcpLab {
+        reconnect: Reconnect::Backoff {
+            initial_ms: 1,
+            factor: 2,
+            max_ms: 3,
+            jitter: Jitter::None,
+        },
+        ..lab.clone()
+    };
+    for lab in [lab, still, TcpLab::default()] {
+        let written = ron::to_string(&lab).expect("it can be written");
+        assert_eq!(ron::from_str(&written), Ok(lab), "{written}");
+    }
     assert!(ron::from_str::<TcpLab>(r#"(kernel: "5.4")"#).is_err());
     assert!(ron::from_str::<TcpLab>("(client: 1)").is_err());
 }
