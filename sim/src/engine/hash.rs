@@ -4,6 +4,7 @@
 //! verdict: it may not change without a model version. [`state_key`] de-duplicates states within one
 //! search and is never printed.
 
+#[expect(clippy::disallowed_types, reason = "for LookupMap alone")]
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};

@@ -3,6 +3,7 @@
 pub mod errno;
 pub mod footprint;
 pub mod fs;
+pub mod lab;
 pub mod process;
 pub mod program;
 pub mod replay;
@@ -11,3 +12,6 @@ pub mod syscall;
 pub mod tcp;
 pub mod tools;
 pub mod tracepoint;
+
+/// The version of this family's models: it moves when a trace of theirs does.
+pub const VERSION: u32 = 1;

@@ -2,6 +2,7 @@
 use super::process::{Executable, Image, Memory};
 use super::syscall::{SysResult, Syscall};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The shell.
 pub struct Shell;
 impl Image for Shell {
     fn load(_: &Executable, _: &Memory) -> Option<Self> { None }

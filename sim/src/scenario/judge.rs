@@ -13,7 +13,7 @@ use super::load::Loaded;
 use super::mistake::Mistake;
 use super::pattern::{Evidence, Pattern, Watch};
 use super::run::{Chooser, Keep, Prepared};
-use super::schema::{BASELINE, Case, Claim, Statement, Verdict};
+use super::schema::{Case, Claim, Statement, Verdict};
 use super::search::{Basis, Executor, Found, search};
 use super::versions::{Versions, model_versions};
 
@@ -246,7 +246,7 @@ impl Loaded {
                 .iter()
                 .chain(&claim.control)
                 .any(|name| name == arm);
-            pattern_of(claim).is_some() && (named || arm == BASELINE)
+            pattern_of(claim).is_some() && (named || claim.on == arm)
         });
         needing.map(|(index, _)| index).collect()
     }
@@ -355,8 +355,8 @@ fn judge_claim(
         }
         truth_over(&claim.claim, &truths)
     };
-    let baseline = tried(BASELINE, &mut report);
-    let mut deciding = BASELINE;
+    let baseline = tried(&claim.on, &mut report);
+    let mut deciding = claim.on.as_str();
     report.verdict = match baseline {
         Some(true) => Verdict::Holds,
         None => Verdict::Undecided,

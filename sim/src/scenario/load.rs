@@ -103,6 +103,9 @@ impl World {
     pub fn script_names(&self) -> Vec<String> {
         match self {
             World::Nothing | World::Windows(_) => Vec::new(),
+            World::Linux(setup) => {
+                setup.processes.iter().map(|process| process.script.clone()).collect()
+            }
         }
     }
 }
@@ -241,6 +244,11 @@ impl Loaded {
     fn check_claim(&self, claim: &Claim) -> Result<(), Mistake> {
         let id = claim.id.as_str();
         let under = claim.expected.under();
+        if self.scenario.arm(&claim.on).is_some_and(|arm| !arm.faults.is_empty()) {
+            return Err(self
+                .mistake(&[id], &claim.on, format!("{:?} injects faults", claim.on))
+                .help("a claim begins on an arm without faults"));
+        }
         for arm in claim
             .arms
             .iter()

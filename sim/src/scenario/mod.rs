@@ -2,6 +2,7 @@
 
 mod document;
 mod judge;
+mod linux;
 mod load;
 mod mistake;
 mod pattern;
@@ -15,6 +16,7 @@ mod versions;
 
 pub use document::{Table, UnknownEntry, look_up};
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
+pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
 pub use load::{Loaded, MAX_BYTES, load};
 pub use mistake::Mistake;
 pub use pattern::{Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken};
+use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape};
 use crate::engine::{
     Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names, Observer, Options,
     Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
 };
 
+use crate::golang::toolchain::Go;
+use crate::linux::lab::Lab;
+
+use super::linux::SetupError;
 use super::load::{Loaded, arm_faults};
-use super::mistake::Mistake;
+use super::mistake::{Mistake, locate};
 use super::pattern::Watch;
 use super::schema::{Arm, World};
 use super::stage::{Event, Record, Stage};
@@ -18,7 +22,7 @@ use super::stage::{Event, Record, Stage};
 /// An arm with its values filled in, ready to begin any number of runs.
 #[derive(Clone, Debug)]
 pub struct Prepared {
-    world: Arc<World>,
+    built: Arc<Built>,
     arm: Arm,
     faults: Vec<Armed>,
     scheduling: Scheduling,
@@ -51,6 +55,8 @@ pub enum Chooser {
     Positional(Vec<u64>, u64),
     /// Named choices over another way to choose.
     Named(Vec<Choice>, Rest),
+    /// A tape of bytes, from a property test or a fuzzer.
+    Tape(Tape),
 }
 
 /// What takes the choices that a list does not name.
@@ -126,15 +132,19 @@ impl Loaded {
         off: &[String],
     ) -> Result<Prepared, Mistake> {
         let world = arm.world.as_ref().unwrap_or(&self.scenario.world);
-        let _params = self.scenario.params_of(arm, case);
+        let params = self.scenario.params_of(arm, case);
         let until = self
             .scenario
             .until_ms
             .map(|ms| Time::default() + Span::from_ms(ms));
+        let faults = arm_faults(arm, off);
+        let built = Built::new(world, &self.scripts, &faults, &params).map_err(|error| {
+            Mistake::at(&self.file, &self.text, locate(&self.text, &[], &error.at), error.what)
+        })?;
         let mut prepared = Prepared {
-            world: Arc::new(world.clone()),
+            built: Arc::new(built),
             arm: arm.clone(),
-            faults: arm_faults(arm, off),
+            faults,
             scheduling: Scheduling {
                 preempt_once_in: self.scenario.preempt_once_in,
             },
@@ -183,7 +193,7 @@ impl Prepared {
         let faults = Faults::new(self.faults.clone());
         let mut machine = Machine::new(Stage::Empty, faults, self.scheduling);
         machine.begin(env, |stage, cx: &mut Cx<'_, Event, Record>| {
-            *stage = Stage::begin(&self.world, cx);
+            *stage = self.built.begin(cx);
         });
         machine
     }
@@ -230,6 +240,7 @@ impl Prepared {
                 self.run_with(Positional::new(picks.clone(), *wide), watch, keep)
                     .0
             }
+            Chooser::Tape(tape) => self.run_with(tape.clone(), watch, keep).0,
             Chooser::Named(choices, rest) => {
                 let source = Recorded::new(choices.clone(), *rest);
                 let (outcome, source) = self.run_with(source, watch, keep);
@@ -302,12 +313,43 @@ impl Prepared {
 /// No run takes more steps: one that would is stuck in a loop without time passing, and undecided.
 pub const STEP_LIMIT: u64 = 200_000_000;
 
-impl Stage {
-    fn begin(world: &World, cx: &mut Cx<'_, Event, Record>) -> Stage {
-        match world {
-            World::Nothing => Stage::Empty,
-            World::Windows(setup) => {
+/// A world with its values filled in, before its first step.
+#[derive(Clone, Debug)]
+enum Built {
+    Nothing,
+    Windows(crate::win7::program::Setup),
+    Linux(Lab<Go>),
+}
+
+impl Built {
+    fn new(
+        world: &World,
+        scripts: &BTreeMap<String, String>,
+        faults: &[Armed],
+        params: &BTreeMap<String, String>,
+    ) -> Result<Built, SetupError> {
+        let fill = |text: &str| {
+            params.iter().fold(text.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), value)
+            })
+        };
+        Ok(match world {
+            World::Nothing => Built::Nothing,
+            World::Windows(setup) => Built::Windows(setup.clone()),
+            World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
+        })
+    }
+
+    fn begin(&self, cx: &mut Cx<'_, Event, Record>) -> Stage {
+        match self {
+            Built::Nothing => Stage::Empty,
+            Built::Windows(setup) => {
                 Stage::Windows(crate::win7::program::Programs::begin(setup, cx))
+            }
+            Built::Linux(lab) => {
+                let mut lab = lab.clone();
+                lab.begin(cx);
+                Stage::Linux(lab)
             }
         }
     }

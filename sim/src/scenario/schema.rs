@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Param, When};
 use crate::win7::program as win7;
 
+use super::linux::LinuxSetup;
 use super::pattern::Pattern;
 
 /// The version of the schema that this library reads and writes.
@@ -72,6 +73,8 @@ pub enum World {
     Nothing,
     /// Windows programs that share a registry.
     Windows(win7::Setup),
+    /// Linux processes that share files.
+    Linux(LinuxSetup),
 }
 
 /// A variant of the scenario.
@@ -173,6 +176,10 @@ pub struct Claim {
     pub says: String,
     /// What is claimed, exactly.
     pub claim: Statement,
+    /// The arm that is the claim's baseline, if it is another than the scenario's: one that injects no
+    /// fault.
+    #[serde(default = "baseline", skip_serializing_if = "is_baseline")]
+    pub on: String,
     /// The arms that the claim itself names: tried if the baseline does not show it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<String>,
@@ -193,6 +200,14 @@ pub struct Claim {
     /// False if another scenario is the one that counts for this row.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub canonical: bool,
+}
+
+fn baseline() -> String {
+    BASELINE.into()
+}
+
+fn is_baseline(arm: &String) -> bool {
+    arm == BASELINE
 }
 
 fn yes() -> bool {

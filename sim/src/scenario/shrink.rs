@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::Choice;
 
+use super::linux::LinuxSetup;
 use super::load::Loaded;
 use super::mistake::Mistake;
 use super::pattern::Watch;
@@ -194,7 +195,8 @@ fn only_what_matters(loaded: &Loaded, claim: &str, arm: &str) -> Loaded {
     let Scenario { claims, arms, .. } = &mut loaded.scenario;
     arms.retain(|other| other.name == arm || other.name == BASELINE);
     claims.retain(|other| other.id == claim);
-    for Claim { arms: named, control, uncontrolled, expected, .. } in claims {
+    for Claim { arms: named, control, uncontrolled, expected, on, .. } in claims {
+        *on = BASELINE.into();
         named.retain(|name| name == arm);
         control.clear();
         *uncontrolled = Some("this is one run".into());
@@ -239,6 +241,7 @@ impl World {
     fn smaller(&self, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
         match self {
             World::Nothing => Vec::new(),
+            World::Linux(setup) => smaller_linux(setup, scripts),
             World::Windows(setup) => {
                 let mut all = Vec::new();
                 for (index, program) in setup.programs.iter().enumerate() {
@@ -260,4 +263,36 @@ impl World {
             }
         }
     }
+}
+
+/// Without one process, one file, one line of a script.
+fn smaller_linux(setup: &LinuxSetup, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
+    let mut all = Vec::new();
+    for (index, process) in setup.processes.iter().enumerate() {
+        let mut less = setup.clone();
+        less.processes.remove(index);
+        let used = |script: &str| less.processes.iter().any(|other| other.script == script);
+        let kept = scripts.iter().filter(|(name, _)| used(name));
+        let kept = kept.map(|(name, text)| (name.clone(), text.clone())).collect();
+        all.push((format!("the process {}", process.name), World::Linux(less), kept));
+    }
+    for path in setup.files.keys() {
+        let mut less = setup.clone();
+        less.files.remove(path);
+        all.push((format!("the file {path}"), World::Linux(less), scripts.clone()));
+    }
+    for (script, text) in scripts {
+        for (index, line) in text.lines().enumerate() {
+            if line.trim().is_empty() {
+                continue;
+            }
+            let rest = text.lines().enumerate().filter(|(other, _)| *other != index);
+            let rest: String = rest.map(|(_, line)| format!("{line}\n")).collect();
+            let mut less = scripts.clone();
+            less.insert(script.clone(), rest);
+            let what = format!("line \"{}\" of {script}", line.trim());
+            all.push((what, World::Linux(setup.clone()), less));
+        }
+    }
+    all
 }

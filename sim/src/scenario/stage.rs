@@ -5,6 +5,9 @@ use std::sync::Arc;
 use crate::engine::{
     Cx, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Struck, TraceHasher, Value, World,
 };
+use crate::golang::toolchain::{self, Go};
+use crate::linux::lab as linux;
+use crate::linux::lab::Unsupported;
 use crate::records;
 use crate::win7::program as win7;
 
@@ -70,6 +73,8 @@ families! {
     Lab(LabRecord),
     /// What Windows programs do.
     Windows(win7::Record),
+    /// What Linux processes do.
+    Linux(linux::Record),
 }
 
 impl From<Struck> for Record {
@@ -86,6 +91,14 @@ impl From<Struck> for Record {
 pub enum Event {
     /// Of the Windows world.
     Windows(win7::Event),
+    /// Of the Linux world.
+    Linux(linux::Event),
+}
+
+impl From<linux::Event> for Event {
+    fn from(event: linux::Event) -> Event {
+        Event::Linux(event)
+    }
 }
 
 impl From<win7::Event> for Event {
@@ -101,11 +114,13 @@ pub enum Stage {
     Empty,
     /// Windows programs and their registry.
     Windows(win7::Programs),
+    /// Linux processes and their files.
+    Linux(linux::Lab<Go>),
 }
 
 /// All faults that models know, by family: the one table.
 pub fn fault_table() -> Vec<&'static FaultSpec> {
-    [win7::FAULTS]
+    [win7::FAULTS, toolchain::FAULTS]
         .iter()
         .flat_map(|faults| faults.iter())
         .collect()
@@ -118,6 +133,12 @@ impl World for Stage {
     fn step(&mut self, event: Event, cx: &mut Cx<'_, Event, Record>) {
         match (self, event) {
             (Stage::Windows(programs), Event::Windows(event)) => programs.step(event, cx),
+            (Stage::Linux(lab), Event::Linux(event)) => {
+                for Unsupported(what) in lab.step(event, cx) {
+                    let lab = cx.name("lab");
+                    cx.record(lab, LabRecord::Unsupported { what: what.into() });
+                }
+            }
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }
@@ -125,6 +146,7 @@ impl World for Stage {
     fn footprint(&self, event: &Event) -> Footprint {
         match (self, event) {
             (Stage::Windows(programs), Event::Windows(event)) => programs.footprint(event),
+            (Stage::Linux(lab), Event::Linux(event)) => lab.footprint(event),
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }

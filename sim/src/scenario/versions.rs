@@ -9,6 +9,8 @@ pub type Versions = BTreeMap<String, u32>;
 pub fn model_versions() -> Versions {
     let versions = [
         ("engine", crate::engine::VERSION),
+        ("golang", crate::golang::VERSION),
+        ("linux", crate::linux::VERSION),
         ("win7", crate::win7::VERSION),
     ];
     versions
