@@ -8,7 +8,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::engine::{Field, Struck, TraceHasher, Value};
+use super::errno::Errno;
+use crate::engine::{Field, TraceHasher, Value};
 
 /// Declares an enumeration of the kernel's: each value has the kernel's number and name.
 macro_rules! kernel_enum {
@@ -153,19 +154,14 @@ kernel_enum! {
     Tcp = 6, "IPPROTO_TCP";
 }
 
-kernel_enum! {
-    /// What an application is told, by its name and number on x86-64 and arm64.
-    Errno, "an error by name: ECONNREFUSED";
-    /// Written to a connection that the peer has closed.
-    Epipe = 32, "EPIPE";
-    /// No local port is free.
-    Eaddrnotavail = 99, "EADDRNOTAVAIL";
-    /// The peer broke the connection off.
-    Econnreset = 104, "ECONNRESET";
-    /// No answer in time.
-    Etimedout = 110, "ETIMEDOUT";
-    /// Nothing listens there.
-    Econnrefused = 111, "ECONNREFUSED";
+impl Field for Errno {
+    const KIND: &'static str = "an error by name: ECONNREFUSED";
+    fn value(&self) -> Value {
+        Value::Text(Cow::Borrowed(self.name()))
+    }
+    fn absorb(&self, hasher: &mut TraceHasher) {
+        hasher.u64(self.number() as u64);
+    }
 }
 
 kernel_enum! {
@@ -225,11 +221,6 @@ impl Field for Ipv4 {
 crate::records! {
     /// What the TCP tracepoints and the applications of the lab report.
     pub enum Record {
-        /// A fault struck.
-        Fault = "fault", "is struck by {fault}" {
-            /// Its name.
-            fault: &'static str,
-        },
         /// A socket changes its state. The ports are in host order.
         SetState = "inet_sock_set_state", "goes from {oldstate} to {newstate}, {saddr}:{sport} to {daddr}:{dport}" {
             /// The socket's address. A freed socket's address is used again.
@@ -357,33 +348,6 @@ crate::records! {
             /// The peer's address.
             daddr: Ipv4,
         },
-    }
-}
-
-impl From<Struck> for Record {
-    fn from(struck: Struck) -> Record {
-        Record::Fault {
-            fault: struck.fault,
-        }
-    }
-}
-
-impl crate::engine::Record for Record {
-    fn kind(&self) -> &'static str {
-        Record::kind(self)
-    }
-    fn field(&self, name: &str) -> Option<Value> {
-        Record::field(self, name)
-    }
-    fn fields(&self, each: &mut dyn FnMut(&'static str, Value)) {
-        Record::fields(self, each);
-    }
-    #[inline]
-    fn absorb(&self, hasher: &mut TraceHasher) {
-        Record::absorb(self, hasher);
-    }
-    fn words(&self) -> String {
-        Record::words(self)
     }
 }
 

@@ -7,10 +7,11 @@ use super::config::{Jitter, TcpLab, Work};
 use super::net::{Net, Notice, Out, What};
 use super::segment::{Flow, HostId};
 use crate::engine::{Entity, Span};
-use crate::linux::tracepoint::{AppOp, Errno, Record};
+use crate::linux::errno::Errno;
+use crate::linux::tracepoint::{AppOp, Record};
 
 /// A client's application.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Client {
     /// Where it runs.
     host: HostId,
@@ -34,7 +35,7 @@ impl Client {
 }
 
 /// The applications.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Apps {
     pub(super) clients: Vec<Client>,
     /// Whether the server's process lives.
@@ -61,7 +62,7 @@ impl Apps {
                     out,
                     (host, slot, flow),
                     AppOp::Connect,
-                    Errno::Eaddrnotavail,
+                    Errno::EADDRNOTAVAIL,
                 );
             }
         }
@@ -84,7 +85,7 @@ impl Apps {
                 Event::Work(flow),
             ),
             Err(SendError::Pipe) => {
-                self.fail(lab, net, out, (host, slot, flow), AppOp::Send, Errno::Epipe);
+                self.fail(lab, net, out, (host, slot, flow), AppOp::Send, Errno::EPIPE);
             }
         }
     }

@@ -73,6 +73,7 @@ pub enum Reconnect {
         /// The longest time.
         max_ms: u64,
         /// What part of the time is left to chance.
+        #[serde(default)]
         jitter: Jitter,
     },
 }

@@ -10,7 +10,7 @@ use crate::linux::tracepoint::{Ipv4, TcpState};
 const NONE: u32 = u32::MAX;
 
 /// A socket: full, or a mini-socket (`TimeWait`, `NewSynRecv`) that no state event shows.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Socket {
     pub(super) state: TcpState,
     /// For `TimeWait`, whether it still waits for the peer's FIN (`FinWait2`) or not.
@@ -42,7 +42,7 @@ pub(super) struct Socket {
 }
 
 /// How far the retransmission of the oldest unacknowledged segment has come.
-#[derive(Clone, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Resend {
     /// Timeouts so far.
     pub(super) timeouts: u32,
@@ -98,6 +98,12 @@ impl Socket {
         self.snd_una != self.snd_nxt
     }
 
+    /// Whether the peer's FIN is here; it had the number before the expected one then.
+    pub(super) fn has_received_fin(&self) -> bool {
+        use TcpState::*;
+        matches!(self.state, CloseWait | LastAck | Closing)
+    }
+
     /// Whether it is a mini-socket.
     pub(super) fn is_mini(&self) -> bool {
         matches!(self.state, TcpState::TimeWait | TcpState::NewSynRecv)
@@ -105,14 +111,14 @@ impl Socket {
 }
 
 /// A place for a socket. The timer stays with the place, as its entry on the agenda does.
-#[derive(Clone, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Slot {
     timer: Timer,
     socket: Option<Socket>,
 }
 
 /// A host.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Host {
     pub(super) addr: Ipv4,
     pub(super) kernel: Kernel,
@@ -307,7 +313,7 @@ impl Host {
 
 /// The local ports that connections have taken. There is one peer port in the lab, so a port serves one
 /// connection; with more, the kernel would allow one for each pair of peer address and port.
-#[derive(Clone, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Ports {
     /// One bit a port, from the lowest; grown as far as ports were taken.
     taken: Vec<u64>,

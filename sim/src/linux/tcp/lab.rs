@@ -6,7 +6,7 @@ use super::fault::{self, FaultError, windows};
 use super::link::Carried;
 use super::net::{Net, Out};
 use super::segment::{Flow, HostId, Segment};
-use crate::engine::{Cx, Entity, Record, Span, Time, World};
+use crate::engine::{Cx, Entity, Record, Span, Time};
 use crate::linux::tracepoint;
 
 /// What the agenda holds for a [`Lab`].
@@ -39,7 +39,7 @@ pub enum Event {
 }
 
 /// A TCP lab under way: see [`TcpLab`] for what it is made of.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lab {
     config: std::sync::Arc<TcpLab>,
     net: Net,
@@ -211,14 +211,5 @@ fn plan_end<E: From<Event>, R: Record>(
 ) {
     if let Some(at) = at {
         plan(cx, entity, at, event);
-    }
-}
-
-impl World for Lab {
-    type Event = Event;
-    type Record = tracepoint::Record;
-
-    fn step(&mut self, event: Event, cx: &mut Cx<'_, Event, tracepoint::Record>) {
-        Lab::step(self, event, cx);
     }
 }

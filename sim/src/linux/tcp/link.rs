@@ -29,7 +29,7 @@ impl Hash for Carried {
 }
 
 /// A full-duplex link: each way a queue without a bound, then a delay.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Link {
     delay: Span,
     packet_time: Span,
@@ -44,7 +44,7 @@ pub(super) struct Link {
     ways: Vec<Option<Named>>,
 }
 
-#[derive(Clone, Copy, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Named {
     conn: u32,
     to_server: Entity,

@@ -17,7 +17,8 @@
 //! defaults of [`KernelProfile`]; answers of the server; windows, segmentation (a write is one segment),
 //! reassembly (what comes too early is lost), congestion control, selective acknowledgement; delayed ACKs
 //! (each segment is acknowledged at once); tcp_max_tw_buckets, tcp_tw_reuse; a bound on the link's queue;
-//! CPUs, pids and the context in which an event fires.
+//! CPUs, pids and the context in which an event fires; time within a process's exit (all its sockets close
+//! in one step).
 
 mod app;
 mod calls;

@@ -7,8 +7,9 @@ use super::link::{Carried, Link, Way};
 use super::profile::{Kernel, KernelProfile};
 use super::segment::{Flags, Flow, HostId, Segment};
 use super::timer::Due;
-use crate::engine::{Cx, Entity, Span, Time};
-use crate::linux::tracepoint::{Errno, Family, Ipv4, Protocol, Record, RstReason, TcpState};
+use crate::engine::{self, Cx, Entity, Span, Time};
+use crate::linux::errno::Errno;
+use crate::linux::tracepoint::{Family, Ipv4, Protocol, Record, RstReason, TcpState};
 
 /// What the model may do to its surroundings: the part of [`Cx`] that it uses, without the types of
 /// the world in which it is embedded.
@@ -22,7 +23,7 @@ pub(super) trait Out {
     fn path(&self, entity: Entity) -> std::sync::Arc<str>;
 }
 
-impl<E: From<Event>, R: crate::engine::Record + From<Record>> Out for Cx<'_, E, R> {
+impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
     #[inline]
     fn now(&self) -> Time {
         Cx::now(self)
@@ -75,7 +76,7 @@ pub(super) enum What {
 }
 
 /// The hosts and the link.
-#[derive(Clone, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Net {
     pub(super) hosts: Vec<Host>,
     pub(super) link: Link,

@@ -4,7 +4,8 @@
 use super::host::Socket;
 use super::net::{Net, Out, What};
 use super::segment::{Flags, HostId, Segment, initial_sequence};
-use crate::linux::tracepoint::{Errno, Family, Ipv4, Record, RstReason, TcpState};
+use crate::linux::errno::Errno;
+use crate::linux::tracepoint::{Family, Ipv4, Record, RstReason, TcpState};
 
 /// How far beyond what is expected a RST may lie to be answered at all.
 const WINDOW: u64 = 65_535;
@@ -148,9 +149,12 @@ impl Net {
         let socket = self.socket(host, slot);
         let Segment { flags, seq, .. } = segment;
         if flags.rst {
-            if seq == socket.rcv_nxt {
+            let expected = socket.rcv_nxt;
+            // A RST in answer to something that was sent before the peer's FIN came (tcp_reset_check).
+            let is_before_fin = seq + 1 == expected && socket.has_received_fin();
+            if seq == expected || is_before_fin {
                 self.reset(out, host, slot);
-            } else if seq > socket.rcv_nxt && seq <= socket.rcv_nxt + WINDOW {
+            } else if seq > expected && seq <= expected + WINDOW {
                 self.send_ack(out, host, slot);
             }
             return;
@@ -319,9 +323,9 @@ impl Net {
         );
         if !is_orphan {
             let what = match state {
-                TcpState::SynSent => What::ConnectFailed(Errno::Econnrefused),
-                TcpState::CloseWait => What::Broken(Errno::Epipe),
-                _ => What::Broken(Errno::Econnreset),
+                TcpState::SynSent => What::ConnectFailed(Errno::ECONNREFUSED),
+                TcpState::CloseWait => What::Broken(Errno::EPIPE),
+                _ => What::Broken(Errno::ECONNRESET),
             };
             self.notify(host, slot, what);
         }

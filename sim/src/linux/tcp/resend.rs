@@ -4,7 +4,8 @@ use super::host::{Resend, Socket};
 use super::net::{Net, Out, What};
 use super::segment::HostId;
 use crate::engine::Span;
-use crate::linux::tracepoint::{Errno, Family, Record, TcpState};
+use crate::linux::errno::Errno;
+use crate::linux::tracepoint::{Family, Record, TcpState};
 
 impl Net {
     /// The timer of a socket fires.
@@ -66,7 +67,7 @@ impl Net {
             || now - since >= profile.connect_gives_up_after()
         {
             self.done(out, host, slot);
-            return self.notify(host, slot, What::ConnectFailed(Errno::Etimedout));
+            return self.notify(host, slot, What::ConnectFailed(Errno::ETIMEDOUT));
         }
         resend.timeouts += 1;
         if resend.timeouts > profile.syn_linear_timeouts {
@@ -108,7 +109,7 @@ impl Net {
     fn give_up(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
         let is_orphan = self.socket(host, slot).orphan;
         if !is_orphan {
-            self.notify(host, slot, What::Broken(Errno::Etimedout));
+            self.notify(host, slot, What::Broken(Errno::ETIMEDOUT));
         }
         self.done(out, host, slot);
     }
