@@ -17,6 +17,7 @@ pub fn text_hash(text: &str) -> u64 {
 
 /// Mixes 64-bit words into one (the finaliser of splitmix64 over a running sum). Stable for ever:
 /// seeded choices are made of it.
+#[inline]
 pub fn mix(words: &[u64]) -> u64 {
     words.iter().fold(0x9e37_79b9_7f4a_7c15, |state, word| {
         let mut z = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -74,7 +75,7 @@ pub struct TraceHasher {
 }
 
 impl TraceHasher {
-    const BLOCK: usize = 256;
+    const BLOCK: usize = 1024;
 
     /// An empty trace.
     pub fn new() -> TraceHasher {
@@ -88,7 +89,7 @@ impl TraceHasher {
     /// Feeds one 64-bit word.
     #[inline]
     pub fn u64(&mut self, word: u64) {
-        if self.used + 8 > TraceHasher::BLOCK {
+        if self.used > TraceHasher::BLOCK - 8 {
             self.flush();
         }
         self.pending[self.used..self.used + 8].copy_from_slice(&word.to_le_bytes());
@@ -96,20 +97,18 @@ impl TraceHasher {
     }
 
     /// Feeds a length and that many bytes.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.u64(bytes.len() as u64);
-        if self.used + bytes.len() > TraceHasher::BLOCK {
-            self.flush();
+        if bytes.len() > TraceHasher::BLOCK - self.used {
+            return self.overflow(bytes);
         }
-        if bytes.len() > TraceHasher::BLOCK {
-            self.inner.write(bytes);
-        } else {
-            self.pending[self.used..self.used + bytes.len()].copy_from_slice(bytes);
-            self.used += bytes.len();
-        }
+        self.pending[self.used..self.used + bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len();
     }
 
     /// Feeds a text.
+    #[inline]
     pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
@@ -118,6 +117,13 @@ impl TraceHasher {
     fn flush(&mut self) {
         self.inner.write(&self.pending[..self.used]);
         self.used = 0;
+    }
+
+    /// Feeds bytes for which there is no room.
+    #[cold]
+    fn overflow(&mut self, bytes: &[u8]) {
+        self.flush();
+        self.inner.write(bytes);
     }
 
     /// The hash of all that was fed so far.

@@ -208,9 +208,9 @@ impl<W: World> Machine<W> {
     /// Takes one transition: what is due comes first, then a ready actor (which one is a choice), then
     /// time moves on to the next entry of the agenda.
     pub fn advance(&mut self, env: &mut Env<'_, W::Record>) -> Progress {
-        let due = match self.agenda.pop_due(self.now, env.names) {
-            None if self.ready.is_empty() => self.agenda.pop(env.names),
-            due => due,
+        let due = match self.ready.is_empty() {
+            true => self.agenda.pop(env.names),
+            false => self.agenda.pop_due(self.now, env.names),
         };
         if let Some(due) = due {
             debug_assert!(due.at >= self.now, "time does not run backwards");
