@@ -2,3 +2,5 @@
 
 pub mod engine;
 pub mod linux;
+pub mod scenario;
+pub mod win7;

@@ -370,6 +370,11 @@ impl<R: Record> Trace<R> {
         self.len == 0
     }
 
+    /// The records, if they were kept, to own.
+    pub fn into_entries(self) -> Vec<Entry<R>> {
+        self.kept.unwrap_or_default()
+    }
+
     /// The records, if they were kept.
     pub fn entries(&self) -> &[Entry<R>] {
         self.kept.as_deref().unwrap_or_default()
