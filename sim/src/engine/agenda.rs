@@ -20,7 +20,7 @@ pub struct Due<E> {
 /// A queue of future events. Few entries live in one sorted list, many in a wheel of wheels (times only
 /// grow, so an entry is filed by the highest base-64 digit in which its time differs from the present);
 /// both give the same order.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Agenda<E> {
     shape: Shape<E>,
     pushed: u64,
@@ -64,6 +64,23 @@ impl<E> Default for Agenda<E> {
             shape: Shape::Few(Vec::new()),
             pushed: 0,
         }
+    }
+}
+
+impl<E: Clone> Clone for Agenda<E> {
+    fn clone(&self) -> Self {
+        Agenda {
+            shape: self.shape.clone(),
+            pushed: self.pushed,
+        }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        match (&mut self.shape, &source.shape) {
+            (Shape::Few(list), Shape::Few(source)) => list.clone_from(source),
+            (shape, source) => *shape = source.clone(),
+        }
+        self.pushed = source.pushed;
     }
 }
 

@@ -148,34 +148,31 @@ impl fmt::Debug for TraceHasher {
 
 /// The 128-bit key of a state, for de-duplication within one process run: not stable between builds.
 pub fn state_key(state: &impl Hash) -> u128 {
-    let mut hasher = StateHasher(TraceHasher::new());
-    state.hash(&mut hasher);
-    hasher.0.finish().0
+    StateKeys::default().key(state)
 }
 
-struct StateHasher(TraceHasher);
+/// Makes keys of states, one after the other, with one buffer.
+#[derive(Debug, Default)]
+pub(crate) struct StateKeys {
+    bytes: Vec<u8>,
+}
 
-impl Hasher for StateHasher {
+impl StateKeys {
+    pub(crate) fn key(&mut self, state: &impl Hash) -> u128 {
+        self.bytes.clear();
+        state.hash(self);
+        xxhash3_128::Hasher::oneshot(&self.bytes)
+    }
+}
+
+impl Hasher for StateKeys {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        self.0.bytes(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
-    fn write_u8(&mut self, word: u8) {
-        self.0.u64(word.into());
-    }
-    fn write_u16(&mut self, word: u16) {
-        self.0.u64(word.into());
-    }
-    fn write_u32(&mut self, word: u32) {
-        self.0.u64(word.into());
-    }
-    fn write_u64(&mut self, word: u64) {
-        self.0.u64(word);
-    }
-    fn write_usize(&mut self, word: usize) {
-        self.0.u64(word as u64);
-    }
+    /// Not part of the key: nobody asks for it.
     fn finish(&self) -> u64 {
-        self.0.finish().0 as u64
+        XxHash3_64::oneshot(&self.bytes)
     }
 }
 
@@ -184,8 +181,17 @@ impl Hasher for StateHasher {
     clippy::disallowed_types,
     reason = "look-up only; the hasher below has no random state"
 )]
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LookupMap<K, V>(HashMap<K, V, BuildHasherDefault<FoldHasher>>);
+
+impl<K: Clone, V: Clone> Clone for LookupMap<K, V> {
+    fn clone(&self) -> Self {
+        LookupMap(self.0.clone())
+    }
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
+    }
+}
 
 impl<K, V> Default for LookupMap<K, V> {
     fn default() -> Self {

@@ -90,8 +90,10 @@ impl Scenario {
     /// The scripts that its worlds run, by the names that it gives them.
     pub fn script_names(&self) -> Vec<String> {
         let worlds = self.arms.iter().filter_map(|arm| arm.world.as_ref());
-        let mut names: Vec<String> =
-            worlds.chain([&self.world]).flat_map(World::script_names).collect();
+        let mut names: Vec<String> = worlds
+            .chain([&self.world])
+            .flat_map(World::script_names)
+            .collect();
         names.sort();
         names.dedup();
         names

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken};
 use crate::engine::{
-    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names, Observer, Options,
-    Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
+    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names,
+    Observer, Options, Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
 };
 
 use super::load::{Loaded, arm_faults};
@@ -243,7 +243,10 @@ impl Prepared {
 
     /// The keys of all choices that a run meets.
     pub fn keys_met(&self, choices: Vec<Choice>, rest: Rest) -> Vec<KeyText> {
-        let mut met = Met { inner: Recorded::new(choices, rest), keys: Vec::new() };
+        let mut met = Met {
+            inner: Recorded::new(choices, rest),
+            keys: Vec::new(),
+        };
         self.run_in(&mut self.names.clone(), &mut met, &mut ());
         met.keys
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use crate::engine::Choice;
 
+use super::judge::Witness;
 use super::load::Loaded;
 use super::mistake::Mistake;
 use super::pattern::Watch;
 use super::repro::{Reproduction, VERSION, checksums};
 use super::run::{Chooser, Keep, Outcome, Rest};
 use super::schema::{BASELINE, Claim, Scenario, Verdict, World};
-use super::judge::Witness;
 use super::versions::model_versions;
 
 /// What a shrinking did.
@@ -60,12 +60,21 @@ pub fn shrink(
     witness: &Witness,
     off: &[String],
 ) -> Result<Shrunk, Mistake> {
-    let arm = loaded.scenario.arm(&witness.arm).expect("a witness names an arm");
+    let arm = loaded
+        .scenario
+        .arm(&witness.arm)
+        .expect("a witness names an arm");
     let prepared = loaded.prepare(arm, &witness.params, off)?;
     let watch = loaded.watch_of(claim);
-    let keep = Keep { records: false, choices: true };
+    let keep = Keep {
+        records: false,
+        choices: true,
+    };
     let original = prepared.run(&witness.chooser, &watch, keep);
-    assert!(original.bits & 1 == u64::from(witness.so), "a witness shows what it showed before");
+    assert!(
+        original.bits & 1 == u64::from(witness.so),
+        "a witness shows what it showed before"
+    );
     let mut shrinker = Shrinker {
         arm: &witness.arm,
         params: &witness.params,
@@ -79,7 +88,10 @@ pub fn shrink(
         choices: original.taken.choices.clone(),
         rest: Rest::Defaults,
     };
-    assert!(shrinker.fails(&best).is_some(), "named choices replay what another source took");
+    assert!(
+        shrinker.fails(&best).is_some(),
+        "named choices replay what another source took"
+    );
     let mut removed = Vec::new();
     loop {
         shrinker.fewer_choices(&mut best);
@@ -125,7 +137,11 @@ fn summary(best: &Candidate, original: &Outcome, arm: &str, removed: &[String]) 
         plural(best.choices.len()),
         original.taken.total,
     );
-    let faults = best.loaded.scenario.arm(arm).map_or(0, |arm| arm.faults.len());
+    let faults = best
+        .loaded
+        .scenario
+        .arm(arm)
+        .map_or(0, |arm| arm.faults.len());
     if faults > 0 {
         text += &format!(", {faults} fault{}", plural(faults));
     }
@@ -143,7 +159,10 @@ impl Shrinker<'_> {
         let prepared = candidate.loaded.prepare(arm, self.params, self.off).ok()?;
         let watch: Watch = candidate.loaded.watch_of(self.claim);
         let chooser = Chooser::Named(candidate.choices.clone(), candidate.rest);
-        let keep = Keep { records: true, choices: false };
+        let keep = Keep {
+            records: true,
+            choices: false,
+        };
         let outcome = prepared.run(&chooser, &watch, keep);
         let shows = outcome.bits & 1 == u64::from(self.so) && !watch.met_unsupported(outcome.bits);
         shows.then_some(outcome)
@@ -158,7 +177,10 @@ impl Shrinker<'_> {
             while at < best.choices.len() {
                 let mut fewer = best.choices.clone();
                 fewer.drain(at..(at + part).min(fewer.len()));
-                let candidate = Candidate { choices: fewer, ..best.clone() };
+                let candidate = Candidate {
+                    choices: fewer,
+                    ..best.clone()
+                };
                 if self.fails(&candidate).is_some() {
                     *best = candidate;
                     dropped = true;
@@ -176,8 +198,13 @@ impl Shrinker<'_> {
         let mut nth = 0;
         loop {
             let smaller = smaller(&best.loaded, self.arm);
-            let Some((what, loaded)) = smaller.into_iter().nth(nth) else { return };
-            let candidate = Candidate { loaded, ..best.clone() };
+            let Some((what, loaded)) = smaller.into_iter().nth(nth) else {
+                return;
+            };
+            let candidate = Candidate {
+                loaded,
+                ..best.clone()
+            };
             if candidate.loaded.check().is_ok() && self.fails(&candidate).is_some() {
                 *best = candidate;
                 removed.push(what);
@@ -194,7 +221,14 @@ fn only_what_matters(loaded: &Loaded, claim: &str, arm: &str) -> Loaded {
     let Scenario { claims, arms, .. } = &mut loaded.scenario;
     arms.retain(|other| other.name == arm || other.name == BASELINE);
     claims.retain(|other| other.id == claim);
-    for Claim { arms: named, control, uncontrolled, expected, .. } in claims {
+    for Claim {
+        arms: named,
+        control,
+        uncontrolled,
+        expected,
+        ..
+    } in claims
+    {
         named.retain(|name| name == arm);
         control.clear();
         *uncontrolled = Some("this is one run".into());
@@ -210,7 +244,11 @@ fn only_what_matters(loaded: &Loaded, claim: &str, arm: &str) -> Loaded {
 /// All scenarios that are smaller by one fault, actor or step, with what was taken away.
 fn smaller(loaded: &Loaded, arm: &str) -> Vec<(String, Loaded)> {
     let mut all = Vec::new();
-    let position = loaded.scenario.arms.iter().position(|other| other.name == arm);
+    let position = loaded
+        .scenario
+        .arms
+        .iter()
+        .position(|other| other.name == arm);
     let position = position.expect("the arm is there");
     let here = &loaded.scenario.arms[position];
     for (index, fault) in here.faults.iter().enumerate() {
