@@ -322,18 +322,15 @@ impl<W: World> Machine<W> {
         self.ready.iter().position(|ready| ready.actor == current)
     }
 
-    /// The ready actors in the order in which a choice offers them: the one that could go on first,
-    /// then the others by path.
-    pub(crate) fn actor_order(&self) -> impl Iterator<Item = Entity> {
-        let goes_on = self.goes_on();
-        let first = goes_on.map(|index| self.ready[index].actor);
-        let others = self
-            .ready
-            .iter()
-            .enumerate()
-            .filter(move |(index, _)| Some(*index) != goes_on)
-            .map(|(_, ready)| ready.actor);
-        first.into_iter().chain(others)
+    /// Puts the ready actors into `offered` in the order in which a choice offers them: the one that
+    /// could go on first, then the others by path.
+    pub(crate) fn offer(&self, goes_on: Option<usize>, offered: &mut Vec<Entity>) {
+        let (before, after) = self.ready.split_at(goes_on.unwrap_or(0));
+        let (first, after) = after.split_at(usize::from(goes_on.is_some()));
+        offered.clear();
+        for part in [first, before, after] {
+            offered.extend(part.iter().map(|ready| ready.actor));
+        }
     }
 
     /// The actor that takes the next transition, if no other could.
@@ -355,8 +352,7 @@ impl<W: World> Machine<W> {
         }
         let goes_on = self.goes_on();
         let mut offered = std::mem::take(&mut self.offered);
-        offered.clear();
-        offered.extend(self.actor_order());
+        self.offer(goes_on, &mut offered);
         let mut key = match goes_on.map(|index| &self.ready[index]) {
             Some(ready) => Key {
                 site: "sched",

@@ -137,6 +137,7 @@ pub fn explore<W: World, M: Monitor<W::Record>>(
             miss: vec![None; watched],
             wide_sites: BTreeSet::new(),
         },
+        total: vec![Count::ZERO; 1 + watched],
         unseen_hits: all,
         unseen_misses: all,
     };
@@ -144,7 +145,8 @@ pub fn explore<W: World, M: Monitor<W::Record>>(
 }
 
 struct Frame<W: World, M> {
-    machine: Machine<W>,
+    /// Boxed, so that a frame can hand it on at the cost of a pointer.
+    machine: Box<Machine<W>>,
     monitor: M,
     /// The state's place in the memo.
     state: u32,
@@ -156,10 +158,12 @@ struct Frame<W: World, M> {
     is_choice: bool,
     /// The actors in the order of the first digit, if steps are pruned.
     actors: Vec<Entity>,
+    /// Whether the last actor could go on, if preemptions are bounded.
     goes_on: bool,
     sleep: Vec<Sleeper>,
     tried: Vec<Sleeper>,
-    /// All interleavings, then for each watched thing those where it was so.
+    /// All interleavings below, then for each watched thing those where it was so. Not used where
+    /// nothing is pruned.
     counts: Vec<Count>,
     /// How many picks of the path lead here.
     depth: usize,
@@ -170,7 +174,7 @@ struct Frame<W: World, M> {
 impl<W: World, M: Clone> Frame<W, M> {
     fn new(machine: &Machine<W>, monitor: &M, watched: usize) -> Frame<W, M> {
         Frame {
-            machine: machine.clone(),
+            machine: Box::new(machine.clone()),
             monitor: monitor.clone(),
             state: 0,
             preemptions: 0,
@@ -200,6 +204,8 @@ struct Explorer<'a, W: World, M> {
     /// Whether some step was met that makes a choice of its own.
     steps_choose: bool,
     found: Explored,
+    /// The counts, where nothing is pruned.
+    total: Vec<Count>,
     /// Bit `i` is set until watched thing `i` was so in some run.
     unseen_hits: u64,
     /// Bit `i` is set until watched thing `i` was not so in some run.
@@ -260,12 +266,24 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
                 frame.more = false;
                 continue;
             }
+            if frame.digits.is_empty() && self.search.pruning == Pruning::Off && !self.steps_choose
+            {
+                // Nothing branches here, and nobody will ask for this state again.
+                if self.step_in_place(frame) && !self.enter(&mut above[live - 2], frame) {
+                    live -= 1;
+                }
+                continue;
+            }
             self.transition(frame, child);
             if self.enter(frame, child) {
                 live += 1;
             }
         }
-        let mut counts = std::mem::take(&mut frames[0].counts).into_iter();
+        let counts = match self.search.pruning {
+            Pruning::Off => self.total,
+            _ => std::mem::take(&mut frames[0].counts),
+        };
+        let mut counts = counts.into_iter();
         if let Some(interleavings) = counts.next() {
             self.found.interleavings = interleavings.into_big();
         }
@@ -359,11 +377,34 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
         }
     }
 
+    /// Takes the only transition of `frame` within the frame. If the step makes choices of its own,
+    /// that is undone, and `false`.
+    fn step_in_place(&mut self, frame: &mut Frame<W, M>) -> bool {
+        let progress = frame.machine.advance(&mut Env {
+            names: self.names,
+            source: &mut self.enumerator,
+            observer: &mut frame.monitor,
+        });
+        debug_assert!(
+            progress != Progress::Done,
+            "a state with nothing to do is a leaf"
+        );
+        if self.enumerator.met() > 0 {
+            self.steps_choose = true;
+            self.enumerator.reset();
+            self.restore(frame);
+            return false;
+        }
+        self.found.transitions += 1;
+        frame.steps += 1;
+        true
+    }
+
     /// Makes the machine of a frame anew, when its last transition took it and then met a choice that
     /// has more options. Happens once in a search: then it is known that steps choose.
     #[cold]
     fn restore(&mut self, frame: &mut Frame<W, M>) {
-        frame.machine.clone_from(self.start);
+        (*frame.machine).clone_from(self.start);
         frame.monitor.clone_from(self.monitor);
         let picks = self.path[..frame.depth].to_vec();
         let mut source = Positional::new(picks, self.search.wide_seed);
@@ -384,8 +425,12 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
                 if self.unseen_hits & bits != 0 || self.unseen_misses & !bits != 0 {
                     self.witness(bits);
                 }
-                parent.counts[0] += 1;
-                for (index, hits) in parent.counts[1..].iter_mut().enumerate() {
+                let counts = match self.search.pruning {
+                    Pruning::Off => &mut self.total,
+                    _ => &mut parent.counts,
+                };
+                counts[0] += 1;
+                for (index, hits) in counts[1..].iter_mut().enumerate() {
                     *hits += bits >> index & 1;
                 }
                 false
@@ -446,25 +491,28 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
                     frame.state = state;
                 }
             }
+            frame.counts.fill(Count::ZERO);
+            frame.tried.clear();
         }
         if self.found.states > self.search.budget {
             self.found.completion = Completion::BudgetSpent;
         }
         frame.is_choice = machine.is_at_choice_of_actor();
-        frame.goes_on = frame.is_choice && machine.goes_on().is_some();
+        frame.goes_on =
+            frame.is_choice && self.search.preemptions.is_some() && machine.goes_on().is_some();
         frame.digits.clear();
-        frame.actors.clear();
-        frame.tried.clear();
-        frame.counts.fill(Count::ZERO);
         frame.depth = self.path.len();
         if frame.is_choice {
             frame.digits.push((0, machine.ready().len() as u64));
             if self.search.pruning == Pruning::Steps {
-                frame.actors.extend(machine.actor_order());
+                machine.offer(machine.goes_on(), &mut frame.actors);
             }
         }
         // One actor that sleeps: all that could follow was seen.
-        let only = machine.only_ready_actor();
+        let only = match frame.sleep.as_slice() {
+            [] => None,
+            _ => machine.only_ready_actor(),
+        };
         frame.more = !only.is_some_and(|actor| is_asleep(&frame.sleep, actor));
         Entered::New
     }

@@ -58,6 +58,12 @@ impl Enumerator {
         std::mem::swap(&mut self.digits, digits);
     }
 
+    /// Forgets what was met and what is to come.
+    pub(crate) fn reset(&mut self) {
+        self.digits.clear();
+        self.at = 0;
+    }
+
     /// How many choices this run met so far that are not wide.
     pub(crate) fn met(&self) -> usize {
         self.at
