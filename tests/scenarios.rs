@@ -45,7 +45,12 @@ fn a_lost_entry_is_shrunk_written_and_replayed() {
     let witness = claim.witness.as_ref().expect("some run loses an entry");
     let shrunk = shrink(&loaded, &claim.id, &claim.verdict, witness, &[]).expect("it prepares");
     // One preemption between a read and a write is all it takes.
-    assert_eq!(shrunk.reproduction.choices.len(), 1, "{:#?}", shrunk.reproduction.choices);
+    assert_eq!(
+        shrunk.reproduction.choices.len(),
+        1,
+        "{:#?}",
+        shrunk.reproduction.choices
+    );
     let text = shrunk.reproduction.write();
     let (read, inline) = Reproduction::read("lost.ron", &text).unwrap_or_else(|m| panic!("{m}"));
     assert_eq!(read, shrunk.reproduction);

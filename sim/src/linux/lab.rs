@@ -127,7 +127,10 @@ pub struct Unsupported(pub String);
 impl<X: Image> Lab<X> {
     /// A machine whose first processes are about to make their first calls.
     pub fn new(processes: Processes<Program<X>>) -> Lab<X> {
-        Lab { processes, ready: BTreeMap::new() }
+        Lab {
+            processes,
+            ready: BTreeMap::new(),
+        }
     }
 
     /// Makes the first processes ready.
@@ -154,7 +157,10 @@ impl<X: Image> Lab<X> {
             Event::Perform(actor) => {
                 let name = cx.path(actor).clone();
                 self.ready.remove(&name);
-                let step = self.processes.perform(&name).expect("who is ready can go on");
+                let step = self
+                    .processes
+                    .perform(&name)
+                    .expect("who is ready can go on");
                 unsupported = self.record(actor, step, cx);
             }
         }
@@ -164,9 +170,17 @@ impl<X: Image> Lab<X> {
 
     /// What the pending call of a process touches.
     pub fn footprint(&self, event: &Event) -> Footprint {
-        let Event::Perform(actor) = event else { return Footprint::Everything };
-        let name = self.ready.iter().find(|(_, ready)| *ready == actor).map(|(name, _)| name);
-        let footprint = self.processes.footprint(name.expect("who performs is ready"));
+        let Event::Perform(actor) = event else {
+            return Footprint::Everything;
+        };
+        let name = self
+            .ready
+            .iter()
+            .find(|(_, ready)| *ready == actor)
+            .map(|(name, _)| name);
+        let footprint = self
+            .processes
+            .footprint(name.expect("who performs is ready"));
         let entities = |names: Vec<Text>| names.iter().map(|name| Entity::of(name)).collect();
         Footprint::Touches {
             reads: entities(footprint.reads),
@@ -180,8 +194,12 @@ impl<X: Image> Lab<X> {
         R: EngineRecord + From<Record>,
     {
         let enabled = self.processes.enabled();
-        let stuck: Vec<Text> =
-            self.ready.keys().filter(|name| !enabled.contains(name)).cloned().collect();
+        let stuck: Vec<Text> = self
+            .ready
+            .keys()
+            .filter(|name| !enabled.contains(name))
+            .cloned()
+            .collect();
         for name in stuck {
             let actor = self.ready.remove(&name).expect("it was just seen");
             cx.withdraw(actor);
@@ -190,31 +208,43 @@ impl<X: Image> Lab<X> {
             if self.ready.contains_key(&name) {
                 continue;
             }
-            let (verb, object) =
-                self.processes.pending_op(&name).expect("who is enabled has a pending call");
+            let (verb, object) = self
+                .processes
+                .pending_op(&name)
+                .expect("who is enabled has a pending call");
             let actor = cx.name(&name);
-            let object = if object.is_empty() { Key::NO_OBJECT } else { cx.name(&object) };
+            let object = if object.is_empty() {
+                Key::NO_OBJECT
+            } else {
+                cx.name(&object)
+            };
             cx.ready(actor, verb, object, Event::Perform(actor));
             self.ready.insert(name, actor);
         }
     }
 
-    fn record<E, R>(
-        &mut self,
-        actor: Entity,
-        step: Step,
-        cx: &mut Cx<'_, E, R>,
-    ) -> Vec<Unsupported>
+    fn record<E, R>(&mut self, actor: Entity, step: Step, cx: &mut Cx<'_, E, R>) -> Vec<Unsupported>
     where
         E: From<Event>,
         R: EngineRecord + From<Record>,
     {
-        let Step { process, verb, object, effects } = step;
+        let Step {
+            process,
+            verb,
+            object,
+            effects,
+        } = step;
         let mut unsupported = Vec::new();
         for effect in effects {
             let record = match effect {
                 Effect::Forked { child } => Record::Fork { child },
-                Effect::Executed { path, real_path, image, version, argv } => {
+                Effect::Executed {
+                    path,
+                    real_path,
+                    image,
+                    version,
+                    argv,
+                } => {
                     let root = process.split('/').next().unwrap_or_default();
                     Record::Exec {
                         path,
@@ -227,24 +257,30 @@ impl<X: Image> Lab<X> {
                 }
                 Effect::Opened { path, created } => Record::Open { path, created },
                 Effect::Wrote { path, bytes } => Record::Write { path, bytes },
-                Effect::Printed { stream, data } => {
-                    Record::Print { stream, text: String::from_utf8_lossy(&data).into() }
-                }
+                Effect::Printed { stream, data } => Record::Print {
+                    stream,
+                    text: String::from_utf8_lossy(&data).into(),
+                },
                 Effect::Renamed { from, to } => Record::Rename { from, to },
                 Effect::Linked { path, target } => Record::Symlink { path, target },
                 Effect::Removed { path } => Record::Remove { path },
                 Effect::MadeDirectory { path } => Record::Mkdir { path },
-                Effect::Reaped { child, status } => {
-                    Record::Wait { child, status: status.shell_status() }
-                }
+                Effect::Reaped { child, status } => Record::Wait {
+                    child,
+                    status: status.shell_status(),
+                },
                 Effect::Sleeps { nanoseconds } => {
                     cx.after(Span(nanoseconds), actor, Event::Wake(actor));
                     continue;
                 }
-                Effect::Exited { status } => Record::Exit { status: status.shell_status() },
-                Effect::Failed { errno } => {
-                    Record::Failed { verb, object: object.clone(), errno: errno.name() }
-                }
+                Effect::Exited { status } => Record::Exit {
+                    status: status.shell_status(),
+                },
+                Effect::Failed { errno } => Record::Failed {
+                    verb,
+                    object: object.clone(),
+                    errno: errno.name(),
+                },
                 Effect::Refused(refused) => {
                     unsupported.push(Unsupported(refused.to_string()));
                     continue;
@@ -258,7 +294,9 @@ impl<X: Image> Lab<X> {
 
 /// The names of the programs that [`install_base`] puts on a machine.
 pub fn base_programs() -> impl Iterator<Item = &'static str> {
-    ["bash"].into_iter().chain(super::tools::TOOLS.iter().copied())
+    ["bash"]
+        .into_iter()
+        .chain(super::tools::TOOLS.iter().copied())
 }
 
 /// Puts a shell and the small tools where a distribution has them.

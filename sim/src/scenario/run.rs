@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape};
+use crate::engine::source::{
+    Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape,
+};
 use crate::engine::{
-    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names, Observer, Options,
-    Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
+    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names,
+    Observer, Options, Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
 };
 
 use crate::golang::toolchain::Go;
@@ -140,7 +142,12 @@ impl Loaded {
             .map(|ms| Time::default() + Span::from_ms(ms));
         let faults = arm_faults(arm, off);
         let built = Built::new(world, &self.scripts, &faults, &params).map_err(|error| {
-            Mistake::at(&self.file, &self.text, locate(&self.text, &[], &error.at), error.what)
+            Mistake::at(
+                &self.file,
+                &self.text,
+                locate(&self.text, &[], &error.at),
+                error.what,
+            )
         })?;
         let mut prepared = Prepared {
             built: Arc::new(built),
@@ -255,7 +262,10 @@ impl Prepared {
 
     /// The keys of all choices that a run meets.
     pub fn keys_met(&self, choices: Vec<Choice>, rest: Rest) -> Vec<KeyText> {
-        let mut met = Met { inner: Recorded::new(choices, rest), keys: Vec::new() };
+        let mut met = Met {
+            inner: Recorded::new(choices, rest),
+            keys: Vec::new(),
+        };
         self.run_in(&mut self.names.clone(), &mut met, &mut ());
         met.keys
     }
@@ -339,7 +349,10 @@ impl Built {
             World::Nothing => Built::Nothing,
             World::Windows(setup) => Built::Windows(setup.clone()),
             World::Tcp(setup) => {
-                let refuse = |what: String| SetupError { at: "Tcp".into(), what };
+                let refuse = |what: String| SetupError {
+                    at: "Tcp".into(),
+                    what,
+                };
                 tcp::check_faults(&Faults::new(faults.to_vec()))
                     .map_err(|error| refuse(error.to_string()))?;
                 let lab = tcp::Lab::new(setup.clone());
@@ -362,7 +375,8 @@ impl Built {
             }
             Built::Tcp(lab) => {
                 let mut lab = lab.clone();
-                lab.begin(cx).expect("the faults were checked when the world was built");
+                lab.begin(cx)
+                    .expect("the faults were checked when the world was built");
                 Stage::Tcp(Box::new(lab))
             }
         }

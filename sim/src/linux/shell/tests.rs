@@ -3,7 +3,11 @@ use super::super::testing::{Outcome, file_system, machine, run};
 fn script(text: &str) -> Outcome {
     let mut machine = machine(file_system(), &["-c", text], &[("N", "3")]);
     let outcome = run(&mut machine);
-    assert!(machine.refused().is_empty(), "{text}: {:?}", machine.refused());
+    assert!(
+        machine.refused().is_empty(),
+        "{text}: {:?}",
+        machine.refused()
+    );
     outcome
 }
 
