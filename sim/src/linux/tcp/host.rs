@@ -317,6 +317,8 @@ impl Host {
 struct Ports {
     /// One bit a port, from the lowest; grown as far as ports were taken.
     taken: Vec<u64>,
+    /// How many even and how many odd ones are taken.
+    counts: [u32; 2],
     /// How many ports lie before the one to try first.
     next: u32,
 }
@@ -352,9 +354,16 @@ impl Ports {
         if self.taken.len() <= index {
             self.taken.resize(index + 1, 0);
         }
+        let parity = offset as usize % 2;
         match taken {
-            true => self.taken[index] |= 1 << (offset % 64),
-            false => self.taken[index] &= !(1 << (offset % 64)),
+            true => {
+                self.taken[index] |= 1 << (offset % 64);
+                self.counts[parity] += 1;
+            }
+            false => {
+                self.taken[index] &= !(1 << (offset % 64));
+                self.counts[parity] -= 1;
+            }
         }
     }
 
