@@ -10,7 +10,7 @@ use crate::engine::source::Defaults;
 use crate::engine::{Completion, End, Env, Pruning, explore};
 
 use super::pattern::Watch;
-use super::run::{Chooser, Keep, Prepared};
+use super::run::{Chooser, Keep, Outcome, Prepared};
 use super::schema::Search;
 use super::stage::Record;
 
@@ -170,32 +170,48 @@ fn runs(
     basis: Basis,
     chooser: impl Fn(u64) -> Chooser,
 ) -> Found {
-    let patterns = watch.patterns().len();
-    let mut found = Found {
-        basis,
-        runs: (range.end - range.start).into(),
-        complete: true,
-        unsupported: false,
-        findings: vec![Finding::default(); patterns],
-        not_enumerated: BTreeSet::new(),
-    };
+    let mut found = Found::nothing_yet(watch, basis);
     for nth in range {
         let chooser = chooser(nth);
         let outcome = prepared.run(&chooser, watch, Keep::default());
-        found.complete &= outcome.end != End::StepLimit;
-        found.unsupported |= watch.met_unsupported(outcome.bits);
-        for (index, finding) in found.findings.iter_mut().enumerate() {
+        found.add(&outcome, watch, &chooser);
+    }
+    found
+}
+
+impl Found {
+    fn nothing_yet(watch: &Watch, basis: Basis) -> Found {
+        Found {
+            basis,
+            runs: BigUint::ZERO,
+            complete: true,
+            unsupported: false,
+            findings: vec![Finding::default(); watch.patterns().len()],
+            not_enumerated: BTreeSet::new(),
+        }
+    }
+
+    /// What a single run says.
+    pub(crate) fn of_run(outcome: &Outcome, watch: &Watch, chooser: &Chooser) -> Found {
+        let mut found = Found::nothing_yet(watch, Basis::Run);
+        found.add(outcome, watch, chooser);
+        found
+    }
+
+    fn add(&mut self, outcome: &Outcome, watch: &Watch, chooser: &Chooser) {
+        self.runs += 1u8;
+        self.complete &= outcome.end != End::StepLimit;
+        self.unsupported |= watch.met_unsupported(outcome.bits);
+        for (index, finding) in self.findings.iter_mut().enumerate() {
             let so = outcome.bits >> index & 1 == 1;
             finding.hits += u8::from(so);
-            let witness = if so {
-                &mut finding.hit
-            } else {
-                &mut finding.miss
+            let witness = match so {
+                true => &mut finding.hit,
+                false => &mut finding.miss,
             };
             witness.get_or_insert_with(|| chooser.clone());
         }
     }
-    found
 }
 
 fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed: u64) -> Found {
