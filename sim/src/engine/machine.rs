@@ -28,6 +28,34 @@ pub trait World: Clone + Hash {
         let _ = event;
         Footprint::Everything
     }
+
+    /// The other actors that could ever take a step which does not commute with the one that `event`
+    /// stands for. The default is always sound and leaves nobody aside.
+    fn rivals(&self, event: &Self::Event) -> Rivals {
+        let _ = event;
+        Rivals::Anyone
+    }
+
+    /// Actors without a step of which one that is not ready cannot become ready.
+    fn enablers(&self, actor: Entity) -> Rivals {
+        let _ = actor;
+        Rivals::Anyone
+    }
+
+    /// The kinds of record that the step may write; `None`: any.
+    fn may_record(&self, event: &Self::Event) -> Option<&'static [&'static str]> {
+        let _ = event;
+        None
+    }
+}
+
+/// Actors that a search must look at together with one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rivals {
+    /// Any actor, present or future.
+    Anyone,
+    /// These, and nobody whom they do not bring forth.
+    Only(Vec<Entity>),
 }
 
 /// What a step reads and writes, by the names of resources. Two steps of different actors commute if

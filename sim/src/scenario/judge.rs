@@ -471,7 +471,7 @@ fn show(
 
 fn strength(basis: &Basis) -> u8 {
     match basis {
-        Basis::Exhaustive { .. } => 3,
+        Basis::Exhaustive { .. } | Basis::Reduced { .. } => 3,
         Basis::Bounded(_) => 2,
         Basis::Seeds(_) => 1,
         Basis::Run | Basis::Document(_) => 0,

@@ -658,8 +658,12 @@ impl Monitor<Record> for Watch {
     }
 
     fn heeds_order_of(&self, record: &Record) -> bool {
+        self.heeds_kind(record.kind())
+    }
+
+    fn heeds_kind(&self, kind: &str) -> bool {
         self.patterns.iter().any(|pattern| {
-            pattern.heeds_order() && pattern.matches_of().iter().any(|m| m.kind == record.kind())
+            pattern.heeds_order() && pattern.matches_of().iter().any(|m| m.kind == kind)
         })
     }
 }

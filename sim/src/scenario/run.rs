@@ -166,6 +166,18 @@ impl Loaded {
 }
 
 impl Prepared {
+    /// The same, on the assumption that no process changes a file: see
+    /// [`Lab::where_files_stay`](crate::linux::lab::Lab::where_files_stay).
+    pub fn where_files_stay(&self) -> Prepared {
+        let mut staying = self.clone();
+        if let Built::Linux(lab) = &*self.built {
+            staying.built = Arc::new(Built::Linux(lab.clone().where_files_stay()));
+            staying.template = None;
+            staying.make_template();
+        }
+        staying
+    }
+
     /// The names that the first machine has, to begin a table of one's own with.
     pub fn names(&self) -> Names {
         self.names.clone()

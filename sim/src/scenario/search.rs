@@ -28,6 +28,11 @@ pub enum Basis {
         /// How many states were told apart.
         states: u64,
     },
+    /// All interleavings, up to the order of steps that commute.
+    Reduced {
+        /// How many states were told apart.
+        states: u64,
+    },
     /// All interleavings with so many preemptions at most.
     Bounded(u32),
     /// A document.
@@ -51,6 +56,7 @@ impl fmt::Display for Basis {
             } => {
                 write!(f, "exhaustive(unbounded, {states})")
             }
+            Basis::Reduced { states } => write!(f, "exhaustive(reduced, {states})"),
             Basis::Bounded(n) => write!(f, "bounded({n})"),
             Basis::Document(source) => write!(f, "document({source})"),
         }
@@ -135,8 +141,19 @@ pub fn search(
                 steps,
             })
         }
-        Search::Exhaustive => exhaustive(prepared, watch, None, seed),
-        Search::Bounded(preemptions) => exhaustive(prepared, watch, Some(*preemptions), seed),
+        Search::Exhaustive => exhaustive(prepared, watch, Pruning::States, None, seed),
+        Search::Bounded(preemptions) => {
+            exhaustive(prepared, watch, Pruning::States, Some(*preemptions), seed)
+        }
+        Search::Reduced => {
+            // Files seldom change; where they do, that is met, and looking at them counts again.
+            let staying = prepared.where_files_stay();
+            let found = exhaustive(&staying, watch, Pruning::Steps, None, seed);
+            match found.unsupported {
+                true => exhaustive(prepared, watch, Pruning::Steps, None, seed),
+                false => found,
+            }
+        }
     }
 }
 
@@ -214,7 +231,13 @@ impl Found {
     }
 }
 
-fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed: u64) -> Found {
+fn exhaustive(
+    prepared: &Prepared,
+    watch: &Watch,
+    pruning: Pruning,
+    preemptions: Option<u32>,
+    seed: u64,
+) -> Found {
     let mut names = prepared.names();
     let mut begun = watch.clone();
     let machine = {
@@ -226,7 +249,7 @@ fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed
         prepared.machine(&mut env)
     };
     let how = crate::engine::Search {
-        pruning: Pruning::States,
+        pruning,
         until: prepared.until,
         budget: STATE_BUDGET,
         preemptions,
@@ -235,6 +258,9 @@ fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed
     let explored = explore(&machine, &mut names, &begun, &how);
     let basis = match (preemptions, explored.completion) {
         (Some(bound), _) => Basis::Bounded(bound),
+        (None, _) if pruning == Pruning::Steps => Basis::Reduced {
+            states: explored.states,
+        },
         (None, Completion::Unbounded) => Basis::Exhaustive {
             interleavings: None,
             states: explored.states,
