@@ -120,7 +120,7 @@ impl<I: Image> Processes<I> {
                 let mut path = path.clone();
                 for _ in 0..=argv.len().min(5) + 5 {
                     let Some(inode) = print.look(fs, cwd, &path, Last::Follow) else { break };
-                    let file = fs.file(&inode).filter(|file| file.image.is_none());
+                    let file = fs.file(&inode).filter(|file| file.image().is_none());
                     match file.and_then(|file| super::process::hash_bang(&file.data)) {
                         Some((interpreter, _)) => path = interpreter,
                         None => break,
@@ -226,3 +226,6 @@ impl<I: Image> Processes<I> {
         }
     }
 }
+
+#[cfg(all(test, feature = "shell"))]
+mod tests;

@@ -238,7 +238,7 @@ impl Shell {
             Operation::Assign { colon, word } if !is_set(*colon) => {
                 let Parameter::Variable(name) = parameter else {
                     let message = format!("${}: cannot assign in this way", shown(parameter));
-                    return self.fatal(cx, 1, &message);
+                    return self.fatal(cx, &message);
                 };
                 let value = self.single(cx, word)?;
                 self.set(cx.memory, name, value.clone());
@@ -253,7 +253,7 @@ impl Shell {
                     (text, _) => text,
                 };
                 let message = format!("{}: {text}", shown(parameter));
-                return self.fatal(cx, 127, &message);
+                return self.fatal(cx, &message);
             }
             _ => {}
         }
@@ -265,7 +265,7 @@ impl Shell {
             Some(value) => value,
             None if self.options.nounset && !tolerant => {
                 let message = format!("{}: unbound variable", shown(parameter));
-                return self.fatal(cx, 1, &message);
+                return self.fatal(cx, &message);
             }
             None => "".into(),
         };
@@ -328,7 +328,7 @@ impl Shell {
             Variables { shell: self, memory: cx.memory, nounset, unbound: None };
         let value = arithmetic::evaluate(text, &mut variables);
         if let Some(name) = variables.unbound {
-            return self.fatal(cx, 1, &format!("{name}: unbound variable"));
+            return self.fatal(cx, &format!("{name}: unbound variable"));
         }
         match value {
             Ok(value) => Ok(value),
@@ -346,7 +346,7 @@ impl Shell {
         let (read, write) = match cx.io.pipe()? {
             Ok(ends) => ends,
             Err(errno) => {
-                return self.fatal(cx, 1, &format!("cannot make pipe for command substitution: {errno}"));
+                return self.fatal(cx, &format!("cannot make pipe for command substitution: {errno}"));
             }
         };
         let Some(child) = cx.io.fork()? else {
