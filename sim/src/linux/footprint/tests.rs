@@ -63,13 +63,13 @@ fn calls_that_do_not_overlap_commute() {
     for script in [
         "for i in 1 2 3; do ( export A=$i; printenv A ) & done | sort -u",
         "ln -sfn go1.22 /usr/local/go & ( cd /usr/local/go; pwd ) & readlink -f /usr/local/go & wait",
-        "mkdir d & mkdir d/e & echo x > d/f & ls d & rm -rf d & mv d e & wait; ls",
+        "mkdir d & mkdir d/e & echo x > d/f & ls -1 d & rm -rf d & mv d e & wait; ls -1",
         "echo a > f & echo b > f & cat f & rm f & echo c >> f & mv f g & cp g f & wait",
         "{ echo a; echo b; } | { read x; echo $x; } & seq 3 | head -n 1 & (exit 3) & wait",
         "mkdir -p a/b; ( cd a/b; cd ..; /usr/bin/pwd ) & mv a c & rmdir a/b & echo a/* & touch a/b/x & wait",
         "exec 3> log; for i in 1 2; do { echo $i >&3; echo t$i; } & done; (sleep 1; ls -1) & wait",
         "echo 'echo $1' > s; chmod +x s; ./s 1 & chmod -x s & bash s 2 & ln -s s t & ./t 3 & wait",
-        "( ( sleep 1; echo late ) & echo early ) & (exec true) & x=$(echo sub; mkdir q) & ls & wait; echo $?",
+        "( ( sleep 1; echo late ) & echo early ) & (exec true) & x=$(echo sub; mkdir q) & ls -1 & wait; echo $?",
     ] {
         let (independent, dependent) = check(script, 60);
         assert!(independent > 0 && dependent > 0, "{script}");
