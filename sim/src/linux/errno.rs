@@ -65,7 +65,10 @@ mod tests {
 
     #[test]
     fn numbers_names_and_texts_are_the_kernels() {
-        assert_eq!((Errno::ENOENT.number(), Errno::ENOENT.name()), (2, "ENOENT"));
+        assert_eq!(
+            (Errno::ENOENT.number(), Errno::ENOENT.name()),
+            (2, "ENOENT")
+        );
         assert_eq!(Errno::ELOOP.text(), "Too many levels of symbolic links");
         assert_eq!(Errno::EPIPE.number(), 32);
     }

@@ -126,7 +126,11 @@ impl Image for Shell {
         if !IMAGES.contains(&&*executable.image) {
             return None;
         }
-        let zero = memory.argv.first().cloned().unwrap_or_else(|| "bash".into());
+        let zero = memory
+            .argv
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "bash".into());
         Some(Self::with(Frame::Start, zero, Arc::from([])))
     }
 
@@ -138,7 +142,10 @@ impl Image for Shell {
             let mut log = std::mem::take(&mut self.log);
             let mut attempt = self.clone();
             let mut changed = memory.clone();
-            let mut cx = Cx { memory: &mut changed, io: Io::new(&mut log) };
+            let mut cx = Cx {
+                memory: &mut changed,
+                io: Io::new(&mut log),
+            };
             match attempt.step(&mut cx) {
                 Ok(()) | Err(Leave::Commit) => {
                     attempt.substituted = None;
@@ -161,7 +168,15 @@ impl Image for Shell {
 impl Shell {
     /// A shell that runs a parsed script, as if it had been read already.
     pub fn script(block: Block, zero: &str, arguments: &[Text]) -> Self {
-        Self::with(Frame::Block { block, next: 0, tail: Tail::No }, zero.into(), arguments.into())
+        Self::with(
+            Frame::Block {
+                block,
+                next: 0,
+                tail: Tail::No,
+            },
+            zero.into(),
+            arguments.into(),
+        )
     }
 
     fn with(frame: Frame, zero: Text, positional: Arc<[Text]>) -> Self {

@@ -24,10 +24,12 @@ pub(crate) struct Outcome {
 /// `/bin/bash`, all tools in `/usr/bin`, and a home.
 pub(crate) fn file_system() -> FileSystem {
     let mut fs = FileSystem::new();
-    fs.add_program("/usr/bin/bash", "bash", Some("5.2.15")).unwrap();
+    fs.add_program("/usr/bin/bash", "bash", Some("5.2.15"))
+        .unwrap();
     fs.add_symlink("/bin", "usr/bin").unwrap();
     for tool in TOOLS {
-        fs.add_program(&format!("/usr/bin/{tool}"), tool, None).unwrap();
+        fs.add_program(&format!("/usr/bin/{tool}"), tool, None)
+            .unwrap();
     }
     fs.add_directory("/home/user").unwrap();
     fs
@@ -38,14 +40,22 @@ pub(crate) fn env(pairs: &[(&str, &str)]) -> Env {
         (Text::from("HOME"), Text::from("/home/user")),
         ("PATH".into(), "/usr/local/bin:/usr/bin".into()),
     ]);
-    env.extend(pairs.iter().map(|(name, value)| (Text::from(*name), Text::from(*value))));
+    env.extend(
+        pairs
+            .iter()
+            .map(|(name, value)| (Text::from(*name), Text::from(*value))),
+    );
     Arc::new(env)
 }
 
 /// A machine on which `bash ARGUMENTS` has just begun, in `/home/user`.
 pub(crate) fn machine(fs: FileSystem, arguments: &[&str], pairs: &[(&str, &str)]) -> Machine {
     let mut machine = Machine::new(fs);
-    let argv = ["bash"].iter().chain(arguments).map(|word| Text::from(*word)).collect();
+    let argv = ["bash"]
+        .iter()
+        .chain(arguments)
+        .map(|word| Text::from(*word))
+        .collect();
     let spawn = Spawn {
         name: "shell".into(),
         path: "/usr/bin/bash".into(),
@@ -66,7 +76,9 @@ pub(crate) fn run<I: Image>(machine: &mut Processes<I>) -> Outcome {
     for _ in 0..1_000_000 {
         let enabled = machine.enabled();
         if enabled.is_empty() {
-            let Some(((at, name), ())) = asleep.pop_first() else { break };
+            let Some(((at, name), ())) = asleep.pop_first() else {
+                break;
+            };
             outcome.slept = at;
             machine.wake(&name).unwrap();
             continue;
@@ -94,6 +106,10 @@ pub(crate) fn run<I: Image>(machine: &mut Processes<I>) -> Outcome {
     }
     outcome.stdout = String::from_utf8_lossy(&stdout).into_owned();
     outcome.stderr = String::from_utf8_lossy(&stderr).into_owned();
-    outcome.status = machine.ended().get("shell").copied().map(ExitStatus::shell_status);
+    outcome.status = machine
+        .ended()
+        .get("shell")
+        .copied()
+        .map(ExitStatus::shell_status);
     outcome
 }

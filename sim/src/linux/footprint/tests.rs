@@ -1,5 +1,5 @@
-use super::super::testing::{file_system, machine};
 use super::super::testing::Machine;
+use super::super::testing::{file_system, machine};
 
 /// Runs a script in many orders, and at each state checks every pair of calls that can be made and do not overlap: both
 /// orders must give the same state, answers and effects. The orders come from a small generator of its own.
@@ -16,7 +16,9 @@ fn check(script: &str, runs: u64) -> (usize, usize) {
         loop {
             let enabled = machine.enabled();
             if enabled.is_empty() {
-                let asleep = machine.living().find(|name| machine.pending(name).is_none());
+                let asleep = machine
+                    .living()
+                    .find(|name| machine.pending(name).is_none());
                 let Some(name) = asleep.cloned() else { break };
                 machine.wake(&name).unwrap();
                 continue;
@@ -29,8 +31,20 @@ fn check(script: &str, runs: u64) -> (usize, usize) {
                     }
                     independent += 1;
                     let (one, other) = (both(&machine, a, b), both(&machine, b, a));
-                    let what = || (machine.pending_op(a), machine.pending_op(b), machine.footprint(a), machine.footprint(b));
-                    assert_eq!((&one.1, &one.2), (&other.2, &other.1), "{script}\n{:?}", what());
+                    let what = || {
+                        (
+                            machine.pending_op(a),
+                            machine.pending_op(b),
+                            machine.footprint(a),
+                            machine.footprint(b),
+                        )
+                    };
+                    assert_eq!(
+                        (&one.1, &one.2),
+                        (&other.2, &other.1),
+                        "{script}\n{:?}",
+                        what()
+                    );
                     assert!(one.0 == other.0, "{script}\n{:#?}", what());
                 }
             }
@@ -49,7 +63,11 @@ fn both(
     machine: &Machine,
     a: &str,
     b: &str,
-) -> (Machine, super::super::process::Step, super::super::process::Step) {
+) -> (
+    Machine,
+    super::super::process::Step,
+    super::super::process::Step,
+) {
     let mut machine = machine.clone();
     let first = machine.perform(a).unwrap();
     // That the other can still be made is part of what is checked.
@@ -75,5 +93,8 @@ fn calls_that_do_not_overlap_commute() {
         assert!(independent > 0 && dependent > 0, "{script}");
         total = (total.0 + independent, total.1 + dependent);
     }
-    assert!(total.0 > total.1, "most calls should be independent: {total:?}");
+    assert!(
+        total.0 > total.1,
+        "most calls should be independent: {total:?}"
+    );
 }

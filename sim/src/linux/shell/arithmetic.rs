@@ -23,7 +23,13 @@ fn evaluate_at(text: &str, variables: &mut dyn Variables, depth: u32) -> Result<
     if text.is_empty() {
         return Ok(0);
     }
-    let mut parser = Parser { text, at: 0, variables, depth, skipped: 0 };
+    let mut parser = Parser {
+        text,
+        at: 0,
+        variables,
+        depth,
+        skipped: 0,
+    };
     let value = parser.comma()?;
     parser.blanks();
     if parser.at < text.len() {
@@ -55,8 +61,9 @@ const RANKS: &[&[&str]] = &[
     &["*", "/", "%"],
 ];
 
-const ASSIGNMENTS: &[&str] =
-    &["<<=", ">>=", "*=", "/=", "%=", "+=", "-=", "&=", "^=", "|=", "="];
+const ASSIGNMENTS: &[&str] = &[
+    "<<=", ">>=", "*=", "/=", "%=", "+=", "-=", "&=", "^=", "|=", "=",
+];
 
 impl Parser<'_> {
     fn rest(&self) -> &str {
@@ -69,7 +76,11 @@ impl Parser<'_> {
     }
 
     fn error(&self, message: &str) -> String {
-        format!("{}: {message} (error token is \"{}\")", self.text, self.rest())
+        format!(
+            "{}: {message} (error token is \"{}\")",
+            self.text,
+            self.rest()
+        )
     }
 
     fn take(&mut self, token: &str) -> bool {
@@ -119,7 +130,9 @@ impl Parser<'_> {
         if let Some(name) = self.name() {
             self.blanks();
             let rest = self.rest();
-            let operator = ASSIGNMENTS.iter().find(|operator| rest.starts_with(**operator));
+            let operator = ASSIGNMENTS
+                .iter()
+                .find(|operator| rest.starts_with(**operator));
             if let Some(operator) = operator.filter(|_| !rest.starts_with("==")) {
                 self.at += operator.len();
                 let value = self.deeper(Self::assignment)?;
@@ -165,7 +178,10 @@ impl Parser<'_> {
     fn operator(&mut self, rank: usize) -> Option<&'static str> {
         self.blanks();
         let rest = self.rest();
-        let found = RANKS[rank].iter().copied().find(|operator| rest.starts_with(operator))?;
+        let found = RANKS[rank]
+            .iter()
+            .copied()
+            .find(|operator| rest.starts_with(operator))?;
         // Not the beginning of a longer one.
         let after = &rest[found.len()..];
         let longer = match found {
@@ -319,7 +335,9 @@ impl Parser<'_> {
         if self.skipped > 0 {
             return Ok(0);
         }
-        let Some(value) = self.variables.get(name) else { return Ok(0) };
+        let Some(value) = self.variables.get(name) else {
+            return Ok(0);
+        };
         if let Ok(number) = value.parse::<i64>()
             && !(value.len() > 1 && value.trim_start_matches(['-', '+']).starts_with('0'))
         {
@@ -367,7 +385,9 @@ fn constant(text: &str) -> Result<i64, &'static str> {
         if digit >= base {
             return Err("value too great for base");
         }
-        value = value.wrapping_mul(i64::from(base)).wrapping_add(i64::from(digit));
+        value = value
+            .wrapping_mul(i64::from(base))
+            .wrapping_add(i64::from(digit));
     }
     Ok(value)
 }
@@ -429,8 +449,20 @@ mod tests {
         let division = "1/0: division by 0 (error token is \"0\")";
         assert_eq!(value("1/0"), Err(division.into()));
         assert!(value("1 +").unwrap_err().contains("operand expected"));
-        assert!(value("loop").unwrap_err().contains("recursion level exceeded"));
-        assert!(value(&"(".repeat(100_000)).unwrap_err().contains("recursion level exceeded"));
-        assert!(value("08").unwrap_err().contains("value too great for base"));
+        assert!(
+            value("loop")
+                .unwrap_err()
+                .contains("recursion level exceeded")
+        );
+        assert!(
+            value(&"(".repeat(100_000))
+                .unwrap_err()
+                .contains("recursion level exceeded")
+        );
+        assert!(
+            value("08")
+                .unwrap_err()
+                .contains("value too great for base")
+        );
     }
 }

@@ -259,7 +259,9 @@ pub struct Word {
 impl Word {
     /// A word of plain quoted text.
     pub fn literal(text: &str) -> Self {
-        Self { pieces: vec![Piece::Quoted(text.into())] }
+        Self {
+            pieces: vec![Piece::Quoted(text.into())],
+        }
     }
 }
 

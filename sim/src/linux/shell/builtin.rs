@@ -16,10 +16,40 @@ const BUILTINS: &[&str] = &[
 
 /// Those of bash that are not: refused, not looked for in `PATH`.
 const UNSUPPORTED: &[&str] = &[
-    "alias", "bg", "bind", "builtin", "caller", "compgen", "complete", "compopt", "declare",
-    "dirs", "disown", "enable", "fc", "fg", "getopts", "help", "history", "jobs", "kill", "let",
-    "logout", "mapfile", "popd", "pushd", "readarray", "readonly", "shopt", "suspend", "times",
-    "trap", "typeset", "ulimit", "umask", "unalias",
+    "alias",
+    "bg",
+    "bind",
+    "builtin",
+    "caller",
+    "compgen",
+    "complete",
+    "compopt",
+    "declare",
+    "dirs",
+    "disown",
+    "enable",
+    "fc",
+    "fg",
+    "getopts",
+    "help",
+    "history",
+    "jobs",
+    "kill",
+    "let",
+    "logout",
+    "mapfile",
+    "popd",
+    "pushd",
+    "readarray",
+    "readonly",
+    "shopt",
+    "suspend",
+    "times",
+    "trap",
+    "typeset",
+    "ulimit",
+    "umask",
+    "unalias",
 ];
 
 /// A command of the shell's own.
@@ -185,9 +215,11 @@ impl Shell {
                         let value = values.next().cloned().unwrap_or_default();
                         self.unescape(cx, &value)?.0
                     }
-                    Some('c') => {
-                        values.next().and_then(|v| v.chars().next()).map(String::from).unwrap_or_default()
-                    }
+                    Some('c') => values
+                        .next()
+                        .and_then(|v| v.chars().next())
+                        .map(String::from)
+                        .unwrap_or_default(),
                     Some('d' | 'i') => {
                         let value = values.next().cloned().unwrap_or_else(|| "0".into());
                         match value.trim_start().parse::<i64>() {
@@ -201,7 +233,11 @@ impl Shell {
                                 status = 1;
                                 let end = value.find(|c: char| !c.is_ascii_digit());
                                 let digits = &value[..end.unwrap_or(value.len())];
-                                if digits.is_empty() { "0".into() } else { digits.to_string() }
+                                if digits.is_empty() {
+                                    "0".into()
+                                } else {
+                                    digits.to_string()
+                                }
                             }
                         }
                     }
@@ -267,19 +303,34 @@ impl Shell {
                 return Ok(1);
             }
         };
-        if self.variable(cx.memory, "CDPATH").is_some_and(|path| !path.is_empty()) {
+        if self
+            .variable(cx.memory, "CDPATH")
+            .is_some_and(|path| !path.is_empty())
+        {
             return self.refuse(cx, "CDPATH", "unset it");
         }
         let old = self.variable(cx.memory, "PWD").cloned().unwrap_or_default();
-        let goal: Text = if physical { target.clone() } else { logical(&old, &target).into() };
+        let goal: Text = if physical {
+            target.clone()
+        } else {
+            logical(&old, &target).into()
+        };
         if let Err(errno) = cx.io.chdir(&goal)? {
             self.complain(cx, &format!("cd: {target}: {errno}"))?;
             return Ok(1);
         }
-        let now = if physical { cx.io.getcwd()?.unwrap_or(goal) } else { goal };
+        let now = if physical {
+            cx.io.getcwd()?.unwrap_or(goal)
+        } else {
+            goal
+        };
         self.set(cx.memory, "OLDPWD", old);
         self.set(cx.memory, "PWD", now.clone());
-        if shows { self.print(cx, "cd", &format!("{now}\n")) } else { Ok(0) }
+        if shows {
+            self.print(cx, "cd", &format!("{now}\n"))
+        } else {
+            Ok(0)
+        }
     }
 
     fn pwd(&mut self, cx: &mut Cx<'_, '_>, arguments: &[Text]) -> Go<u8> {
@@ -288,13 +339,17 @@ impl Shell {
             [option] if matches!(&**option, "-L" | "-P") => &**option == "-P",
             _ => return self.refuse(cx, "pwd with these arguments", "pwd [-L|-P]"),
         };
-        let known = self.variable(cx.memory, "PWD").cloned().filter(|_| !physical);
+        let known = self
+            .variable(cx.memory, "PWD")
+            .cloned()
+            .filter(|_| !physical);
         let path = match known {
             Some(path) => path,
             None => match cx.io.getcwd()? {
                 Ok(path) => path,
                 Err(errno) => {
-                    let message = format!("pwd: error retrieving current directory: getcwd: {errno}");
+                    let message =
+                        format!("pwd: error retrieving current directory: getcwd: {errno}");
                     self.complain(cx, &message)?;
                     return Ok(1);
                 }
@@ -340,7 +395,10 @@ impl Shell {
     }
 
     fn local(&mut self, cx: &mut Cx<'_, '_>, arguments: &[Text]) -> Go<u8> {
-        let call = self.frames.iter().rposition(|frame| matches!(frame, Frame::Call { .. }));
+        let call = self
+            .frames
+            .iter()
+            .rposition(|frame| matches!(frame, Frame::Call { .. }));
         let Some(call) = call else {
             self.complain(cx, "local: can only be used in a function")?;
             return Ok(1);
@@ -359,7 +417,9 @@ impl Shell {
                 continue;
             }
             let saved = self.save(cx.memory, name);
-            let Some(Frame::Call { locals, .. }) = self.frames.get_mut(call) else { continue };
+            let Some(Frame::Call { locals, .. }) = self.frames.get_mut(call) else {
+                continue;
+            };
             if locals.iter().any(|local| local.name() == name) {
                 // Local already.
                 if let Some(value) = value {
@@ -503,10 +563,12 @@ impl Shell {
     }
 
     fn return_builtin(&mut self, cx: &mut Cx<'_, '_>, arguments: &[Text]) -> Go<u8> {
-        let inside =
-            |frame: &Frame| matches!(frame, Frame::Call { .. } | Frame::Sourced { .. });
+        let inside = |frame: &Frame| matches!(frame, Frame::Call { .. } | Frame::Sourced { .. });
         if !self.frames.iter().any(inside) {
-            self.complain(cx, "return: can only `return' from a function or sourced script")?;
+            self.complain(
+                cx,
+                "return: can only `return' from a function or sourced script",
+            )?;
             return Ok(2);
         }
         self.leave(cx, "return", arguments, Unwind::Return)
@@ -520,14 +582,21 @@ impl Shell {
         unwind: fn(u32) -> Unwind,
     ) -> Go<u8> {
         let is_loop = |frame: &&Frame| {
-            matches!(frame, Frame::Loop { .. } | Frame::For { .. } | Frame::ForArithmetic { .. })
+            matches!(
+                frame,
+                Frame::Loop { .. } | Frame::For { .. } | Frame::ForArithmetic { .. }
+            )
         };
         let not_call = |frame: &&Frame| !matches!(frame, Frame::Call { .. });
-        let loops =
-            self.frames.iter().rev().take_while(not_call).filter(is_loop).count() as u32;
+        let loops = self
+            .frames
+            .iter()
+            .rev()
+            .take_while(not_call)
+            .filter(is_loop)
+            .count() as u32;
         if loops == 0 {
-            let message =
-                format!("{name}: only meaningful in a `for', `while', or `until' loop");
+            let message = format!("{name}: only meaningful in a `for', `while', or `until' loop");
             self.complain(cx, &message)?;
             return Ok(0);
         }
@@ -604,7 +673,9 @@ impl Shell {
                 _ => break,
             };
         }
-        let Some(name) = rest.first() else { return Ok(0) };
+        let Some(name) = rest.first() else {
+            return Ok(0);
+        };
         let Found::At(path) = self.find(cx, name, true)? else {
             self.complain(cx, &format!("exec: {name}: not found"))?;
             self.status = 127;
@@ -613,8 +684,16 @@ impl Shell {
         };
         let mut argv = rest.to_vec();
         let zero = called.unwrap_or_else(|| name.clone());
-        argv[0] = if login { format!("-{zero}").into() } else { zero };
-        let mut env = if clear { Default::default() } else { with_path(&cx.memory.env, &path) };
+        argv[0] = if login {
+            format!("-{zero}").into()
+        } else {
+            zero
+        };
+        let mut env = if clear {
+            Default::default()
+        } else {
+            with_path(&cx.memory.env, &path)
+        };
         if let Some(level) = env.get("SHLVL").and_then(|level| level.parse::<i64>().ok()) {
             let level = level.saturating_sub(1).max(0).to_string();
             std::sync::Arc::make_mut(&mut env).insert("SHLVL".into(), level.into());
@@ -635,7 +714,11 @@ impl Shell {
             return Ok(2);
         };
         // Without a slash it is looked for in PATH, then here (bash, not in POSIX mode).
-        let found = if path.contains('/') { None } else { self.find_readable(cx, path)? };
+        let found = if path.contains('/') {
+            None
+        } else {
+            self.find_readable(cx, path)?
+        };
         let path = found.unwrap_or_else(|| path.clone());
         let fd = match cx.io.open(&path, OpenFlags::READ)? {
             Ok(fd) => fd,
@@ -665,7 +748,10 @@ impl Shell {
     }
 
     fn find_readable(&mut self, cx: &mut Cx<'_, '_>, name: &str) -> Go<Option<Text>> {
-        let path = self.variable(cx.memory, "PATH").cloned().unwrap_or_default();
+        let path = self
+            .variable(cx.memory, "PATH")
+            .cloned()
+            .unwrap_or_default();
         for directory in path.split(':').filter(|directory| !directory.is_empty()) {
             let candidate = format!("{}/{name}", directory.trim_end_matches('/'));
             let stat = cx.io.stat(&candidate, true)?;
@@ -681,7 +767,11 @@ impl Shell {
         match parse_script(text.as_bytes()) {
             Ok(block) => {
                 self.status = 0;
-                self.frames.push(Frame::Block { block, next: 0, tail: Tail::No });
+                self.frames.push(Frame::Block {
+                    block,
+                    next: 0,
+                    tail: Tail::No,
+                });
                 Ok(0)
             }
             Err(error) => {
@@ -797,8 +887,11 @@ impl Shell {
                 return self.bad_name(cx, "read", name);
             }
         }
-        let values =
-            if whole { vec![line] } else { split_line(&line, &separators, names.len()) };
+        let values = if whole {
+            vec![line]
+        } else {
+            split_line(&line, &separators, names.len())
+        };
         for (number, name) in names.iter().enumerate() {
             let value = values.get(number).cloned().unwrap_or_default();
             self.set(cx.memory, name, value.into());
@@ -824,7 +917,11 @@ fn split_line(line: &str, separators: &str, count: usize) -> Vec<String> {
         let end = rest.find(|c| separators.contains(c)).unwrap_or(rest.len());
         values.push(rest[..end].to_string());
         rest = rest[end..].trim_start_matches(blank);
-        if let Some(c) = rest.chars().next().filter(|&c| separators.contains(c) && end < line.len()) {
+        if let Some(c) = rest
+            .chars()
+            .next()
+            .filter(|&c| separators.contains(c) && end < line.len())
+        {
             rest = rest[c.len_utf8()..].trim_start_matches(blank);
         }
     }

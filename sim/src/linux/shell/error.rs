@@ -23,7 +23,11 @@ pub enum ParseError {
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Syntax { message, line, column } => {
+            Self::Syntax {
+                message,
+                line,
+                column,
+            } => {
                 write!(f, "line {line}, column {column}: {message}")
             }
             Self::Refused(refused) => refused.fmt(f),

@@ -22,29 +22,55 @@ pub(super) enum Frame {
     /// Commands, of which `next` comes next.
     Block { block: Block, next: u32, tail: Tail },
     /// Pipelines, of which `next` comes next.
-    Chain { chain: Shared<Chain>, next: u32, tail: Tail },
+    Chain {
+        chain: Shared<Chain>,
+        next: u32,
+        tail: Tail,
+    },
     /// The status is to be turned round.
     Negate,
     /// A command. `in_place`: this process exists for it alone.
-    Command { command: Shared<Command>, in_place: bool },
+    Command {
+        command: Shared<Command>,
+        in_place: bool,
+    },
     /// The condition of this arm is under way.
     If { command: Shared<Command>, arm: u32 },
     /// Condition or body is under way; `status` is that of the last body.
-    Loop { command: Shared<Command>, in_condition: bool, status: u8 },
+    Loop {
+        command: Shared<Command>,
+        in_condition: bool,
+        status: u8,
+    },
     /// Values still to go through.
-    For { command: Shared<Command>, values: Arc<[Text]>, next: u32 },
+    For {
+        command: Shared<Command>,
+        values: Arc<[Text]>,
+        next: u32,
+    },
     /// A body is under way.
     ForArithmetic { command: Shared<Command> },
     /// Branches still to be compared; `taken`: the next one without comparing.
-    Case { command: Shared<Command>, word: Text, next: u32, taken: bool },
+    Case {
+        command: Shared<Command>,
+        word: Text,
+        next: u32,
+        taken: bool,
+    },
     /// A function: what is put back when it ends.
-    Call { positional: Arc<[Text]>, locals: Vec<Saved> },
+    Call {
+        positional: Arc<[Text]>,
+        locals: Vec<Saved>,
+    },
     /// Variables that were set for a `source` or `eval`: what is put back after it.
     Variables(Vec<Saved>),
     /// A sourced file.
     Sourced { positional: Option<Arc<[Text]>> },
     /// Descriptors to put back.
-    Restore { saved: Vec<SavedFd>, keeps_stdin: bool },
+    Restore {
+        saved: Vec<SavedFd>,
+        keeps_stdin: bool,
+    },
 }
 
 /// May the last command take the process over, without a fork? (bash 5.2: `optimize_subshell_command` and
@@ -80,7 +106,9 @@ impl Shell {
         if let Some(unwind) = self.unwind {
             return self.unwind(cx, unwind);
         }
-        let Some(frame) = self.frames.pop() else { return Ok(cx.io.exit(self.status)?) };
+        let Some(frame) = self.frames.pop() else {
+            return Ok(cx.io.exit(self.status)?);
+        };
         match frame {
             Frame::Start => self.start(cx),
             Frame::Startup(startup) => self.startup(cx, startup),
@@ -92,14 +120,23 @@ impl Shell {
             }
             Frame::Command { command, in_place } => self.command(cx, &command, in_place),
             Frame::If { command, arm } => self.decide(&command, arm),
-            Frame::Loop { command, in_condition, status } => {
-                self.go_round(command, in_condition, status)
-            }
-            Frame::For { command, values, next } => self.next_value(cx, command, values, next),
+            Frame::Loop {
+                command,
+                in_condition,
+                status,
+            } => self.go_round(command, in_condition, status),
+            Frame::For {
+                command,
+                values,
+                next,
+            } => self.next_value(cx, command, values, next),
             Frame::ForArithmetic { command } => self.next_round(cx, command),
-            Frame::Case { command, word, next, taken } => {
-                self.compare(cx, command, word, next, taken)
-            }
+            Frame::Case {
+                command,
+                word,
+                next,
+                taken,
+            } => self.compare(cx, command, word, next, taken),
             Frame::Call { positional, locals } => {
                 self.positional = positional;
                 self.restore(cx.memory, &locals);
@@ -181,8 +218,11 @@ impl Shell {
                 let again = matches!(unwind, Unwind::Continue(_));
                 if levels > 1 {
                     let rest = levels - 1;
-                    self.unwind =
-                        Some(if again { Unwind::Continue(rest) } else { Unwind::Break(rest) });
+                    self.unwind = Some(if again {
+                        Unwind::Continue(rest)
+                    } else {
+                        Unwind::Break(rest)
+                    });
                 } else {
                     self.unwind = None;
                     if again {
@@ -193,8 +233,9 @@ impl Shell {
             // At the bottom: the script itself. The rest of what was read with the failed command is skipped.
             (Frame::Block { block, next, tail }, Unwind::Discard) if self.frames.is_empty() => {
                 let done = block.get(next as usize - 1).map(|item| item.group);
-                let skipped =
-                    block[next as usize..].iter().take_while(|item| Some(item.group) == done);
+                let skipped = block[next as usize..]
+                    .iter()
+                    .take_while(|item| Some(item.group) == done);
                 let next = next + skipped.count() as u32;
                 self.frames.push(Frame::Block { block, next, tail });
                 self.unwind = None;
@@ -205,12 +246,18 @@ impl Shell {
     }
 
     fn block(&mut self, cx: &mut Cx<'_, '_>, block: Block, next: u32, tail: Tail) -> Go<()> {
-        let Some(item) = block.get(next as usize) else { return Ok(()) };
+        let Some(item) = block.get(next as usize) else {
+            return Ok(());
+        };
         let (chain, background) = (item.chain.clone(), item.background);
         let is_last = next as usize + 1 == block.len();
         let after_background = next > 0 && block[next as usize - 1].background;
         let only_one = block.len() == 1;
-        self.frames.push(Frame::Block { block, next: next + 1, tail });
+        self.frames.push(Frame::Block {
+            block,
+            next: next + 1,
+            tail,
+        });
         if background {
             return self.background(cx, chain);
         }
@@ -220,14 +267,27 @@ impl Shell {
             chain.rest.is_empty(),
             chain.first.negated,
             tail,
-        ) && matches!(command.kind, CommandKind::Simple { .. } | CommandKind::Subshell(_))
-        {
+        ) && matches!(
+            command.kind,
+            CommandKind::Simple { .. } | CommandKind::Subshell(_)
+        ) {
             let command = command.clone();
-            self.frames.push(Frame::Command { command, in_place: true });
+            self.frames.push(Frame::Command {
+                command,
+                in_place: true,
+            });
             return Ok(());
         }
-        let tail = if is_last && !after_background { tail } else { Tail::No };
-        self.frames.push(Frame::Chain { chain, next: 0, tail });
+        let tail = if is_last && !after_background {
+            tail
+        } else {
+            Tail::No
+        };
+        self.frames.push(Frame::Chain {
+            chain,
+            next: 0,
+            tail,
+        });
         Ok(())
     }
 
@@ -240,14 +300,27 @@ impl Shell {
         } else {
             let Some(child) = cx.io.fork()? else {
                 let frame = match (&chain.first, chain.rest.is_empty()) {
-                    (Pipeline { negated: false, commands }, true) => {
+                    (
+                        Pipeline {
+                            negated: false,
+                            commands,
+                        },
+                        true,
+                    ) => {
                         let command = commands[0].clone();
                         self.read_nothing(cx, Some(&command))?;
-                        Frame::Command { command, in_place: true }
+                        Frame::Command {
+                            command,
+                            in_place: true,
+                        }
                     }
                     _ => {
                         self.read_nothing(cx, None)?;
-                        Frame::Chain { chain, next: 0, tail: Tail::No }
+                        Frame::Chain {
+                            chain,
+                            next: 0,
+                            tail: Tail::No,
+                        }
                     }
                 };
                 self.become_subshell(frame);
@@ -261,11 +334,7 @@ impl Shell {
     }
 
     /// Without job control, a background command reads `/dev/null` (POSIX 2.9.3), if nothing else was said.
-    fn read_nothing(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        command: Option<&Shared<Command>>,
-    ) -> Go<()> {
+    fn read_nothing(&mut self, cx: &mut Cx<'_, '_>, command: Option<&Shared<Command>>) -> Go<()> {
         if self.keeps_stdin || command.is_some_and(redirects_stdin) {
             return Ok(());
         }
@@ -289,19 +358,29 @@ impl Shell {
         let pipeline = if at == 0 {
             &chain.first
         } else {
-            let Some((connector, pipeline)) = chain.rest.get(at - 1) else { return Ok(()) };
+            let Some((connector, pipeline)) = chain.rest.get(at - 1) else {
+                return Ok(());
+            };
             let wanted = match connector {
                 Connector::And => self.status == 0,
                 Connector::Or => self.status != 0,
             };
             if !wanted {
-                self.frames.push(Frame::Chain { chain, next: next + 1, tail });
+                self.frames.push(Frame::Chain {
+                    chain,
+                    next: next + 1,
+                    tail,
+                });
                 return Ok(());
             }
             pipeline
         };
         let is_last = at == chain.rest.len();
-        self.frames.push(Frame::Chain { chain: chain.clone(), next: next + 1, tail });
+        self.frames.push(Frame::Chain {
+            chain: chain.clone(),
+            next: next + 1,
+            tail,
+        });
         if pipeline.negated {
             self.frames.push(Frame::Negate);
         }
@@ -312,7 +391,10 @@ impl Shell {
                 && simple
                 && !pipeline.negated
                 && command.redirects.is_empty();
-            self.frames.push(Frame::Command { command: command.clone(), in_place });
+            self.frames.push(Frame::Command {
+                command: command.clone(),
+                in_place,
+            });
             return Ok(());
         }
         let children = self.fork_pipeline(cx, pipeline, false)?;
@@ -320,7 +402,11 @@ impl Shell {
         for child in children {
             let ended = cx.io.wait(WaitFor::Child(child))?;
             let one = ended.map_or(127, |(_, ended)| ended.shell_status());
-            status = if self.options.pipefail && one == 0 { status } else { one };
+            status = if self.options.pipefail && one == 0 {
+                status
+            } else {
+                one
+            };
         }
         self.ended(status);
         Ok(())
@@ -358,7 +444,10 @@ impl Shell {
                     let _ = cx.io.dup2(write, 1)?;
                     let _ = cx.io.close(write)?;
                 }
-                self.become_subshell(Frame::Command { command: command.clone(), in_place: true });
+                self.become_subshell(Frame::Command {
+                    command: command.clone(),
+                    in_place: true,
+                });
                 return Err(Leave::Commit);
             };
             children.push(child);
@@ -392,19 +481,29 @@ impl Shell {
                 self.ended(1);
                 return Ok(());
             };
-            self.frames.push(Frame::Restore { saved, keeps_stdin: self.keeps_stdin });
+            self.frames.push(Frame::Restore {
+                saved,
+                keeps_stdin: self.keeps_stdin,
+            });
             self.keeps_stdin |= redirects_stdin(command);
         }
         match &command.kind {
             CommandKind::Simple { .. } | CommandKind::Subshell(_) => {}
             CommandKind::Group(block) => self.push_block(block),
             CommandKind::If { arms, .. } => {
-                self.frames.push(Frame::If { command: command.clone(), arm: 0 });
+                self.frames.push(Frame::If {
+                    command: command.clone(),
+                    arm: 0,
+                });
                 self.push_block(&arms[0].0);
             }
             CommandKind::Loop { condition, .. } => {
                 let command = command.clone();
-                self.frames.push(Frame::Loop { command, in_condition: true, status: 0 });
+                self.frames.push(Frame::Loop {
+                    command,
+                    in_condition: true,
+                    status: 0,
+                });
                 self.push_block(condition);
             }
             CommandKind::For { words, .. } => {
@@ -419,7 +518,11 @@ impl Shell {
                     }
                 };
                 self.status = 0;
-                self.frames.push(Frame::For { command: command.clone(), values, next: 0 });
+                self.frames.push(Frame::For {
+                    command: command.clone(),
+                    values,
+                    next: 0,
+                });
             }
             CommandKind::ForArithmetic { start, .. } => {
                 self.arithmetic(cx, start)?;
@@ -430,7 +533,12 @@ impl Shell {
                 let word = self.single(cx, word)?;
                 self.status = 0;
                 let command = command.clone();
-                self.frames.push(Frame::Case { command, word, next: 0, taken: false });
+                self.frames.push(Frame::Case {
+                    command,
+                    word,
+                    next: 0,
+                    taken: false,
+                });
             }
             CommandKind::Arithmetic(word) => {
                 let value = self.arithmetic(cx, word)?;
@@ -449,7 +557,11 @@ impl Shell {
     }
 
     fn push_block(&mut self, block: &Block) {
-        self.frames.push(Frame::Block { block: block.clone(), next: 0, tail: Tail::No });
+        self.frames.push(Frame::Block {
+            block: block.clone(),
+            next: 0,
+            tail: Tail::No,
+        });
     }
 
     fn subshell(
@@ -465,7 +577,11 @@ impl Shell {
                 return Ok(cx.io.exit(1)?);
             }
             self.keeps_stdin |= redirects_stdin(command);
-            self.become_subshell(Frame::Block { block: block.clone(), next: 0, tail: Tail::Subshell });
+            self.become_subshell(Frame::Block {
+                block: block.clone(),
+                next: 0,
+                tail: Tail::Subshell,
+            });
             return Err(Leave::Commit);
         };
         let ended = cx.io.wait(WaitFor::Child(child))?;
@@ -474,12 +590,17 @@ impl Shell {
     }
 
     fn decide(&mut self, command: &Shared<Command>, arm: u32) -> Go<()> {
-        let CommandKind::If { arms, otherwise } = &command.kind else { return Ok(()) };
+        let CommandKind::If { arms, otherwise } = &command.kind else {
+            return Ok(());
+        };
         let next = arm as usize + 1;
         if self.status == 0 {
             self.push_block(&arms[arm as usize].1);
         } else if let Some((condition, _)) = arms.get(next) {
-            self.frames.push(Frame::If { command: command.clone(), arm: arm + 1 });
+            self.frames.push(Frame::If {
+                command: command.clone(),
+                arm: arm + 1,
+            });
             self.push_block(condition);
         } else {
             self.status = 0;
@@ -491,14 +612,29 @@ impl Shell {
     }
 
     fn go_round(&mut self, command: Shared<Command>, in_condition: bool, status: u8) -> Go<()> {
-        let CommandKind::Loop { until, condition, body } = &command.kind else { return Ok(()) };
+        let CommandKind::Loop {
+            until,
+            condition,
+            body,
+        } = &command.kind
+        else {
+            return Ok(());
+        };
         let (condition, body) = (condition.clone(), body.clone());
         if !in_condition {
             let status = self.status;
-            self.frames.push(Frame::Loop { command, in_condition: true, status });
+            self.frames.push(Frame::Loop {
+                command,
+                in_condition: true,
+                status,
+            });
             self.push_block(&condition);
         } else if (self.status == 0) != *until {
-            self.frames.push(Frame::Loop { command, in_condition: false, status });
+            self.frames.push(Frame::Loop {
+                command,
+                in_condition: false,
+                status,
+            });
             self.push_block(&body);
         } else {
             self.status = status;
@@ -513,24 +649,37 @@ impl Shell {
         values: Arc<[Text]>,
         next: u32,
     ) -> Go<()> {
-        let CommandKind::For { name, body, .. } = &command.kind else { return Ok(()) };
-        let Some(value) = values.get(next as usize).cloned() else { return Ok(()) };
+        let CommandKind::For { name, body, .. } = &command.kind else {
+            return Ok(());
+        };
+        let Some(value) = values.get(next as usize).cloned() else {
+            return Ok(());
+        };
         self.set(cx.memory, name, value);
         let body = body.clone();
-        self.frames.push(Frame::For { command, values, next: next + 1 });
+        self.frames.push(Frame::For {
+            command,
+            values,
+            next: next + 1,
+        });
         self.push_block(&body);
         Ok(())
     }
 
     /// After a body of `for ((…))`.
     fn next_round(&mut self, cx: &mut Cx<'_, '_>, command: Shared<Command>) -> Go<()> {
-        let CommandKind::ForArithmetic { step, .. } = &command.kind else { return Ok(()) };
+        let CommandKind::ForArithmetic { step, .. } = &command.kind else {
+            return Ok(());
+        };
         self.arithmetic(cx, step)?;
         self.round(cx, command)
     }
 
     fn round(&mut self, cx: &mut Cx<'_, '_>, command: Shared<Command>) -> Go<()> {
-        let CommandKind::ForArithmetic { condition, body, .. } = &command.kind else {
+        let CommandKind::ForArithmetic {
+            condition, body, ..
+        } = &command.kind
+        else {
             return Ok(());
         };
         let empty = condition.pieces.is_empty();
@@ -550,7 +699,9 @@ impl Shell {
         next: u32,
         taken: bool,
     ) -> Go<()> {
-        let CommandKind::Case { arms, .. } = &command.kind else { return Ok(()) };
+        let CommandKind::Case { arms, .. } = &command.kind else {
+            return Ok(());
+        };
         let chars: Vec<char> = word.chars().collect();
         for (number, arm) in arms.iter().enumerate().skip(next as usize) {
             let mut matches = taken;
@@ -572,7 +723,12 @@ impl Shell {
             };
             if let Some(taken) = taken {
                 let command = command.clone();
-                self.frames.push(Frame::Case { command, word, next, taken });
+                self.frames.push(Frame::Case {
+                    command,
+                    word,
+                    next,
+                    taken,
+                });
             }
             if let Some(body) = body {
                 self.push_block(&body);

@@ -126,7 +126,10 @@ impl Shell {
         if !assignment.append {
             return Ok(value);
         }
-        let old = self.variable(cx.memory, &assignment.name).cloned().unwrap_or_default();
+        let old = self
+            .variable(cx.memory, &assignment.name)
+            .cloned()
+            .unwrap_or_default();
         Ok(format!("{old}{value}").into())
     }
 
@@ -193,15 +196,14 @@ impl Shell {
     fn value_of(&self, cx: &Cx<'_, '_>, parameter: &Parameter) -> Option<Text> {
         match parameter {
             Parameter::Variable(name) => self.variable(cx.memory, name).cloned(),
-            Parameter::Positional(number) => {
-                self.positional.get(*number as usize - 1).cloned()
-            }
+            Parameter::Positional(number) => self.positional.get(*number as usize - 1).cloned(),
             Parameter::Count => Some(self.positional.len().to_string().into()),
             Parameter::Status => Some(self.status.to_string().into()),
             Parameter::Zero => Some(self.zero.clone()),
-            Parameter::LastJob => {
-                self.last_job.as_ref().map(|job| format!("{JOB_MARK}{job}").into())
-            }
+            Parameter::LastJob => self
+                .last_job
+                .as_ref()
+                .map(|job| format!("{JOB_MARK}{job}").into()),
             Parameter::All { .. } => {
                 (!self.positional.is_empty()).then(|| self.positional.join(" ").into())
             }
@@ -215,13 +217,20 @@ impl Shell {
         quoted: bool,
         fields: &mut Fields,
     ) -> Go<()> {
-        let Expansion { parameter, operation } = expansion;
+        let Expansion {
+            parameter,
+            operation,
+        } = expansion;
         if let Parameter::All { star } = parameter {
             self.all_parameters(*star, quoted, fields);
             return Ok(());
         }
         let value = self.value_of(cx, parameter);
-        let is_set = |colon: bool| value.as_ref().is_some_and(|value| !(colon && value.is_empty()));
+        let is_set = |colon: bool| {
+            value
+                .as_ref()
+                .is_some_and(|value| !(colon && value.is_empty()))
+        };
         match operation {
             Operation::Default { colon, word } if !is_set(*colon) => {
                 return self.operand(cx, word, quoted, fields);
@@ -273,9 +282,17 @@ impl Shell {
             Operation::Length => {
                 result(fields, &value.chars().count().to_string(), quoted);
             }
-            Operation::Remove { suffix, longest, pattern } => {
+            Operation::Remove {
+                suffix,
+                longest,
+                pattern,
+            } => {
                 let pattern = Pattern::new(&self.marked(cx, pattern)?);
-                result(fields, &removed(&value, &pattern, *suffix, *longest), quoted);
+                result(
+                    fields,
+                    &removed(&value, &pattern, *suffix, *longest),
+                    quoted,
+                );
             }
             _ => result(fields, &value, quoted),
         }
@@ -298,8 +315,11 @@ impl Shell {
     /// `$@` and `$*` (POSIX 2.5.2).
     fn all_parameters(&self, star: bool, quoted: bool, fields: &mut Fields) {
         if quoted && (star || !fields.splits) {
-            let glue: String =
-                if star { fields.separators.chars().take(1).collect() } else { " ".into() };
+            let glue: String = if star {
+                fields.separators.chars().take(1).collect()
+            } else {
+                " ".into()
+            };
             return fields.quoted(&self.positional.join(&*glue));
         }
         for (number, value) in self.positional.iter().enumerate() {
@@ -316,7 +336,9 @@ impl Shell {
 
     /// `$(( … ))` and its like.
     pub(super) fn arithmetic(&mut self, cx: &mut Cx<'_, '_>, word: &Word) -> Go<i64> {
-        let quoted = Word { pieces: vec![Piece::Double(word.pieces.clone())] };
+        let quoted = Word {
+            pieces: vec![Piece::Double(word.pieces.clone())],
+        };
         let text = self.single(cx, &quoted)?;
         self.evaluate(cx, &text)
     }
@@ -324,8 +346,12 @@ impl Shell {
     /// Computes an expression that is expanded already. An error skips the rest of the command that was read.
     pub(super) fn evaluate(&mut self, cx: &mut Cx<'_, '_>, text: &str) -> Go<i64> {
         let nounset = self.options.nounset;
-        let mut variables =
-            Variables { shell: self, memory: cx.memory, nounset, unbound: None };
+        let mut variables = Variables {
+            shell: self,
+            memory: cx.memory,
+            nounset,
+            unbound: None,
+        };
         let value = arithmetic::evaluate(text, &mut variables);
         if let Some(name) = variables.unbound {
             return self.fatal(cx, &format!("{name}: unbound variable"));
@@ -346,7 +372,10 @@ impl Shell {
         let (read, write) = match cx.io.pipe()? {
             Ok(ends) => ends,
             Err(errno) => {
-                return self.fatal(cx, &format!("cannot make pipe for command substitution: {errno}"));
+                return self.fatal(
+                    cx,
+                    &format!("cannot make pipe for command substitution: {errno}"),
+                );
             }
         };
         let Some(child) = cx.io.fork()? else {
@@ -355,7 +384,11 @@ impl Shell {
                 let _ = cx.io.dup2(write, 1)?;
                 let _ = cx.io.close(write)?;
             }
-            self.become_subshell(Frame::Block { block: block.clone(), next: 0, tail: Tail::Plain });
+            self.become_subshell(Frame::Block {
+                block: block.clone(),
+                next: 0,
+                tail: Tail::Plain,
+            });
             // Unless `inherit_errexit` is set (bash manual 4.3.2), which it is not.
             self.options.errexit = false;
             if let Some(file) = only_input(block) {
@@ -396,8 +429,10 @@ impl Shell {
     fn pathnames(&mut self, cx: &mut Cx<'_, '_>, field: &[Marked]) -> Go<Vec<Text>> {
         let absolute = field.first().is_some_and(|(c, _)| *c == '/');
         let mut found: Vec<String> = vec![if absolute { "/".into() } else { String::new() }];
-        let parts: Vec<&[Marked]> =
-            field.split(|(c, _)| *c == '/').filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&[Marked]> = field
+            .split(|(c, _)| *c == '/')
+            .filter(|part| !part.is_empty())
+            .collect();
         let trailing = field.last().is_some_and(|(c, _)| *c == '/');
         for (number, part) in parts.iter().enumerate() {
             let is_last = number + 1 == parts.len();
@@ -410,7 +445,11 @@ impl Shell {
                     }
                     continue;
                 }
-                let listed = if directory.is_empty() { "." } else { directory.as_str() };
+                let listed = if directory.is_empty() {
+                    "."
+                } else {
+                    directory.as_str()
+                };
                 let names = cx.io.readdir(listed)?.unwrap_or_default();
                 let wanted = Pattern::new(part);
                 let dots = part.first().is_some_and(|(c, _)| *c == '.');
@@ -440,7 +479,11 @@ impl Shell {
 }
 
 fn result(fields: &mut Fields, text: &str, quoted: bool) {
-    if quoted { fields.quoted(text) } else { fields.split(text) }
+    if quoted {
+        fields.quoted(text)
+    } else {
+        fields.split(text)
+    }
 }
 
 fn shown(parameter: &Parameter) -> String {
@@ -459,21 +502,39 @@ fn removed(value: &str, pattern: &Pattern, suffix: bool, longest: bool) -> Strin
     let chars: Vec<char> = value.chars().collect();
     let length = chars.len();
     let cut = |count: usize| {
-        if suffix { pattern.matches(&chars[length - count..]) } else { pattern.matches(&chars[..count]) }
+        if suffix {
+            pattern.matches(&chars[length - count..])
+        } else {
+            pattern.matches(&chars[..count])
+        }
     };
-    let found = if longest { (0..=length).rev().find(|&n| cut(n)) } else { (0..=length).find(|&n| cut(n)) };
+    let found = if longest {
+        (0..=length).rev().find(|&n| cut(n))
+    } else {
+        (0..=length).find(|&n| cut(n))
+    };
     let count = found.unwrap_or(0);
-    if suffix { chars[..length - count].iter().collect() } else { chars[count..].iter().collect() }
+    if suffix {
+        chars[..length - count].iter().collect()
+    } else {
+        chars[count..].iter().collect()
+    }
 }
 
 /// The file of `$(< file)`.
 fn only_input(block: &Block) -> Option<Word> {
-    let [item] = block.as_slice() else { return None };
-    let [command] = item.chain.first.commands.as_slice() else { return None };
+    let [item] = block.as_slice() else {
+        return None;
+    };
+    let [command] = item.chain.first.commands.as_slice() else {
+        return None;
+    };
     if item.background || !item.chain.rest.is_empty() || item.chain.first.negated {
         return None;
     }
-    let CommandKind::Simple { assignments, words } = &command.kind else { return None };
+    let CommandKind::Simple { assignments, words } = &command.kind else {
+        return None;
+    };
     match command.redirects.as_slice() {
         [redirect] if assignments.is_empty() && words.is_empty() && redirect.fd == 0 => {
             match &redirect.kind {

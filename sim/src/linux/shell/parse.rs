@@ -40,7 +40,11 @@ impl Place {
     const START: Self = Self { line: 1, column: 1 };
 
     fn syntax(self, message: impl Into<Text>) -> ParseError {
-        ParseError::Syntax { message: message.into(), line: self.line, column: self.column }
+        ParseError::Syntax {
+            message: message.into(),
+            line: self.line,
+            column: self.column,
+        }
     }
 
     fn refused(self, construct: impl Into<Text>, help: &str) -> ParseError {
@@ -72,7 +76,12 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     fn new(chars: &'a [char], place: Place, fixed: bool) -> Self {
-        Self { chars, at: 0, place, fixed }
+        Self {
+            chars,
+            at: 0,
+            place,
+            fixed,
+        }
     }
 
     fn peek(&self) -> Option<char> {
@@ -84,7 +93,9 @@ impl<'a> Cursor<'a> {
     }
 
     fn starts_with(&self, text: &str) -> bool {
-        text.chars().enumerate().all(|(n, c)| self.peek_at(n) == Some(c))
+        text.chars()
+            .enumerate()
+            .all(|(n, c)| self.peek_at(n) == Some(c))
     }
 
     fn bump(&mut self) -> Option<char> {
@@ -109,7 +120,12 @@ impl<'a> Cursor<'a> {
 
     /// A cursor over `from..to` of the same text, `from` being at `place`.
     fn part(&self, from: usize, to: usize, place: Place) -> Cursor<'a> {
-        Cursor { chars: &self.chars[from..to], at: 0, place, fixed: self.fixed }
+        Cursor {
+            chars: &self.chars[from..to],
+            at: 0,
+            place,
+            fixed: self.fixed,
+        }
     }
 }
 
@@ -140,7 +156,10 @@ pub fn parse(script: &[u8]) -> Result<Block, ParseError> {
 fn place_after(text: &str) -> Place {
     let line = text.matches('\n').count() as u32 + 1;
     let last = text.rsplit('\n').next().unwrap_or("");
-    Place { line, column: last.chars().count() as u32 + 1 }
+    Place {
+        line,
+        column: last.chars().count() as u32 + 1,
+    }
 }
 
 /// Parses commands that stand in `cursor`, `depth` levels deep in others.
@@ -165,7 +184,11 @@ fn parse_part(cursor: &Cursor<'_>, depth: u32) -> Result<Block, ParseError> {
         };
         match at {
             Some(lexeme) => {
-                let shown = if lexeme.text == "\n" { "newline" } else { lexeme.text.as_str() };
+                let shown = if lexeme.text == "\n" {
+                    "newline"
+                } else {
+                    lexeme.text.as_str()
+                };
                 let message = format!("syntax error near unexpected token `{shown}'");
                 lexeme.place.syntax(message)
             }

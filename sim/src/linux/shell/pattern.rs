@@ -15,10 +15,15 @@ pub(super) fn text(marked: &[Marked]) -> String {
 
 /// Holds a character that makes it a pattern.
 pub(super) fn is_pattern(marked: &[Marked]) -> bool {
-    let special = |wanted: char| marked.iter().position(|&(c, quoted)| c == wanted && !quoted);
+    let special = |wanted: char| {
+        marked
+            .iter()
+            .position(|&(c, quoted)| c == wanted && !quoted)
+    };
     special('*').is_some()
         || special('?').is_some()
-        || special('[').is_some_and(|at| marked[at..].iter().any(|&(c, quoted)| c == ']' && !quoted))
+        || special('[')
+            .is_some_and(|at| marked[at..].iter().any(|&(c, quoted)| c == ']' && !quoted))
 }
 
 /// One element of a pattern.
@@ -27,7 +32,10 @@ enum Element {
     Any,
     One,
     Char(char),
-    Set { negated: bool, ranges: Vec<(char, char)> },
+    Set {
+        negated: bool,
+        ranges: Vec<(char, char)>,
+    },
 }
 
 /// A pattern, ready to match.
@@ -117,7 +125,9 @@ fn set(marked: &[Marked]) -> Option<(Element, usize)> {
             return Some((Element::Set { negated, ranges }, at + 1));
         }
         if c == '[' && !quoted && marked.get(at + 1) == Some(&(':', false)) {
-            let end = marked[at..].windows(2).position(|pair| pair == [(':', false), (']', false)])?;
+            let end = marked[at..]
+                .windows(2)
+                .position(|pair| pair == [(':', false), (']', false)])?;
             ranges.extend(class(&text(&marked[at + 2..at + end]))?);
             at += end + 2;
             continue;
@@ -187,6 +197,9 @@ mod tests {
 
     #[test]
     fn many_stars_take_no_exponential_time() {
-        assert!(!matches(&format!("{}b", "*a".repeat(200)), &"a".repeat(5_000)));
+        assert!(!matches(
+            &format!("{}b", "*a".repeat(200)),
+            &"a".repeat(5_000)
+        ));
     }
 }

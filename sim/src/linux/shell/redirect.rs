@@ -36,7 +36,10 @@ impl Shell {
         for redirect in redirects {
             let fd = redirect.fd;
             if !saved.iter().any(|old| old.fd == fd) {
-                saved.push(SavedFd { fd, copy: cx.io.save(fd)?.ok() });
+                saved.push(SavedFd {
+                    fd,
+                    copy: cx.io.save(fd)?.ok(),
+                });
             }
             if !self.one(cx, redirect)? {
                 self.restore_descriptors(cx, &saved)?;
@@ -46,11 +49,7 @@ impl Shell {
         Ok(Some(saved))
     }
 
-    pub(super) fn restore_descriptors(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        saved: &[SavedFd],
-    ) -> Go<()> {
+    pub(super) fn restore_descriptors(&mut self, cx: &mut Cx<'_, '_>, saved: &[SavedFd]) -> Go<()> {
         for SavedFd { fd, copy } in saved.iter().rev() {
             match copy {
                 Some(copy) => {
@@ -108,7 +107,9 @@ impl Shell {
 
     /// A here-document: a pipe that holds all of it.
     fn here(&mut self, cx: &mut Cx<'_, '_>, fd: Fd, word: &Word) -> Go<bool> {
-        let quoted = Word { pieces: vec![super::ast::Piece::Double(word.pieces.clone())] };
+        let quoted = Word {
+            pieces: vec![super::ast::Piece::Double(word.pieces.clone())],
+        };
         let text = self.single(cx, &quoted)?;
         if text.len() > MAX_HERE {
             return self.refuse(cx, "a here-document of more than 64 KiB", "use a file");

@@ -60,11 +60,7 @@ impl Shell {
     }
 
     /// Sets variables for one command, exported; what they were comes back for [`Shell::restore`].
-    fn assign_for(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        assignments: &[Assignment],
-    ) -> Go<Vec<Saved>> {
+    fn assign_for(&mut self, cx: &mut Cx<'_, '_>, assignments: &[Assignment]) -> Go<Vec<Saved>> {
         let mut saved = Vec::new();
         for assignment in assignments {
             let value = self.assigned(cx, assignment)?;
@@ -91,12 +87,18 @@ impl Shell {
             return Ok(());
         };
         if !saved.is_empty() {
-            self.frames.push(Frame::Restore { saved, keeps_stdin: self.keeps_stdin });
+            self.frames.push(Frame::Restore {
+                saved,
+                keeps_stdin: self.keeps_stdin,
+            });
         }
         let locals = self.assign_for(cx, assignments)?;
         let positional = std::mem::replace(&mut self.positional, words[1..].into());
         self.frames.push(Frame::Call { positional, locals });
-        self.frames.push(Frame::Command { command: body.clone(), in_place: false });
+        self.frames.push(Frame::Command {
+            command: body.clone(),
+            in_place: false,
+        });
         Ok(())
     }
 
@@ -133,7 +135,10 @@ impl Shell {
             // `source` and `eval` have put their commands on the stack: what they run under is undone after them.
             let pushed = self.frames.split_off(frames);
             if !saved.is_empty() {
-                self.frames.push(Frame::Restore { saved, keeps_stdin: self.keeps_stdin });
+                self.frames.push(Frame::Restore {
+                    saved,
+                    keeps_stdin: self.keeps_stdin,
+                });
             }
             if !variables.is_empty() {
                 self.frames.push(Frame::Variables(variables));
@@ -180,19 +185,17 @@ impl Shell {
 
     /// Looks for a command: as typed if it has a slash, else where it was found before, else in each directory of `PATH`
     /// with a `stat`. A remembered place is not checked (bash manual, `checkhash`).
-    pub(super) fn find(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        name: &Text,
-        remembers: bool,
-    ) -> Go<Found> {
+    pub(super) fn find(&mut self, cx: &mut Cx<'_, '_>, name: &Text, remembers: bool) -> Go<Found> {
         if name.contains('/') {
             return Ok(Found::At(name.clone()));
         }
         if let Some(path) = self.hashed.get(name).filter(|_| remembers) {
             return Ok(Found::At(path.clone()));
         }
-        let Some(path) = self.variable(cx.memory, "PATH").cloned().filter(|path| !path.is_empty())
+        let Some(path) = self
+            .variable(cx.memory, "PATH")
+            .cloned()
+            .filter(|path| !path.is_empty())
         else {
             // No PATH: the name itself is executed (bash, `find_user_command_internal`).
             return Ok(Found::At(name.clone()));
@@ -201,7 +204,9 @@ impl Shell {
         for directory in path.split(':') {
             let directory = if directory.is_empty() { "." } else { directory };
             let candidate: Text = format!("{}/{name}", directory.trim_end_matches('/')).into();
-            let Ok(stat) = cx.io.stat(&candidate, true)? else { continue };
+            let Ok(stat) = cx.io.stat(&candidate, true)? else {
+                continue;
+            };
             if stat.kind == Kind::Directory {
                 continue;
             }
@@ -287,7 +292,10 @@ impl Shell {
             return Ok(126);
         }
         let fresh = Self::with(Frame::Start, path.clone(), words[1..].into());
-        *self = Self { keeps_stdin: self.keeps_stdin, ..fresh };
+        *self = Self {
+            keeps_stdin: self.keeps_stdin,
+            ..fresh
+        };
         self.frames.clear();
         self.run_script(cx, &data, Tail::No)?;
         Err(Leave::Commit)
@@ -297,7 +305,11 @@ impl Shell {
     pub(super) fn run_script(&mut self, cx: &mut Cx<'_, '_>, text: &[u8], tail: Tail) -> Go<()> {
         match parse_script(text) {
             Ok(block) => {
-                self.frames.push(Frame::Block { block, next: 0, tail });
+                self.frames.push(Frame::Block {
+                    block,
+                    next: 0,
+                    tail,
+                });
                 Ok(())
             }
             Err(error) => {
@@ -314,9 +326,10 @@ impl Shell {
                 self.line = line;
                 self.complain(cx, &message)
             }
-            ParseError::Refused(refused) => {
-                Err(super::super::replay::Stop(super::super::syscall::Syscall::Refuse(refused)).into())
-            }
+            ParseError::Refused(refused) => Err(super::super::replay::Stop(
+                super::super::syscall::Syscall::Refuse(refused),
+            )
+            .into()),
         }
     }
 }

@@ -136,7 +136,11 @@ impl Shell {
             .and_then(|level| level.parse().ok())
             .unwrap_or(0);
         self.export(cx.memory, "SHLVL");
-        self.set(cx.memory, "SHLVL", level.saturating_add(1).max(0).to_string().into());
+        self.set(
+            cx.memory,
+            "SHLVL",
+            level.saturating_add(1).max(0).to_string().into(),
+        );
         if self.variable(cx.memory, "PATH").is_none() {
             self.set(cx.memory, "PATH", DEFAULT_PATH.into());
         }
@@ -153,7 +157,9 @@ impl Shell {
                 self.read_if_there(cx, "/etc/profile").map(drop)
             }
             Startup::OwnProfile => {
-                let Some(home) = self.variable(cx.memory, "HOME").cloned() else { return Ok(()) };
+                let Some(home) = self.variable(cx.memory, "HOME").cloned() else {
+                    return Ok(());
+                };
                 for name in OWN_PROFILES {
                     if self.read_if_there(cx, &format!("{home}/{name}"))? {
                         break;
@@ -193,7 +199,9 @@ impl Shell {
                 match text {
                     Ok(text) => self.run_script(cx, &text, Tail::No),
                     Err(errno) => {
-                        let _ = cx.io.write(2, format!("{path}: {path}: {errno}\n").as_bytes())?;
+                        let _ = cx
+                            .io
+                            .write(2, format!("{path}: {path}: {errno}\n").as_bytes())?;
                         Ok(cx.io.exit(126)?)
                     }
                 }
@@ -202,7 +210,9 @@ impl Shell {
     }
 
     fn read_if_there(&mut self, cx: &mut Cx<'_, '_>, path: &str) -> Go<bool> {
-        let Ok(fd) = cx.io.open(path, OpenFlags::READ)? else { return Ok(false) };
+        let Ok(fd) = cx.io.open(path, OpenFlags::READ)? else {
+            return Ok(false);
+        };
         let text = cx.io.slurp(fd)?;
         let _ = cx.io.close(fd)?;
         let Ok(text) = text else { return Ok(false) };
@@ -221,7 +231,11 @@ impl Shell {
         match parse_script(text) {
             Ok(block) => {
                 self.frames.push(Frame::Sourced { positional });
-                self.frames.push(Frame::Block { block, next: 0, tail: Tail::No });
+                self.frames.push(Frame::Block {
+                    block,
+                    next: 0,
+                    tail: Tail::No,
+                });
                 Ok(())
             }
             Err(error) => {

@@ -95,9 +95,7 @@ impl Shell {
             },
             [a, operator, b] => match self.binary(cx, a, operator, b)? {
                 Some(result) => result,
-                None if &**a == "!" => {
-                    self.expression(cx, &arguments[1..])?.map(|holds| !holds)
-                }
+                None if &**a == "!" => self.expression(cx, &arguments[1..])?.map(|holds| !holds),
                 None if &**a == "(" && &**b == ")" => Ok(!operator.is_empty()),
                 None => Err(format!("{operator}: binary operator expected")),
             },
@@ -107,7 +105,10 @@ impl Shell {
             [open, inner @ .., close] if &**open == "(" && &**close == ")" && inner.len() == 2 => {
                 self.expression(cx, inner)?
             }
-            _ if arguments.iter().any(|word| matches!(&**word, "-a" | "-o" | "(" | ")")) => {
+            _ if arguments
+                .iter()
+                .any(|word| matches!(&**word, "-a" | "-o" | "(" | ")")) =>
+            {
                 let help = "write [ a ] && [ b ], or [[ ]]";
                 return self.refuse(cx, "-a, -o and parentheses in test", help);
             }
@@ -125,9 +126,13 @@ impl Shell {
     ) -> Go<Option<Tested>> {
         if let Some(comparison) = Comparison::from_option(operator) {
             let number = |text: &Text| {
-                text.trim().parse::<i64>().map_err(|_| format!("{text}: integer expression expected"))
+                text.trim()
+                    .parse::<i64>()
+                    .map_err(|_| format!("{text}: integer expression expected"))
             };
-            return Ok(Some(number(a).and_then(|a| Ok(comparison.holds(a, number(b)?)))));
+            return Ok(Some(
+                number(a).and_then(|a| Ok(comparison.holds(a, number(b)?))),
+            ));
         }
         Ok(Some(Ok(match operator {
             "=" | "==" => a == b,
@@ -152,6 +157,8 @@ fn same_file(cx: &mut Cx<'_, '_>, a: &str, b: &str) -> Go<bool> {
 
 fn unary_letter(operator: &str) -> Option<char> {
     let mut chars = operator.strip_prefix('-')?.chars();
-    let letter = chars.next().filter(|letter| "zneafdrwxsLhvtbcgkpuGNORSo".contains(*letter))?;
+    let letter = chars
+        .next()
+        .filter(|letter| "zneafdrwxsLhvtbcgkpuGNORSo".contains(*letter))?;
     chars.next().is_none().then_some(letter)
 }

@@ -7,7 +7,11 @@ use super::super::testing::{Machine, Outcome, env, file_system, machine, run};
 fn script(text: &str) -> Outcome {
     let mut machine = machine(file_system(), &["-c", text], &[("N", "3")]);
     let outcome = run(&mut machine);
-    assert!(machine.refused().is_empty(), "{text}: {:?}", machine.refused());
+    assert!(
+        machine.refused().is_empty(),
+        "{text}: {:?}",
+        machine.refused()
+    );
     outcome
 }
 
@@ -38,11 +42,21 @@ fn scripts_do_what_bash_does() {
     let mut different = Vec::new();
     for (text, stdout, status) in bash_5_2::CASES {
         let mut machine = Machine::new(with_work_directory());
-        let argv = ["/bin/bash", "-c", text].iter().map(|word| (*word).into()).collect();
+        let argv = ["/bin/bash", "-c", text]
+            .iter()
+            .map(|word| (*word).into())
+            .collect();
         let env = env(&[("N", "3"), ("PATH", "/usr/local/bin:/usr/bin:/bin")]);
         let (path, cwd) = ("/bin/bash".into(), "/home/user/w".into());
         machine
-            .spawn(Spawn { name: "shell".into(), path, argv, env, cwd, stdin: None })
+            .spawn(Spawn {
+                name: "shell".into(),
+                path,
+                argv,
+                env,
+                cwd,
+                stdin: None,
+            })
             .unwrap();
         let outcome = run(&mut machine);
         if (outcome.stdout.as_str(), outcome.status) != (stdout, Some(*status)) {
@@ -55,5 +69,10 @@ fn scripts_do_what_bash_does() {
             ));
         }
     }
-    assert!(different.is_empty(), "{} differ\n{}", different.len(), different.join("\n"));
+    assert!(
+        different.is_empty(),
+        "{} differ\n{}",
+        different.len(),
+        different.join("\n")
+    );
 }

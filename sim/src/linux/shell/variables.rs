@@ -98,7 +98,12 @@ impl Shell {
 
     /// Puts names back, the last saved first.
     pub(super) fn restore(&mut self, memory: &mut Memory, saved: &[Saved]) {
-        for Saved { name, value, exported } in saved.iter().rev() {
+        for Saved {
+            name,
+            value,
+            exported,
+        } in saved.iter().rev()
+        {
             self.unset(memory, name);
             if *exported {
                 self.export(memory, name);
@@ -125,7 +130,9 @@ impl Shell {
 
     /// The value of `IFS`: blank, tab and newline if it is unset.
     pub(super) fn separators(&self, cx: &Cx<'_, '_>) -> Text {
-        self.variable(cx.memory, "IFS").cloned().unwrap_or_else(|| " \t\n".into())
+        self.variable(cx.memory, "IFS")
+            .cloned()
+            .unwrap_or_else(|| " \t\n".into())
     }
 }
 

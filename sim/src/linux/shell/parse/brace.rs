@@ -17,8 +17,7 @@ enum Unit {
 
 /// All words that a word stands for.
 pub(super) fn expand(word: Word, place: Place) -> Result<Vec<Word>, ParseError> {
-    let has_brace =
-        |piece: &Piece| matches!(piece, Piece::Plain(text) if text.contains('{'));
+    let has_brace = |piece: &Piece| matches!(piece, Piece::Plain(text) if text.contains('{'));
     if !word.pieces.iter().any(has_brace) {
         return Ok(vec![word]);
     }
@@ -29,7 +28,10 @@ pub(super) fn expand(word: Word, place: Place) -> Result<Vec<Word>, ParseError> 
             other => units.push(Unit::Opaque(other)),
         }
     }
-    Ok(alternatives(&units, place, 0)?.into_iter().map(collect).collect())
+    Ok(alternatives(&units, place, 0)?
+        .into_iter()
+        .map(collect)
+        .collect())
 }
 
 fn collect(units: Vec<Unit>) -> Word {
@@ -98,7 +100,10 @@ fn alternatives(units: &[Unit], place: Place, depth: u32) -> Result<Vec<Vec<Unit
         } else {
             let with = |so_far: &Vec<Unit>| {
                 let so_far = so_far.clone();
-                choices.iter().map(move |choice| [so_far.as_slice(), choice.as_slice()].concat()).collect::<Vec<_>>()
+                choices
+                    .iter()
+                    .map(move |choice| [so_far.as_slice(), choice.as_slice()].concat())
+                    .collect::<Vec<_>>()
             };
             done = done.iter().flat_map(with).collect();
         }
@@ -164,12 +169,19 @@ fn range(units: &[Unit]) -> Option<Group<'_>> {
             let digits = text.trim_start_matches('-');
             digits.len() > 1 && digits.starts_with('0')
         };
-        let width = if padded(first) || padded(last) { first.len().max(last.len()) } else { 0 };
+        let width = if padded(first) || padded(last) {
+            first.len().max(last.len())
+        } else {
+            0
+        };
         return Some(Group::Sequence(a, b, step, width));
     }
     let letter = |text: &str| {
         let mut chars = text.chars();
-        chars.next().filter(|c| c.is_ascii_alphabetic() && chars.next().is_none()).map(u32::from)
+        chars
+            .next()
+            .filter(|c| c.is_ascii_alphabetic() && chars.next().is_none())
+            .map(u32::from)
     };
     Some(Group::Letters(letter(first)?, letter(last)?, step))
 }
@@ -190,7 +202,12 @@ fn sequence(
     let mut numbers = Vec::new();
     let mut number = a;
     while if step > 0 { number <= b } else { number >= b } {
-        numbers.push(format!("{number:0width$}").chars().map(Unit::Char).collect());
+        numbers.push(
+            format!("{number:0width$}")
+                .chars()
+                .map(Unit::Char)
+                .collect(),
+        );
         number += step;
     }
     Ok(numbers)

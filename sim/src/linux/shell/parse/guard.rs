@@ -39,7 +39,11 @@ pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<(), ParseError> {
         let place = token.place;
         let top = stack.last().copied();
         let unexpected = || {
-            let shown = if token.text == "\n" { "newline" } else { &token.text };
+            let shown = if token.text == "\n" {
+                "newline"
+            } else {
+                &token.text
+            };
             place.syntax(format!("syntax error near unexpected token `{shown}'"))
         };
         if token.operator {
@@ -79,7 +83,13 @@ pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<(), ParseError> {
         } else if only_word > 0 {
             only_word -= 1;
         } else {
-            word(token, &mut stack, &mut at_command, &mut only_word, &unexpected)?;
+            word(
+                token,
+                &mut stack,
+                &mut at_command,
+                &mut only_word,
+                &unexpected,
+            )?;
             if token.plain() == Some("[[") {
                 condition_operators = 0;
             }
@@ -90,9 +100,7 @@ pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<(), ParseError> {
         if stack.len() as u32 + depth > MAX_NESTING {
             return Err(place.too_deep());
         }
-        let cases = |open: &&Open| {
-            matches!(open, Open::CaseWord | Open::Pattern | Open::Branch)
-        };
+        let cases = |open: &&Open| matches!(open, Open::CaseWord | Open::Pattern | Open::Branch);
         if stack.iter().filter(cases).count() > MAX_CASES {
             let construct = format!("case nested deeper than {MAX_CASES}");
             return Err(place.refused(construct, "use functions"));
@@ -118,8 +126,25 @@ fn word(
     let text = token.plain().unwrap_or("");
     let reserved = matches!(
         text,
-        "!" | "{" | "}" | "case" | "do" | "done" | "elif" | "else" | "esac" | "fi" | "for" | "if"
-            | "in" | "then" | "until" | "while" | "[[" | "]]" | "function" | "select"
+        "!" | "{"
+            | "}"
+            | "case"
+            | "do"
+            | "done"
+            | "elif"
+            | "else"
+            | "esac"
+            | "fi"
+            | "for"
+            | "if"
+            | "in"
+            | "then"
+            | "until"
+            | "while"
+            | "[["
+            | "]]"
+            | "function"
+            | "select"
     );
     match top {
         Some(Open::Condition) => {

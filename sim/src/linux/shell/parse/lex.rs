@@ -32,7 +32,15 @@ const OPERATORS: &[&str] = &[
 
 impl Lexeme {
     fn new(operator: bool, text: String, from: usize, to: usize, place: Place) -> Self {
-        Self { operator, text, shown: None, from, to, place, arithmetic: false }
+        Self {
+            operator,
+            text,
+            shown: None,
+            from,
+            to,
+            place,
+            arithmetic: false,
+        }
     }
 
     pub(super) fn is(&self, operator: &str) -> bool {
@@ -61,13 +69,23 @@ impl Lexeme {
             end: position(self.to, self.place),
         };
         let text = self.shown.as_ref().unwrap_or(&self.text).clone();
-        if self.operator { Token::Operator(text, span) } else { Token::Word(text, span) }
+        if self.operator {
+            Token::Operator(text, span)
+        } else {
+            Token::Word(text, span)
+        }
     }
 }
 
 /// Cuts a text into tokens.
 pub(super) fn lex(cursor: Cursor<'_>, depth: u32) -> Result<Vec<Lexeme>, ParseError> {
-    let mut lexer = Lexer { cursor, depth, out: Vec::new(), here: Vec::new(), in_condition: false };
+    let mut lexer = Lexer {
+        cursor,
+        depth,
+        out: Vec::new(),
+        here: Vec::new(),
+        in_condition: false,
+    };
     lexer.run()?;
     Ok(lexer.out)
 }
@@ -103,7 +121,10 @@ impl Lexer<'_> {
                     self.push_operator("\n");
                     self.here_documents()?;
                 }
-                _ => match OPERATORS.iter().find(|operator| self.cursor.starts_with(operator)) {
+                _ => match OPERATORS
+                    .iter()
+                    .find(|operator| self.cursor.starts_with(operator))
+                {
                     Some(operator) => self.operator(operator)?,
                     None => self.word()?,
                 },
@@ -121,7 +142,8 @@ impl Lexer<'_> {
     fn push_operator(&mut self, text: &str) {
         let (from, place) = (self.cursor.at, self.cursor.place);
         self.cursor.skip(text.chars().count());
-        self.out.push(Lexeme::new(true, text.into(), from, self.cursor.at, place));
+        self.out
+            .push(Lexeme::new(true, text.into(), from, self.cursor.at, place));
     }
 
     /// A token that is not in the text: grammar only.
@@ -143,7 +165,10 @@ impl Lexer<'_> {
             // The same to the grammar, but no attempt at arithmetic.
             self.push_newline();
         }
-        let after_word = self.out.last().filter(|last| !last.operator && last.to == self.cursor.at);
+        let after_word = self
+            .out
+            .last()
+            .filter(|last| !last.operator && last.to == self.cursor.at);
         if operator == "("
             && let Some(word) = after_word
         {
@@ -151,7 +176,9 @@ impl Lexer<'_> {
                 return Err(word.place.refused("an array", "use several variables"));
             }
             if word.text.ends_with(['@', '!', '?', '+', '*']) {
-                return Err(word.place.refused("an extended pattern", "use case with several patterns"));
+                return Err(word
+                    .place
+                    .refused("an extended pattern", "use case with several patterns"));
             }
         }
         self.push_operator(operator);
@@ -164,7 +191,10 @@ impl Lexer<'_> {
     /// `((` up to its `))`: one word for the grammar, or three for `for ((a; b; c))`.
     fn arithmetic(&mut self) -> Result<(), ParseError> {
         let place = self.cursor.place;
-        let is_for = self.out.last().is_some_and(|last| last.plain() == Some("for"));
+        let is_for = self
+            .out
+            .last()
+            .is_some_and(|last| last.plain() == Some("for"));
         self.push_operator("(");
         self.push_operator("(");
         if let Some(second) = self.out.last_mut() {
@@ -227,7 +257,9 @@ impl Lexer<'_> {
         }
         let text: String = self.cursor.chars[from..self.cursor.at].iter().collect();
         let mut lexeme = Lexeme::new(false, text, from, self.cursor.at, place);
-        let name_end = lexeme.text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+        let name_end = lexeme
+            .text
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
         let name = &lexeme.text[..name_end.unwrap_or(lexeme.text.len())];
         let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
         let rest = &lexeme.text[name.len()..];
@@ -265,8 +297,12 @@ impl Lexer<'_> {
 
     /// The next word would be the first of a command. (`guard` knows exactly, and trusts nothing of this.)
     fn at_command(&self) -> bool {
-        let Some(last) = self.out.last() else { return true };
-        let opens = ["if", "then", "else", "elif", "while", "until", "do", "!", "{"];
+        let Some(last) = self.out.last() else {
+            return true;
+        };
+        let opens = [
+            "if", "then", "else", "elif", "while", "until", "do", "!", "{",
+        ];
         last.operator || last.plain().is_some_and(|word| opens.contains(&word))
     }
 
@@ -277,7 +313,11 @@ impl Lexer<'_> {
         }
         let place = self.cursor.place;
         let before = self.out.len();
-        if self.cursor.peek().is_some_and(|c| !"\n;&|<>()#".contains(c)) {
+        if self
+            .cursor
+            .peek()
+            .is_some_and(|c| !"\n;&|<>()#".contains(c))
+        {
             self.word()?;
         }
         let Some(word) = self.out.get_mut(before) else {
@@ -287,13 +327,27 @@ impl Lexer<'_> {
             return Err(place.refused("an expansion in a delimiter", "use a plain word"));
         }
         let quoted = word.shown.is_some();
-        let delimiter: String =
-            word.text.chars().filter(|c| !matches!(c, '\'' | '"' | '\\')).collect();
+        let delimiter: String = word
+            .text
+            .chars()
+            .filter(|c| !matches!(c, '\'' | '"' | '\\'))
+            .collect();
         // The grammar asks whether there are quotes.
         word.shown = Some(if quoted { "'E'" } else { "E" }.into());
-        let end = Lexeme { shown: Some("E".into()), ..word.clone() };
-        self.here.push(Here { token: self.out.len(), delimiter, strip_tabs, place });
-        self.out.push(Lexeme { shown: Some(String::new()), ..end.clone() });
+        let end = Lexeme {
+            shown: Some("E".into()),
+            ..word.clone()
+        };
+        self.here.push(Here {
+            token: self.out.len(),
+            delimiter,
+            strip_tabs,
+            place,
+        });
+        self.out.push(Lexeme {
+            shown: Some(String::new()),
+            ..end.clone()
+        });
         self.out.push(end);
         Ok(())
     }
@@ -309,7 +363,11 @@ impl Lexer<'_> {
                     self.cursor.skip(1);
                 }
                 let ended = self.cursor.bump().is_none();
-                let line = if here.strip_tabs { line.trim_start_matches('\t') } else { &line };
+                let line = if here.strip_tabs {
+                    line.trim_start_matches('\t')
+                } else {
+                    &line
+                };
                 if line == here.delimiter {
                     break;
                 }
@@ -335,11 +393,16 @@ impl Lexer<'_> {
 }
 
 fn unclosed(place: Place, wanted: &str) -> ParseError {
-    place.syntax(format!("unexpected EOF while looking for matching `{wanted}'"))
+    place.syntax(format!(
+        "unexpected EOF while looking for matching `{wanted}'"
+    ))
 }
 
 fn not_arithmetic(place: Place) -> ParseError {
-    place.refused("`((' that is not arithmetic", "write `( (' for a subshell in a subshell")
+    place.refused(
+        "`((' that is not arithmetic",
+        "write `( (' for a subshell in a subshell",
+    )
 }
 
 /// Skips one character, or one quoted or expanded piece, of a word.
@@ -482,7 +545,9 @@ fn skip_parentheses(
     let mut word_start = true;
     let mut at_command = true;
     loop {
-        let Some(c) = cursor.peek() else { return Err(unclosed(place, ")")) };
+        let Some(c) = cursor.peek() else {
+            return Err(unclosed(place, ")"));
+        };
         if command && word_start && c.is_ascii_alphabetic() {
             let word = plain_word(cursor);
             match word.as_str() {
@@ -533,11 +598,12 @@ fn skip_parentheses(
 }
 
 /// Reserved words that a command follows.
-const AFTER_COMMANDS: [&str; 8] =
-    ["if", "then", "else", "elif", "while", "until", "do", "esac"];
+const AFTER_COMMANDS: [&str; 8] = ["if", "then", "else", "elif", "while", "until", "do", "esac"];
 
 /// The letters, digits and underscores that stand here.
 fn plain_word(cursor: &Cursor<'_>) -> String {
     let rest = &cursor.chars[cursor.at..];
-    rest.iter().take_while(|c| c.is_ascii_alphanumeric() || **c == '_').collect()
+    rest.iter()
+        .take_while(|c| c.is_ascii_alphanumeric() || **c == '_')
+        .collect()
 }

@@ -55,7 +55,11 @@ impl<'a> Lower<'_, 'a> {
         for ast::CompoundListItem(and_or, separator) in &list.0 {
             let chain = Shared::new(self.chain(and_or, near)?);
             let background = matches!(separator, ast::SeparatorOperator::Async);
-            items.push(Item { chain, background, group });
+            items.push(Item {
+                chain,
+                background,
+                group,
+            });
         }
         Ok(())
     }
@@ -77,12 +81,18 @@ impl<'a> Lower<'_, 'a> {
         if pipeline.timed.is_some() {
             return Err(near.refused("time", "virtual time is in the trace"));
         }
-        let commands = pipeline.seq.iter().map(|command| self.command(command, near));
+        let commands = pipeline
+            .seq
+            .iter()
+            .map(|command| self.command(command, near));
         let commands: Vec<_> = commands.collect::<Lowered<_>>()?;
         if commands.is_empty() {
             return Err(near.syntax("syntax error near unexpected token `!'"));
         }
-        Ok(Pipeline { negated: pipeline.bang, commands })
+        Ok(Pipeline {
+            negated: pipeline.bang,
+            commands,
+        })
     }
 
     fn command(&self, command: &ast::Command, near: Place) -> Lowered<Shared<Command>> {
@@ -100,7 +110,11 @@ impl<'a> Lower<'_, 'a> {
                 CommandKind::Condition(self.condition(&test.expr, place)?)
             }
         };
-        Ok(Shared::new(Command { line: place.line, kind, redirects }))
+        Ok(Shared::new(Command {
+            line: place.line,
+            kind,
+            redirects,
+        }))
     }
 
     fn simple(
@@ -182,15 +196,25 @@ impl<'a> Lower<'_, 'a> {
                     }
                 };
                 let body = self.block(&clause.body.list, place)?;
-                CommandKind::For { name: name.into(), words, body }
+                CommandKind::For {
+                    name: name.into(),
+                    words,
+                    body,
+                }
             }
             ast::CompoundCommand::CaseClause(clause) => {
                 let mut arms = Vec::new();
                 for case in &clause.cases {
-                    let patterns = case.patterns.iter().map(|pattern| self.word(pattern, place));
+                    let patterns = case
+                        .patterns
+                        .iter()
+                        .map(|pattern| self.word(pattern, place));
                     let near = self.place(case.loc.as_ref(), place);
-                    let body =
-                        case.cmd.as_ref().map(|body| self.block(body, near)).transpose()?;
+                    let body = case
+                        .cmd
+                        .as_ref()
+                        .map(|body| self.block(body, near))
+                        .transpose()?;
                     let end = match case.post_action {
                         ast::CaseItemPostAction::ExitCase => CaseEnd::Stop,
                         ast::CaseItemPostAction::UnconditionallyExecuteNextCaseItem => {
@@ -198,13 +222,22 @@ impl<'a> Lower<'_, 'a> {
                         }
                         ast::CaseItemPostAction::ContinueEvaluatingCases => CaseEnd::Continue,
                     };
-                    arms.push(CaseArm { patterns: patterns.collect::<Lowered<_>>()?, body, end });
+                    arms.push(CaseArm {
+                        patterns: patterns.collect::<Lowered<_>>()?,
+                        body,
+                        end,
+                    });
                 }
-                CommandKind::Case { word: self.word(&clause.value, place)?, arms }
+                CommandKind::Case {
+                    word: self.word(&clause.value, place)?,
+                    arms,
+                }
             }
             ast::CompoundCommand::IfClause(clause) => {
-                let first =
-                    (self.block(&clause.condition, place)?, self.block(&clause.then, place)?);
+                let first = (
+                    self.block(&clause.condition, place)?,
+                    self.block(&clause.then, place)?,
+                );
                 let mut arms = vec![first];
                 let mut otherwise = None;
                 for other in clause.elses.iter().flatten() {
@@ -232,15 +265,26 @@ impl<'a> Lower<'_, 'a> {
     ) -> Lowered<CommandKind> {
         let condition = self.block(&clause.0, place)?;
         let body = self.block(&clause.1.list, place)?;
-        Ok(CommandKind::Loop { until, condition, body })
+        Ok(CommandKind::Loop {
+            until,
+            condition,
+            body,
+        })
     }
 
     /// `for name in` with nothing between `in` and the separator.
     fn has_in(&self, clause: &ast::ForClauseCommand) -> bool {
         let from = clause.loc.start.index;
         let to = clause.body.loc.start.index.min(self.cursor.chars.len());
-        let head: String = self.cursor.chars.get(from..to).unwrap_or(&[]).iter().collect();
-        head.split(|c: char| c.is_whitespace() || c == ';').any(|word| word == "in")
+        let head: String = self
+            .cursor
+            .chars
+            .get(from..to)
+            .unwrap_or(&[])
+            .iter()
+            .collect();
+        head.split(|c: char| c.is_whitespace() || c == ';')
+            .any(|word| word == "in")
     }
 
     fn function(&self, function: &ast::FunctionDefinition, place: Place) -> Lowered<CommandKind> {
@@ -254,8 +298,15 @@ impl<'a> Lower<'_, 'a> {
         let mut redirects = Vec::new();
         self.redirect_list(list.as_ref(), near, &mut redirects)?;
         let kind = self.compound(body, near)?;
-        let body = Shared::new(Command { line: near.line, kind, redirects });
-        Ok(CommandKind::Function { name: name.into(), body })
+        let body = Shared::new(Command {
+            line: near.line,
+            kind,
+            redirects,
+        });
+        Ok(CommandKind::Function {
+            name: name.into(),
+            body,
+        })
     }
 
     fn redirect_list(
@@ -300,21 +351,36 @@ impl<'a> Lower<'_, 'a> {
                     ast::IoFileRedirectKind::DuplicateInput => (0, RedirectKind::Duplicate(word)),
                     ast::IoFileRedirectKind::DuplicateOutput => (1, RedirectKind::Duplicate(word)),
                 };
-                redirects.push(Redirect { fd: number(fd, standard), kind });
+                redirects.push(Redirect {
+                    fd: number(fd, standard),
+                    kind,
+                });
             }
             ast::IoRedirect::OutputAndError(word, append) => {
                 let word = self.word(word, near)?;
-                let kind =
-                    if *append { RedirectKind::Append(word) } else { RedirectKind::Write(word) };
+                let kind = if *append {
+                    RedirectKind::Append(word)
+                } else {
+                    RedirectKind::Write(word)
+                };
                 redirects.push(Redirect { fd: 1, kind });
                 let duplicate = RedirectKind::Duplicate(Word::literal("1"));
-                redirects.push(Redirect { fd: 2, kind: duplicate });
+                redirects.push(Redirect {
+                    fd: 2,
+                    kind: duplicate,
+                });
             }
             ast::IoRedirect::HereString(fd, word) => {
                 let mut word = self.word(word, near)?;
-                word = Word { pieces: vec![super::super::ast::Piece::Double(word.pieces)] };
-                word.pieces.push(super::super::ast::Piece::Quoted("\n".into()));
-                redirects.push(Redirect { fd: number(fd, 0), kind: RedirectKind::Here(word) });
+                word = Word {
+                    pieces: vec![super::super::ast::Piece::Double(word.pieces)],
+                };
+                word.pieces
+                    .push(super::super::ast::Piece::Quoted("\n".into()));
+                redirects.push(Redirect {
+                    fd: number(fd, 0),
+                    kind: RedirectKind::Here(word),
+                });
             }
             ast::IoRedirect::HereDocument(fd, here) => {
                 let place = self.place(here.doc.loc.as_ref(), near);
@@ -325,7 +391,10 @@ impl<'a> Lower<'_, 'a> {
                 } else {
                     Word::literal(&here.doc.value)
                 };
-                redirects.push(Redirect { fd: number(fd, 0), kind: RedirectKind::Here(word) });
+                redirects.push(Redirect {
+                    fd: number(fd, 0),
+                    kind: RedirectKind::Here(word),
+                });
             }
         }
         Ok(())
@@ -367,7 +436,11 @@ impl<'a> Lower<'_, 'a> {
         }
         let rest = source.part(source.at, source.chars.len(), source.place);
         let value = word::value(rest, self.depth)?;
-        Ok(Assignment { name: name.into(), append, value })
+        Ok(Assignment {
+            name: name.into(),
+            append,
+            value,
+        })
     }
 
     fn arithmetic(
@@ -375,7 +448,10 @@ impl<'a> Lower<'_, 'a> {
         expression: Option<&ast::UnexpandedArithmeticExpr>,
         place: Place,
     ) -> Lowered<Word> {
-        let chars: Vec<char> = expression.map_or("", |e| e.value.as_str()).chars().collect();
+        let chars: Vec<char> = expression
+            .map_or("", |e| e.value.as_str())
+            .chars()
+            .collect();
         // brush-parser keeps no position; that of the command is near.
         word::text(Cursor::new(&chars, place, true), self.depth + 1)
     }

@@ -11,7 +11,11 @@ fn refused(script: &str) -> (String, u32, u32) {
 
 fn syntax(script: &str) -> (String, u32, u32) {
     match parse(script.as_bytes()) {
-        Err(ParseError::Syntax { message, line, column }) => (message.to_string(), line, column),
+        Err(ParseError::Syntax {
+            message,
+            line,
+            column,
+        }) => (message.to_string(), line, column),
         other => panic!("{script}: {other:?}"),
     }
 }
@@ -37,37 +41,104 @@ fn what_is_not_supported_is_refused_with_its_place() {
         ("echo $[1+1]", "$[ ]", 1, 6),
         ("echo @(a|b)", "an extended pattern", 1, 6),
         ("x=$(cat <<E\na\nE\n)", "a here-document inside $( )", 1, 9),
-        ("echo \\\n  \"$(echo ${x//a})\"", "${name/pattern/text}", 2, 11),
+        (
+            "echo \\\n  \"$(echo ${x//a})\"",
+            "${name/pattern/text}",
+            2,
+            11,
+        ),
         ("exec 12> f", "a descriptor above 9", 1, 6),
         ("exec {fd}> f", "a descriptor in a variable", 1, 6),
-        ("case x in if) :;; esac", "a reserved word as a pattern", 1, 11),
+        (
+            "case x in if) :;; esac",
+            "a reserved word as a pattern",
+            1,
+            11,
+        ),
         ("((a; b))", "`((' that is not arithmetic", 1, 1),
-        ("echo {1..1000000}", "a brace expansion to more than 100000 words", 1, 6),
+        (
+            "echo {1..1000000}",
+            "a brace expansion to more than 100000 words",
+            1,
+            6,
+        ),
         ("echo $'\\u263a'", "this escape in $' '", 1, 9),
         ("a\u{e000}", "the character U+E000", 1, 2),
     ] {
-        assert_eq!(refused(script), (construct.to_string(), line, column), "{script}");
+        assert_eq!(
+            refused(script),
+            (construct.to_string(), line, column),
+            "{script}"
+        );
     }
     let binary = parse(b"echo\n\xff").unwrap_err();
-    assert!(binary.to_string().starts_with("line 2, column 1: a script that is not UTF-8"));
+    assert!(
+        binary
+            .to_string()
+            .starts_with("line 2, column 1: a script that is not UTF-8")
+    );
 }
 
 #[test]
 fn syntax_errors_have_their_place() {
     for (script, message, line, column) in [
-        ("echo a\necho b; )", "syntax error near unexpected token `)'", 2, 9),
-        ("if true; then\n", "syntax error: unexpected end of file", 2, 1),
+        (
+            "echo a\necho b; )",
+            "syntax error near unexpected token `)'",
+            2,
+            9,
+        ),
+        (
+            "if true; then\n",
+            "syntax error: unexpected end of file",
+            2,
+            1,
+        ),
         ("done", "syntax error near unexpected token `done'", 1, 1),
         ("{ echo; )", "syntax error near unexpected token `)'", 1, 9),
-        ("echo 'a", "unexpected EOF while looking for matching `''", 1, 6),
-        ("echo \"a $(b", "unexpected EOF while looking for matching `)'", 1, 9),
-        ("x=$(echo\n  fi )", "syntax error near unexpected token `fi'", 2, 3),
-        ("echo a ;; b", "syntax error near unexpected token `;;'", 1, 8),
-        ("cat <<E\nno end", "here-document delimited by end-of-file (wanted `E')", 1, 7),
+        (
+            "echo 'a",
+            "unexpected EOF while looking for matching `''",
+            1,
+            6,
+        ),
+        (
+            "echo \"a $(b",
+            "unexpected EOF while looking for matching `)'",
+            1,
+            9,
+        ),
+        (
+            "x=$(echo\n  fi )",
+            "syntax error near unexpected token `fi'",
+            2,
+            3,
+        ),
+        (
+            "echo a ;; b",
+            "syntax error near unexpected token `;;'",
+            1,
+            8,
+        ),
+        (
+            "cat <<E\nno end",
+            "here-document delimited by end-of-file (wanted `E')",
+            1,
+            7,
+        ),
         ("| a", "syntax error near unexpected token `|'", 1, 1),
-        ("echo `echo fi | if`", "syntax error: unexpected end of file", 1, 6),
+        (
+            "echo `echo fi | if`",
+            "syntax error: unexpected end of file",
+            1,
+            6,
+        ),
     ] {
-        assert_eq!(syntax(script), (message.to_string(), line, column), "{script}");
+        assert_eq!(
+            syntax(script),
+            (message.to_string(), line, column),
+            "{script}"
+        );
     }
 }
 
@@ -94,7 +165,11 @@ fn reserved_words_are_words_elsewhere() {
         "x=$(if true; then case a in a) (echo);; esac; fi) y=$( (case a in a|b) ;; esac) )",
         "x=$(# comment with ' and )\n echo a)",
     ] {
-        assert!(parse(script.as_bytes()).is_ok(), "{script}: {:?}", parse(script.as_bytes()));
+        assert!(
+            parse(script.as_bytes()).is_ok(),
+            "{script}: {:?}",
+            parse(script.as_bytes())
+        );
     }
 }
 
@@ -145,14 +220,31 @@ fn deep_nesting_is_refused_at_once() {
             let _ = parse(format!("{}; a; {}", open.repeat(count), close.repeat(count)).as_bytes());
         }
     }
-    assert_eq!(refused(&"{ ".repeat(100)).0, format!("nesting deeper than {MAX_NESTING}"));
-    assert_eq!(refused(&"a ".repeat(600_000)).0, "a script of more than 1 MiB");
+    assert_eq!(
+        refused(&"{ ".repeat(100)).0,
+        format!("nesting deeper than {MAX_NESTING}")
+    );
+    assert_eq!(
+        refused(&"a ".repeat(600_000)).0,
+        "a script of more than 1 MiB"
+    );
 }
 
 #[test]
 fn large_scripts_take_no_more_than_a_moment() {
-    for line in ["echo \"$a\" ${b:-c} $(d)\n", "if a; then b; else c; fi\n", "a && b || c & ", "'", "${'"] {
-        let _ = parse(line.repeat(20_000).get(..200_000.min(line.len() * 20_000)).unwrap_or("").as_bytes());
+    for line in [
+        "echo \"$a\" ${b:-c} $(d)\n",
+        "if a; then b; else c; fi\n",
+        "a && b || c & ",
+        "'",
+        "${'",
+    ] {
+        let _ = parse(
+            line.repeat(20_000)
+                .get(..200_000.min(line.len() * 20_000))
+                .unwrap_or("")
+                .as_bytes(),
+        );
     }
 }
 
@@ -162,11 +254,84 @@ mod random {
     use proptest::prelude::*;
 
     const PIECES: &[&str] = &[
-        "(", ")", "((", "))", "{ ", "}", " ", "\n", ";", ";;", "&", "&&", "|", "||", "|&", "<", ">", ">>",
-        "<<E", "\nE\n", "<<<", ">&", "2>&1", "&>", "'", "\"", "\\", "`", "$", "$(", "$((", "${", "}", "$'", "[[ ",
-        " ]]", "=", "a=", "a", "if ", "then ", "else ", "elif ", "fi", "for ", "in ", "do ", "done", "case ",
-        "esac", "while ", "until ", "function ", "time ", "! ", "~", "*", "?", "[", "]", "{a,b}", "{1..3}", "#",
-        "f() ", "x", "1", "é", "\u{1}", "\t", ":-", ":=", "##", "%%", "-eq ", "coproc ", "select ", "@(", "+=",
+        "(",
+        ")",
+        "((",
+        "))",
+        "{ ",
+        "}",
+        " ",
+        "\n",
+        ";",
+        ";;",
+        "&",
+        "&&",
+        "|",
+        "||",
+        "|&",
+        "<",
+        ">",
+        ">>",
+        "<<E",
+        "\nE\n",
+        "<<<",
+        ">&",
+        "2>&1",
+        "&>",
+        "'",
+        "\"",
+        "\\",
+        "`",
+        "$",
+        "$(",
+        "$((",
+        "${",
+        "}",
+        "$'",
+        "[[ ",
+        " ]]",
+        "=",
+        "a=",
+        "a",
+        "if ",
+        "then ",
+        "else ",
+        "elif ",
+        "fi",
+        "for ",
+        "in ",
+        "do ",
+        "done",
+        "case ",
+        "esac",
+        "while ",
+        "until ",
+        "function ",
+        "time ",
+        "! ",
+        "~",
+        "*",
+        "?",
+        "[",
+        "]",
+        "{a,b}",
+        "{1..3}",
+        "#",
+        "f() ",
+        "x",
+        "1",
+        "é",
+        "\u{1}",
+        "\t",
+        ":-",
+        ":=",
+        "##",
+        "%%",
+        "-eq ",
+        "coproc ",
+        "select ",
+        "@(",
+        "+=",
     ];
 
     proptest! {

@@ -173,7 +173,10 @@ impl<'a> Parser<'a> {
         let place = self.cursor.place;
         let parameter = |parameter| {
             let operation = Operation::Value;
-            Some(Piece::Parameter(Box::new(Expansion { parameter, operation })))
+            Some(Piece::Parameter(Box::new(Expansion {
+                parameter,
+                operation,
+            })))
         };
         let from = self.cursor.clone();
         self.cursor.skip(1);
@@ -184,7 +187,9 @@ impl<'a> Parser<'a> {
                 skip_piece(&mut end, self.depth)?;
                 let length = if arithmetic { 2 } else { 1 };
                 self.cursor.skip(length);
-                let inner = self.cursor.part(self.cursor.at, end.at - length, self.cursor.place);
+                let inner = self
+                    .cursor
+                    .part(self.cursor.at, end.at - length, self.cursor.place);
                 self.cursor = end;
                 let depth = self.depth + 1;
                 if depth > MAX_NESTING {
@@ -245,7 +250,11 @@ impl<'a> Parser<'a> {
 
     fn name(&mut self) -> String {
         let mut name = String::new();
-        while let Some(c) = self.cursor.peek().filter(|c| *c == '_' || c.is_ascii_alphanumeric()) {
+        while let Some(c) = self
+            .cursor
+            .peek()
+            .filter(|c| *c == '_' || c.is_ascii_alphanumeric())
+        {
             name.push(c);
             self.cursor.skip(1);
         }
@@ -256,7 +265,10 @@ impl<'a> Parser<'a> {
     fn braced(&mut self, place: Place, quoted: bool) -> Result<Piece, ParseError> {
         let bad = || place.refused("this form of ${ }", "see the list of supported expansions");
         let length = self.cursor.peek() == Some('#')
-            && self.cursor.peek_at(1).is_some_and(|c| c != '}' && !"-=?+:%#".contains(c));
+            && self
+                .cursor
+                .peek_at(1)
+                .is_some_and(|c| c != '}' && !"-=?+:%#".contains(c));
         if length {
             self.cursor.skip(1);
         }
@@ -292,7 +304,11 @@ impl<'a> Parser<'a> {
         };
         let special = matches!(parameter, Parameter::All { .. });
         let operation = if self.cursor.peek() == Some('}') {
-            if length { Operation::Length } else { Operation::Value }
+            if length {
+                Operation::Length
+            } else {
+                Operation::Value
+            }
         } else if length {
             return Err(place.syntax("bad substitution"));
         } else if special {
@@ -304,7 +320,10 @@ impl<'a> Parser<'a> {
             return Err(place.refused("${#@}", "write $#"));
         }
         self.expect('}', place)?;
-        Ok(Piece::Parameter(Box::new(Expansion { parameter, operation })))
+        Ok(Piece::Parameter(Box::new(Expansion {
+            parameter,
+            operation,
+        })))
     }
 
     fn operation(&mut self, place: Place, quoted: bool) -> Result<Option<Operation>, ParseError> {
@@ -315,21 +334,43 @@ impl<'a> Parser<'a> {
         if colon {
             self.cursor.skip(1);
         }
-        let Some(c) = self.cursor.bump() else { return Ok(None) };
+        let Some(c) = self.cursor.bump() else {
+            return Ok(None);
+        };
         let remove = |this: &mut Self, suffix: bool| {
             let longest = this.cursor.peek() == Some(c);
             if longest {
                 this.cursor.skip(1);
             }
             let pattern = this.operand(Mode::Operand)?;
-            Ok(Some(Operation::Remove { suffix, longest, pattern }))
+            Ok(Some(Operation::Remove {
+                suffix,
+                longest,
+                pattern,
+            }))
         };
-        let mode = if quoted { Mode::QuotedOperand } else { Mode::Operand };
+        let mode = if quoted {
+            Mode::QuotedOperand
+        } else {
+            Mode::Operand
+        };
         match c {
-            '-' => Ok(Some(Operation::Default { colon, word: self.operand(mode)? })),
-            '=' => Ok(Some(Operation::Assign { colon, word: self.operand(mode)? })),
-            '+' => Ok(Some(Operation::Alternative { colon, word: self.operand(mode)? })),
-            '?' => Ok(Some(Operation::Require { colon, word: self.operand(mode)? })),
+            '-' => Ok(Some(Operation::Default {
+                colon,
+                word: self.operand(mode)?,
+            })),
+            '=' => Ok(Some(Operation::Assign {
+                colon,
+                word: self.operand(mode)?,
+            })),
+            '+' => Ok(Some(Operation::Alternative {
+                colon,
+                word: self.operand(mode)?,
+            })),
+            '?' => Ok(Some(Operation::Require {
+                colon,
+                word: self.operand(mode)?,
+            })),
             _ if colon => refused("${name:offset}"),
             '#' => remove(self, false),
             '%' => remove(self, true),
@@ -364,7 +405,11 @@ impl<'a> Parser<'a> {
                         Some('f') => '\u{c}',
                         Some('v') => '\u{b}',
                         Some(c @ ('\\' | '\'' | '"' | '?')) => c,
-                        _ => return Err(escape.refused("this escape in $' '", "use \\n \\t \\\\ \\'")),
+                        _ => {
+                            return Err(
+                                escape.refused("this escape in $' '", "use \\n \\t \\\\ \\'")
+                            );
+                        }
                     });
                 }
                 c => text.push(c),
@@ -395,15 +440,37 @@ impl<'a> Parser<'a> {
         if depth > MAX_NESTING {
             return Err(place.too_deep());
         }
-        Ok(Piece::Command(parse_part(&Cursor::new(&text, place, true), depth)?))
+        Ok(Piece::Command(parse_part(
+            &Cursor::new(&text, place, true),
+            depth,
+        )?))
     }
 }
 
-const PROCESS_NUMBER: &str = "a process has no number here; for `wait', use $! directly or by a variable";
+const PROCESS_NUMBER: &str =
+    "a process has no number here; for `wait', use $! directly or by a variable";
 const UNKNOWABLE: &str = "its value differs from run to run on a real machine";
 /// Variables of bash whose values come from outside the script.
 const UNSUPPORTED_VARIABLES: &[&str] = &[
-    "RANDOM", "SRANDOM", "SECONDS", "EPOCHSECONDS", "EPOCHREALTIME", "BASHPID", "PPID", "LINENO",
-    "UID", "EUID", "GROUPS", "HOSTNAME", "BASH_COMMAND", "FUNCNAME", "BASH_SOURCE", "PIPESTATUS",
-    "SHLVL", "BASH_SUBSHELL", "DIRSTACK", "BASH_LINENO", "REPLY_PID",
+    "RANDOM",
+    "SRANDOM",
+    "SECONDS",
+    "EPOCHSECONDS",
+    "EPOCHREALTIME",
+    "BASHPID",
+    "PPID",
+    "LINENO",
+    "UID",
+    "EUID",
+    "GROUPS",
+    "HOSTNAME",
+    "BASH_COMMAND",
+    "FUNCNAME",
+    "BASH_SOURCE",
+    "PIPESTATUS",
+    "SHLVL",
+    "BASH_SUBSHELL",
+    "DIRSTACK",
+    "BASH_LINENO",
+    "REPLY_PID",
 ];
