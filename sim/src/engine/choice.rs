@@ -274,11 +274,20 @@ impl<'a> Options<'a> {
 pub trait Source {
     /// The index of the option to take, below `options.count`.
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64;
+
+    /// Whether it looks at the keys of choices that are not wide. Under a source that does not, the
+    /// ordinals of such choices are not counted, and their keys have ordinal 0.
+    fn heeds_keys(&self) -> bool {
+        true
+    }
 }
 
 impl<S: Source + ?Sized> Source for &mut S {
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
         (**self).choose(key, options, names)
+    }
+    fn heeds_keys(&self) -> bool {
+        (**self).heeds_keys()
     }
 }
 
@@ -286,26 +295,72 @@ impl<S: Source + ?Sized> Source for Box<S> {
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
         (**self).choose(key, options, names)
     }
+    fn heeds_keys(&self) -> bool {
+        (**self).heeds_keys()
+    }
 }
 
 /// How often each thing was decided so far in this run: what ordinals are made of.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Ordinals {
-    counts: LookupMap<u64, u32>,
+    /// The things while they are few: a list is cheaper to fork, and to search.
+    few: Vec<(u64, u32)>,
+    /// invariant: empty, or `few` is.
+    many: LookupMap<u64, u32>,
     /// Order-independent digest of the counts that can be seen in a state: of wide choices and of
     /// births (others only name choices and decide nothing by themselves).
     pub(crate) visible: u64,
 }
 
+impl Clone for Ordinals {
+    fn clone(&self) -> Ordinals {
+        Ordinals {
+            few: self.few.clone(),
+            many: self.many.clone(),
+            visible: self.visible,
+        }
+    }
+
+    fn clone_from(&mut self, source: &Ordinals) {
+        self.few.clone_from(&source.few);
+        if !(self.many.is_empty() && source.many.is_empty()) {
+            self.many.clone_from(&source.many);
+        }
+        self.visible = source.visible;
+    }
+}
+
 impl Ordinals {
+    /// How many things a list serves well.
+    const FEW: usize = 24;
+
     /// The ordinal of the next occurrence of `thing`, from 1.
     pub(crate) fn next(&mut self, thing: u64, visible: bool) -> u32 {
-        let count = self.counts.or_insert_with(thing, || 0);
+        let count = self.count_of(thing);
         *count += 1;
+        let count = *count;
         if visible {
-            self.visible = self.visible.wrapping_add(mix(&[thing, (*count).into()]));
+            self.visible = self.visible.wrapping_add(mix(&[thing, count.into()]));
         }
-        *count
+        count
+    }
+
+    fn count_of(&mut self, thing: u64) -> &mut u32 {
+        if !self.many.is_empty() {
+            return self.many.or_insert_with(thing, || 0);
+        }
+        if let Some(index) = self.few.iter().position(|(other, _)| *other == thing) {
+            return &mut self.few[index].1;
+        }
+        if self.few.len() < Ordinals::FEW {
+            self.few.push((thing, 0));
+            let (_, count) = self.few.last_mut().expect("one was pushed");
+            return count;
+        }
+        for (thing, count) in self.few.drain(..) {
+            self.many.insert(thing, count);
+        }
+        self.many.or_insert_with(thing, || 0)
     }
 }
 
@@ -335,6 +390,16 @@ mod tests {
             ..key
         };
         assert_eq!(bare.text(&names).word(), bare.word());
+    }
+
+    #[test]
+    fn ordinals_count_each_thing_whether_few_or_many() {
+        let mut ordinals = Ordinals::default();
+        for round in 1..=3 {
+            for thing in 0..100 {
+                assert_eq!(ordinals.next(thing, false), round);
+            }
+        }
     }
 
     #[test]

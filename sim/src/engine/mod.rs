@@ -11,6 +11,9 @@ pub mod source;
 mod time;
 mod trace;
 
+/// The version of the engine: it moves when a trace of any model does because of it.
+pub const VERSION: u32 = 1;
+
 pub use agenda::{Agenda, Due};
 pub use choice::{Choice, Key, KeyText, Labels, Options, Source, Weights};
 pub use entity::{Entity, Names, matches_pattern};

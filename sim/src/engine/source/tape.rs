@@ -5,7 +5,7 @@ use crate::engine::choice::{Key, Options, Source};
 use crate::engine::entity::Names;
 
 /// Takes as many bytes a choice as its number of options needs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Tape {
     bytes: Vec<u8>,
     at: usize,

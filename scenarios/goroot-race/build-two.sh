@@ -1,0 +1,3 @@
+cd "$HOME/app"
+go build -o app
+go build -o app-again

@@ -1,0 +1,2 @@
+cd "$HOME/app"
+go build -o app

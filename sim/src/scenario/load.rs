@@ -1,0 +1,347 @@
+//! Reading a scenario: RON to the schema, and every check that can be made before a run.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use crate::engine::{Armed, FaultSpec, Param, ParamKind};
+
+use super::document;
+use super::mistake::{Mistake, locate, nearest};
+use super::pattern::Pattern;
+use super::schema::{
+    Arm, BASELINE, Claim, Fault, Scenario, Search, Statement, VERSION, Verdict, World,
+};
+use super::stage::{Record, fault_table};
+
+/// A scenario that was checked, with its text for messages and the scripts that it runs.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub scenario: Scenario,
+    /// The file that it came from, as the user named it.
+    pub file: String,
+    /// The file's text.
+    pub text: String,
+    /// The scripts that it names, by the names that it gives them.
+    pub scripts: BTreeMap<String, String>,
+}
+
+/// No scenario or reproduction is longer, in bytes.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// The RON dialect of all our files: `Some` may be left out.
+pub(crate) fn dialect() -> ron::Options {
+    ron::Options::default()
+        .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
+        .with_recursion_limit(64)
+}
+
+/// Reads `text` as RON.
+///
+/// # Errors
+/// The place and what was expected there.
+pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistake> {
+    if text.len() > MAX_BYTES {
+        let what = format!("the file has {} bytes", text.len());
+        return Err(Mistake::at(file, text, 0..0, what).help("at most 4 MiB are read"));
+    }
+    dialect().from_str(text).map_err(|error| {
+        let start = error.span.start;
+        Mistake::at_line(file, text, start.line, start.col, error.code.to_string())
+    })
+}
+
+/// Reads and checks a scenario. `script` gives the text of a script that lies beside it.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn load(
+    file: &str,
+    text: &str,
+    script: &mut dyn FnMut(&str) -> Result<String, String>,
+) -> Result<Loaded, Mistake> {
+    let scenario: Scenario = parse(file, text)?;
+    let mut scripts = BTreeMap::new();
+    for name in scenario.script_names() {
+        let text_of = script(&name).map_err(|why| {
+            let span = locate(text, &[], &name);
+            Mistake::at(
+                file,
+                text,
+                span,
+                format!("the script {name:?} cannot be read: {why}"),
+            )
+            .help("scripts lie in the scenario's own folder")
+        })?;
+        scripts.insert(name, text_of);
+    }
+    let loaded = Loaded {
+        scenario,
+        file: file.into(),
+        text: text.into(),
+        scripts,
+    };
+    loaded.check()?;
+    Ok(loaded)
+}
+
+impl Scenario {
+    /// The scripts that its worlds run, by the names that it gives them.
+    pub fn script_names(&self) -> Vec<String> {
+        let worlds = self.arms.iter().filter_map(|arm| arm.world.as_ref());
+        let mut names: Vec<String> = worlds
+            .chain([&self.world])
+            .flat_map(World::script_names)
+            .collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+impl World {
+    /// The scripts that it runs, by the names that the scenario gives them.
+    pub fn script_names(&self) -> Vec<String> {
+        match self {
+            World::Nothing | World::Windows(_) | World::Tcp(_) => Vec::new(),
+            World::Linux(setup) => setup
+                .processes
+                .iter()
+                .map(|process| process.script.clone())
+                .collect(),
+        }
+    }
+}
+
+impl Loaded {
+    /// The mistake at the literal `at` that comes after the literals `after`.
+    fn mistake(&self, after: &[&str], at: &str, what: impl Into<String>) -> Mistake {
+        Mistake::at(&self.file, &self.text, locate(&self.text, after, at), what)
+    }
+
+    /// All checks that need more than one field.
+    pub(crate) fn check(&self) -> Result<(), Mistake> {
+        let Scenario {
+            version,
+            id,
+            arms,
+            claims,
+            cases,
+            ..
+        } = &self.scenario;
+        if *version != VERSION {
+            let at = locate(&self.text, &[], &version.to_string());
+            let what = format!("this is version {version} of the scenario format");
+            return Err(Mistake::at(&self.file, &self.text, at, what)
+                .help(format!("this program reads version {VERSION}")));
+        }
+        let speaking =
+            |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.');
+        if id.is_empty() || !id.chars().all(speaking) {
+            return Err(self
+                .mistake(&[], id, format!("{id:?} is no id"))
+                .help("use lower-case letters, digits and hyphens"));
+        }
+        if arms.first().is_none_or(|arm| arm.name != BASELINE) {
+            let at = arms.first().map_or("arms", |arm| arm.name.as_str());
+            return Err(self
+                .mistake(&[], at, "the first arm is not the baseline")
+                .help(format!("call it {BASELINE:?}")));
+        }
+        if cases.is_empty() {
+            return Err(self
+                .mistake(&[], "cases", "there is no case")
+                .help("say how to search"));
+        }
+        for (index, arm) in arms.iter().enumerate() {
+            if arms[..index].iter().any(|other| other.name == arm.name) {
+                return Err(self.mistake(
+                    &[&arm.name],
+                    &arm.name,
+                    format!("two arms are called {:?}", arm.name),
+                ));
+            }
+            self.check_arm(arm)?;
+        }
+        for (index, claim) in claims.iter().enumerate() {
+            if claims[..index].iter().any(|other| other.id == claim.id) {
+                return Err(self.mistake(
+                    &[&claim.id],
+                    &claim.id,
+                    format!("two claims are called {:?}", claim.id),
+                ));
+            }
+            self.check_claim(claim)?;
+        }
+        Ok(())
+    }
+
+    fn check_arm(&self, arm: &Arm) -> Result<(), Mistake> {
+        for case in self.scenario.cases_of(arm) {
+            let empty = match case.search {
+                Search::Seeds(0) | Search::Random(0) | Search::Pct { runs: 0, .. } => true,
+                Search::Pct { depth, .. } => depth == 0,
+                _ => false,
+            };
+            if empty {
+                return Err(self
+                    .mistake(&[&arm.name], "cases", "a search without a run")
+                    .help("ask for one run, and for a depth of one, at the least"));
+            }
+        }
+        arm.faults
+            .iter()
+            .try_for_each(|fault| self.check_fault(arm, fault))
+    }
+
+    fn check_fault(&self, arm: &Arm, fault: &Fault) -> Result<(), Mistake> {
+        let table = fault_table();
+        let Some(spec) = table.iter().find(|spec| spec.name == fault.name) else {
+            return Err(self
+                .mistake(
+                    &[&arm.name],
+                    &fault.name,
+                    format!("there is no fault {:?}", fault.name),
+                )
+                .help(nearest(&fault.name, table.iter().map(|spec| spec.name))));
+        };
+        let after = [arm.name.as_str(), fault.name.as_str()];
+        for (name, value) in &fault.params {
+            let Some(param) = spec.params.iter().find(|param| param.name == name) else {
+                let what = format!("the fault {} has no parameter {name:?}", spec.name);
+                return Err(self
+                    .mistake(&after, name, what)
+                    .help(nearest(name, spec.params.iter().map(|param| param.name))));
+            };
+            let (fits, kind) = match param.kind {
+                ParamKind::Number => (matches!(value, Param::Number(_)), "a whole number"),
+                ParamKind::Text => (matches!(value, Param::Text(_)), "a text"),
+            };
+            if !fits {
+                return Err(self.mistake(&after, name, format!("{name} takes {kind}")));
+            }
+        }
+        if let Some((some, of)) = fault.when.ratio
+            && (of == 0 || some > of)
+        {
+            return Err(self
+                .mistake(&after, "ratio", format!("the ratio {some} in {of} is none"))
+                .help("(1, 4) means: one in four"));
+        }
+        match spec
+            .params
+            .iter()
+            .find(|p| p.required && !fault.params.contains_key(p.name))
+        {
+            None => Ok(()),
+            Some(param) => Err(self
+                .mistake(
+                    &[&arm.name],
+                    &fault.name,
+                    format!("{} needs {}", spec.name, param.name),
+                )
+                .help(param.doc)),
+        }
+    }
+
+    fn check_claim(&self, claim: &Claim) -> Result<(), Mistake> {
+        let id = claim.id.as_str();
+        let under = claim.expected.under();
+        if self
+            .scenario
+            .arm(&claim.on)
+            .is_some_and(|arm| !arm.faults.is_empty())
+        {
+            return Err(self
+                .mistake(&[id], &claim.on, format!("{:?} injects faults", claim.on))
+                .help("a claim begins on an arm without faults"));
+        }
+        for arm in claim
+            .arms
+            .iter()
+            .chain(&claim.control)
+            .map(String::as_str)
+            .chain(under)
+        {
+            if self.scenario.arm(arm).is_none() {
+                let names = self.scenario.arms.iter().map(|arm| arm.name.as_str());
+                return Err(self
+                    .mistake(&[id], arm, format!("there is no arm {arm:?}"))
+                    .help(nearest(arm, names)));
+            }
+        }
+        if let Some(under) = under
+            && !claim.arms.iter().any(|arm| arm == under)
+        {
+            return Err(self
+                .mistake(
+                    &[id],
+                    under,
+                    format!("the claim does not name the arm {under:?}"),
+                )
+                .help("add it to the claim's arms"));
+        }
+        let pattern = match &claim.claim {
+            Statement::Document {
+                table, row, field, ..
+            } => {
+                return document::look_up(table, row, field)
+                    .map(|_| ())
+                    .map_err(|unknown| {
+                        self.mistake(&[id], &unknown.name, unknown.what)
+                            .help(unknown.help)
+                    });
+            }
+            Statement::Some(pattern) | Statement::Every(pattern) => pattern,
+        };
+        pattern.check(&Record::kinds()).map_err(|unknown| {
+            let what = format!("there is no {} {:?}", unknown.what, unknown.name);
+            let known = unknown.known.iter().copied();
+            self.mistake(&[id], &unknown.name, what)
+                .help(nearest(&unknown.name, known))
+        })?;
+        if claim.control.is_empty() && claim.uncontrolled.is_none() && needs_control(claim, pattern)
+        {
+            return Err(self
+                .mistake(
+                    &[],
+                    id,
+                    format!("nothing shows that {id} could come out otherwise"),
+                )
+                .help("name a control arm, or say in `uncontrolled` why there is none"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether an outcome could be due to a pattern that can never come out the other way.
+fn needs_control(claim: &Claim, pattern: &Pattern) -> bool {
+    match claim.expected {
+        Verdict::Refuted => true,
+        Verdict::Holds => pattern.is_absence(),
+        Verdict::HoldsUnder(_) | Verdict::Undecided => false,
+    }
+}
+
+/// The faults of an arm, less those that a swarm turned off, as the engine takes them.
+pub(crate) fn arm_faults(arm: &Arm, off: &[String]) -> Vec<Armed> {
+    let table = fault_table();
+    let on = arm
+        .faults
+        .iter()
+        .filter(|fault| !(fault.optional && off.contains(&fault.name)));
+    on.map(|fault| {
+        let spec: &FaultSpec = table
+            .iter()
+            .find(|spec| spec.name == fault.name)
+            .expect("the faults of a loaded scenario are in the table");
+        Armed {
+            name: spec.name,
+            at: fault.at.clone(),
+            when: fault.when.clone(),
+            params: fault.params.clone(),
+        }
+    })
+    .collect()
+}

@@ -1,0 +1,31 @@
+//! Scenarios: the schema, claims and verdicts, running, searching, shrinking.
+
+mod document;
+mod judge;
+mod linux;
+mod load;
+mod mistake;
+mod pattern;
+mod repro;
+mod run;
+mod schema;
+mod search;
+mod shrink;
+mod stage;
+mod versions;
+
+pub use document::{Table, UnknownEntry, look_up};
+pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
+pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
+pub use load::{Loaded, MAX_BYTES, load};
+pub use mistake::Mistake;
+pub use pattern::{Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};
+pub use repro::{Replay, Reproduction, VERSION as REPRODUCTION_VERSION};
+pub use run::{Chooser, Keep, Outcome, Prepared, Rest, STEP_LIMIT, parting};
+pub use schema::{
+    Arm, BASELINE, Case, Claim, Fault, Scenario, Search, Statement, Story, VERSION, Verdict, World,
+};
+pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, search};
+pub use shrink::{Shrunk, shrink};
+pub use stage::{Event, LabRecord, Record, Stage, fault_table};
+pub use versions::{Versions, model_versions};

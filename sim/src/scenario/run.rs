@@ -1,0 +1,391 @@
+//! Runs: one arm with its values, under one source of choices.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::source::{
+    Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape,
+};
+use crate::engine::{
+    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names,
+    Observer, Options, Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
+};
+
+use crate::golang::toolchain::Go;
+use crate::linux::lab::Lab;
+use crate::linux::tcp;
+
+use super::linux::SetupError;
+use super::load::{Loaded, arm_faults};
+use super::mistake::{Mistake, locate};
+use super::pattern::Watch;
+use super::schema::{Arm, World};
+use super::stage::{Event, Record, Stage};
+
+/// An arm with its values filled in, ready to begin any number of runs.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    built: Arc<Built>,
+    arm: Arm,
+    faults: Vec<Armed>,
+    scheduling: Scheduling,
+    /// No event after this time happens.
+    pub until: Time,
+    /// The machine of every run, if none of them begins differently.
+    template: Option<Machine<Stage>>,
+    names: Names,
+}
+
+/// How the choices of a run are taken: enough to take them again.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Chooser {
+    /// All defaults.
+    Defaults,
+    /// A seed.
+    Seed(u64),
+    /// A random schedule.
+    Random(u64),
+    /// A PCT schedule.
+    Pct {
+        /// The seed.
+        seed: u64,
+        /// One more than the number of preemptions.
+        depth: u32,
+        /// How many scheduling choices a run is thought to have.
+        steps: u64,
+    },
+    /// The picks that an exhaustive search found, wide choices under a seed.
+    Positional(Vec<u64>, u64),
+    /// Named choices over another way to choose.
+    Named(Vec<Choice>, Rest),
+    /// A tape of bytes, from a property test or a fuzzer.
+    Tape(Tape),
+}
+
+/// What takes the choices that a list does not name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+pub enum Rest {
+    /// Their defaults.
+    Defaults,
+    /// A seed.
+    Seed(u64),
+}
+
+impl Source for Rest {
+    fn choose(&mut self, key: &crate::engine::Key, options: &Options<'_>, names: &Names) -> u64 {
+        match self {
+            Rest::Defaults => Defaults.choose(key, options, names),
+            Rest::Seed(seed) => Seed(*seed).choose(key, options, names),
+        }
+    }
+}
+
+/// Writes down every key.
+struct Met<S> {
+    inner: S,
+    keys: Vec<KeyText>,
+}
+
+impl<S: Source> Source for Met<S> {
+    fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
+        self.keys.push(key.text(names));
+        self.inner.choose(key, options, names)
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The hash of its trace.
+    pub hash: TraceHash,
+    /// How many records it wrote.
+    pub events: u64,
+    /// When it ended.
+    pub at: Time,
+    /// Why it ended.
+    pub end: End,
+    /// Bit `i`: whether pattern `i` was so. See [`Watch`].
+    pub bits: u64,
+    /// The records, if they were kept.
+    pub entries: Vec<Entry<Record>>,
+    /// The choices, if they were recorded.
+    pub taken: Taken,
+    /// The named choices that met nothing.
+    pub unmatched: Vec<Choice>,
+}
+
+/// What a run should keep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Keep {
+    /// Its records.
+    pub records: bool,
+    /// The choices that differ from their defaults.
+    pub choices: bool,
+}
+
+impl Loaded {
+    /// Fills `arm` in with the values of a case. `off` names optional faults that a swarm turned off.
+    ///
+    /// # Errors
+    /// A mistake that shows only with the values.
+    pub fn prepare(
+        &self,
+        arm: &Arm,
+        case: &BTreeMap<String, String>,
+        off: &[String],
+    ) -> Result<Prepared, Mistake> {
+        let world = arm.world.as_ref().unwrap_or(&self.scenario.world);
+        let params = self.scenario.params_of(arm, case);
+        let until = self
+            .scenario
+            .until_ms
+            .map(|ms| Time::default() + Span::from_ms(ms));
+        let faults = arm_faults(arm, off);
+        let built = Built::new(world, &self.scripts, &faults, &params).map_err(|error| {
+            Mistake::at(
+                &self.file,
+                &self.text,
+                locate(&self.text, &[], &error.at),
+                error.what,
+            )
+        })?;
+        let mut prepared = Prepared {
+            built: Arc::new(built),
+            arm: arm.clone(),
+            faults,
+            scheduling: Scheduling {
+                preempt_once_in: self.scenario.preempt_once_in,
+            },
+            until: until.unwrap_or(Limits::NONE.until),
+            template: None,
+            names: Names::new(),
+        };
+        prepared.make_template();
+        Ok(prepared)
+    }
+}
+
+impl Prepared {
+    /// The names that the first machine has, to begin a table of one's own with.
+    pub fn names(&self) -> Names {
+        self.names.clone()
+    }
+
+    /// Keeps the first machine for all runs if its beginning neither chose nor recorded anything.
+    fn make_template(&mut self) {
+        let mut names = Names::new();
+        let mut recorder = Recorder::new(Defaults);
+        let mut trace: Trace<Record> = Trace::hashed();
+        let mut env = Env {
+            names: &mut names,
+            source: &mut recorder,
+            observer: &mut trace,
+        };
+        let machine = self.begin(&mut env);
+        if trace.is_empty() && recorder.taken().total == 0 {
+            self.template = Some(machine);
+        }
+        self.names = names;
+    }
+
+    /// A machine at its beginning.
+    pub fn machine(&self, env: &mut Env<'_, Record>) -> Machine<Stage> {
+        match &self.template {
+            Some(machine) => machine.clone(),
+            None => self.begin(env),
+        }
+    }
+
+    fn begin(&self, env: &mut Env<'_, Record>) -> Machine<Stage> {
+        env.names.name("lab");
+        let faults = Faults::new(self.faults.clone());
+        let mut machine = Machine::new(Stage::Empty, faults, self.scheduling);
+        machine.begin(env, |stage, cx: &mut Cx<'_, Event, Record>| {
+            *stage = self.built.begin(cx);
+        });
+        machine
+    }
+
+    /// The optional faults that the swarm of `seed` turns off: each is one choice.
+    pub fn swarm(arm: &Arm, seed: u64) -> Vec<String> {
+        let mut names = Names::new();
+        let optional = arm.faults.iter().filter(|fault| fault.optional);
+        let off = optional.filter(|fault| {
+            let entity = names.name(&fault.name);
+            let key = Key {
+                site: "swarm",
+                entity,
+                verb: "",
+                object: Key::NO_OBJECT,
+                ordinal: 1,
+            };
+            let options = Options {
+                weights: Weights::Uniform,
+                ..Options::texts(&["on", "off"])
+            };
+            Seed(seed).choose(&key, &options, &names) == 1
+        });
+        off.map(|fault| fault.name.clone()).collect()
+    }
+
+    /// The arm that this is.
+    pub fn arm(&self) -> &Arm {
+        &self.arm
+    }
+
+    /// One run.
+    pub fn run(&self, chooser: &Chooser, watch: &Watch, keep: Keep) -> Outcome {
+        let mut unmatched = Vec::new();
+        let mut outcome = match chooser {
+            Chooser::Defaults => self.run_with(Defaults, watch, keep).0,
+            Chooser::Seed(seed) => self.run_with(Seed(*seed), watch, keep).0,
+            Chooser::Random(seed) => self.run_with(Random(*seed), watch, keep).0,
+            Chooser::Pct { seed, depth, steps } => {
+                self.run_with(Pct::new(*seed, *depth, *steps), watch, keep)
+                    .0
+            }
+            Chooser::Positional(picks, wide) => {
+                self.run_with(Positional::new(picks.clone(), *wide), watch, keep)
+                    .0
+            }
+            Chooser::Tape(tape) => self.run_with(tape.clone(), watch, keep).0,
+            Chooser::Named(choices, rest) => {
+                let source = Recorded::new(choices.clone(), *rest);
+                let (outcome, source) = self.run_with(source, watch, keep);
+                unmatched = source.unmatched().cloned().collect();
+                outcome
+            }
+        };
+        outcome.unmatched = unmatched;
+        outcome
+    }
+
+    /// The keys of all choices that a run meets.
+    pub fn keys_met(&self, choices: Vec<Choice>, rest: Rest) -> Vec<KeyText> {
+        let mut met = Met {
+            inner: Recorded::new(choices, rest),
+            keys: Vec::new(),
+        };
+        self.run_in(&mut self.names.clone(), &mut met, &mut ());
+        met.keys
+    }
+
+    fn run_with<S: Source>(&self, mut source: S, watch: &Watch, keep: Keep) -> (Outcome, S) {
+        let mut names = self.names.clone();
+        let trace = if keep.records {
+            Trace::kept()
+        } else {
+            Trace::hashed()
+        };
+        let mut observer = (trace, watch.clone());
+        let (at, end, taken) = if keep.choices {
+            let mut recorder = Recorder::new(&mut source);
+            let (at, end) = self.run_in(&mut names, &mut recorder, &mut observer);
+            (at, end, recorder.taken())
+        } else {
+            let (at, end) = self.run_in(&mut names, &mut source, &mut observer);
+            (at, end, Taken::default())
+        };
+        let (trace, watch) = observer;
+        let outcome = Outcome {
+            hash: trace.hash(),
+            events: trace.len(),
+            at,
+            end,
+            bits: watch.finish(at, end),
+            entries: trace.into_entries(),
+            taken,
+            unmatched: Vec::new(),
+        };
+        (outcome, source)
+    }
+
+    fn run_in(
+        &self,
+        names: &mut Names,
+        source: &mut dyn Source,
+        observer: &mut dyn Observer<Record>,
+    ) -> (Time, End) {
+        let mut env = Env {
+            names,
+            source,
+            observer,
+        };
+        let mut machine = self.machine(&mut env);
+        let limits = Limits {
+            until: self.until,
+            steps: STEP_LIMIT,
+        };
+        let end = machine.run(&mut env, limits);
+        (machine.now(), end)
+    }
+}
+
+/// No run takes more steps: one that would is stuck in a loop without time passing, and undecided.
+pub const STEP_LIMIT: u64 = 200_000_000;
+
+/// A world with its values filled in, before its first step.
+#[derive(Clone, Debug)]
+enum Built {
+    Nothing,
+    Windows(crate::win7::program::Setup),
+    Linux(Lab<Go>),
+    Tcp(tcp::Lab),
+}
+
+impl Built {
+    fn new(
+        world: &World,
+        scripts: &BTreeMap<String, String>,
+        faults: &[Armed],
+        params: &BTreeMap<String, String>,
+    ) -> Result<Built, SetupError> {
+        let fill = |text: &str| {
+            params.iter().fold(text.to_owned(), |text, (name, value)| {
+                text.replace(&format!("{{{name}}}"), value)
+            })
+        };
+        Ok(match world {
+            World::Nothing => Built::Nothing,
+            World::Windows(setup) => Built::Windows(setup.clone()),
+            World::Tcp(setup) => {
+                let refuse = |what: String| SetupError {
+                    at: "Tcp".into(),
+                    what,
+                };
+                tcp::check_faults(&Faults::new(faults.to_vec()))
+                    .map_err(|error| refuse(error.to_string()))?;
+                let lab = tcp::Lab::new(setup.clone());
+                Built::Tcp(lab.map_err(|error| refuse(error.to_string()))?)
+            }
+            World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
+        })
+    }
+
+    fn begin(&self, cx: &mut Cx<'_, Event, Record>) -> Stage {
+        match self {
+            Built::Nothing => Stage::Empty,
+            Built::Windows(setup) => {
+                Stage::Windows(crate::win7::program::Programs::begin(setup, cx))
+            }
+            Built::Linux(lab) => {
+                let mut lab = lab.clone();
+                lab.begin(cx);
+                Stage::Linux(lab)
+            }
+            Built::Tcp(lab) => {
+                let mut lab = lab.clone();
+                lab.begin(cx)
+                    .expect("the faults were checked when the world was built");
+                Stage::Tcp(Box::new(lab))
+            }
+        }
+    }
+}
+
+/// The first positions at which two traces differ, if they do.
+pub fn parting(one: &[Entry<Record>], other: &[Entry<Record>]) -> Option<usize> {
+    let common = one.len().min(other.len());
+    let differs = (0..common).find(|index| one[*index] != other[*index]);
+    differs.or((one.len() != other.len()).then_some(common))
+}

@@ -1,0 +1,7 @@
+//! Windows 7 SP1 x64: so far a registry of keys and values, and programs that use it.
+
+pub mod program;
+pub mod registry;
+
+/// The version of this family's models: it moves when a trace of theirs does.
+pub const VERSION: u32 = 1;
