@@ -398,7 +398,7 @@ impl<W: World> Machine<W> {
             },
         };
         if env.source.heeds_keys() {
-            key.ordinal = self.ordinals.next(key.thing(), false);
+            key.ordinal = self.ordinals.next(&key, false);
         }
         let options = Options {
             count: offered.len() as u64,
@@ -510,7 +510,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             object: Key::NO_OBJECT,
             ordinal: 0,
         };
-        let nth = self.ordinals.next(key.thing(), true);
+        let nth = self.ordinals.next(&key, true);
         let path = format!("{}/{label}-{nth}", self.names.path(parent));
         self.names.name(&path)
     }
@@ -615,7 +615,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             ordinal: 0,
         };
         if options.is_wide() || self.source.heeds_keys() {
-            key.ordinal = self.ordinals.next(key.thing(), options.is_wide());
+            key.ordinal = self.ordinals.next(&key, options.is_wide());
         }
         let chosen = self.source.choose(&key, options, self.names);
         assert!(chosen < options.count, "a source chooses among the options");
