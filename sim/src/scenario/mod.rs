@@ -25,7 +25,7 @@ pub use run::{Chooser, Keep, Outcome, Prepared, Rest, STEP_LIMIT, parting};
 pub use schema::{
     Arm, BASELINE, Case, Claim, Fault, Scenario, Search, Statement, Story, VERSION, Verdict, World,
 };
-pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, search};
+pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, enumerate, search};
 pub use shrink::{Shrunk, shrink};
 pub use stage::{Event, LabRecord, Record, Stage, fault_table};
 pub use versions::{Versions, model_versions};

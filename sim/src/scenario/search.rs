@@ -135,8 +135,8 @@ pub fn search(
                 steps,
             })
         }
-        Search::Exhaustive => exhaustive(prepared, watch, None, seed),
-        Search::Bounded(preemptions) => exhaustive(prepared, watch, Some(*preemptions), seed),
+        Search::Exhaustive => enumerate(prepared, watch, None, seed, STATE_BUDGET),
+        Search::Bounded(most) => enumerate(prepared, watch, Some(*most), seed, STATE_BUDGET),
     }
 }
 
@@ -198,7 +198,15 @@ fn runs(
     found
 }
 
-fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed: u64) -> Found {
+/// Searches every interleaving of an arm, of those with at most so many preemptions if that is given,
+/// until `budget` states were told apart.
+pub fn enumerate(
+    prepared: &Prepared,
+    watch: &Watch,
+    preemptions: Option<u32>,
+    seed: u64,
+    budget: u64,
+) -> Found {
     let mut names = prepared.names();
     let mut begun = watch.clone();
     let machine = {
@@ -212,7 +220,7 @@ fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed
     let how = crate::engine::Search {
         pruning: Pruning::States,
         until: prepared.until,
-        budget: STATE_BUDGET,
+        budget,
         preemptions,
         wide_seed: seed,
     };
