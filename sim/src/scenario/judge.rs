@@ -14,7 +14,7 @@ use super::mistake::Mistake;
 use super::pattern::{Collector, Evidence, Pattern, Watch};
 use super::run::{Chooser, Keep, Prepared};
 use super::schema::{Case, Claim, Search, Statement, Verdict};
-use super::search::{Basis, Executor, Found, search};
+use super::search::{Basis, Executor, Found, STATE_BUDGET, search};
 use super::versions::{Versions, model_versions};
 
 /// A scenario, judged.
@@ -236,6 +236,7 @@ impl Loaded {
                         &watch,
                         &case.search,
                         judging.seed,
+                        STATE_BUDGET,
                         judging.executor,
                     );
                     cases.push((case, prepared, found));

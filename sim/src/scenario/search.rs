@@ -110,12 +110,13 @@ impl Executor for Sequential {
 /// How many states an exhaustive search tells apart at most.
 pub const STATE_BUDGET: u64 = 3_000_000;
 
-/// Searches an arm.
+/// Searches an arm. An exhaustive search tells at most `budget` states apart.
 pub fn search(
     prepared: &Prepared,
     watch: &Watch,
     how: &Search,
     seed: u64,
+    budget: u64,
     executor: &dyn Executor,
 ) -> Found {
     match how {
@@ -141,16 +142,21 @@ pub fn search(
                 steps,
             })
         }
-        Search::Exhaustive => exhaustive(prepared, watch, Pruning::States, None, seed),
-        Search::Bounded(preemptions) => {
-            exhaustive(prepared, watch, Pruning::States, Some(*preemptions), seed)
-        }
+        Search::Exhaustive => exhaustive(prepared, watch, Pruning::States, None, seed, budget),
+        Search::Bounded(preemptions) => exhaustive(
+            prepared,
+            watch,
+            Pruning::States,
+            Some(*preemptions),
+            seed,
+            budget,
+        ),
         Search::Reduced => {
             // Files seldom change; where they do, that is met, and looking at them counts again.
             let staying = prepared.where_files_stay();
-            let found = exhaustive(&staying, watch, Pruning::Steps, None, seed);
+            let found = exhaustive(&staying, watch, Pruning::Steps, None, seed, budget);
             match found.unsupported {
-                true => exhaustive(prepared, watch, Pruning::Steps, None, seed),
+                true => exhaustive(prepared, watch, Pruning::Steps, None, seed, budget),
                 false => found,
             }
         }
@@ -237,6 +243,7 @@ fn exhaustive(
     pruning: Pruning,
     preemptions: Option<u32>,
     seed: u64,
+    budget: u64,
 ) -> Found {
     let mut names = prepared.names();
     let mut begun = watch.clone();
@@ -251,7 +258,7 @@ fn exhaustive(
     let how = crate::engine::Search {
         pruning,
         until: prepared.until,
-        budget: STATE_BUDGET,
+        budget,
         preemptions,
         wide_seed: seed,
     };

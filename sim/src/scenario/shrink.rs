@@ -96,8 +96,14 @@ pub fn shrink(
         "named choices replay what another source took"
     );
     let mut removed = Vec::new();
+    // Where the run shows that something is missing, it would be missing from an empty scenario too,
+    // and that explains nothing: there only the choices go.
+    let is_about_absence = witness.so == watch.patterns()[0].is_absence();
     loop {
         shrinker.fewer_choices(&mut best);
+        if is_about_absence {
+            break;
+        }
         let before = removed.len();
         shrinker.smaller_scenario(&mut best, &mut removed);
         if removed.len() == before {
@@ -105,7 +111,11 @@ pub fn shrink(
         }
     }
     let outcome = shrinker.fails(&best).expect("the best candidate fails");
-    let summary = summary(&best, &original, &witness.arm, &removed);
+    let mut summary = summary(&best, &original, &witness.arm, &removed);
+    summary += match is_about_absence {
+        true => "; removing any one choice makes it vanish",
+        false => "; removing any one choice, fault, actor or step makes it vanish",
+    };
     let reproduction = Reproduction {
         version: VERSION,
         model_versions: model_versions(),
@@ -151,7 +161,7 @@ fn summary(best: &Candidate, original: &Outcome, arm: &str, removed: &[String]) 
     if !removed.is_empty() {
         text += &format!(", without {}", removed.join(", "));
     }
-    text + "; removing any one choice, fault, actor or step makes it vanish"
+    text
 }
 
 impl Shrinker<'_> {
