@@ -45,10 +45,23 @@ fn a_lost_entry_is_shrunk_written_and_replayed() {
     let witness = claim.witness.as_ref().expect("some run loses an entry");
     let shrunk = shrink(&loaded, &claim.id, &claim.verdict, witness, &[]).expect("it prepares");
     // One preemption between a read and a write is all it takes.
-    assert_eq!(shrunk.reproduction.choices.len(), 1, "{:#?}", shrunk.reproduction.choices);
+    assert_eq!(
+        shrunk.reproduction.choices.len(),
+        1,
+        "{:#?}",
+        shrunk.reproduction.choices
+    );
     let text = shrunk.reproduction.write();
     let (read, inline) = Reproduction::read("lost.ron", &text).unwrap_or_else(|m| panic!("{m}"));
     assert_eq!(read, shrunk.reproduction);
     let (replay, _) = read.replay(&inline).expect("it prepares");
     assert!(replay.recurs && replay.identical, "{replay:#?}");
+}
+
+#[test]
+fn rst_storm() {
+    let report = judge(&shipped("rst-storm"));
+    for claim in &report.claims {
+        assert!(claim.is_as_expected(), "{claim:#?}");
+    }
 }

@@ -17,10 +17,10 @@ pub struct Due<E> {
     sequence: u64,
 }
 
-/// A queue of future events. Few entries live in one sorted list, many in a radix heap (times only
-/// grow, so an entry is filed by the highest bit in which its time differs from the present); both
-/// give the same order.
-#[derive(Clone, Debug)]
+/// A queue of future events. Few entries live in one sorted list, many in a wheel of wheels (times only
+/// grow, so an entry is filed by the highest base-64 digit in which its time differs from the present);
+/// both give the same order.
+#[derive(Debug)]
 pub struct Agenda<E> {
     shape: Shape<E>,
     pushed: u64,
@@ -30,21 +30,30 @@ pub struct Agenda<E> {
 enum Shape<E> {
     /// invariant: sorted, the next one last.
     Few(Vec<Due<E>>),
-    Many(Box<Radix<E>>),
+    Many(Box<Wheel<E>>),
 }
 
 #[derive(Clone, Debug)]
-struct Radix<E> {
+struct Wheel<E> {
     /// invariant: no entry is earlier.
     present: u64,
     /// invariant: all at `present`, sorted, the next one last.
     due: Vec<Due<E>>,
-    /// invariant: an entry of bucket `b` differs from `present` in bit `b` and in no higher one.
-    buckets: [Vec<Due<E>>; 64],
-    /// Bit `b` is set if bucket `b` has an entry.
-    occupied: u64,
+    /// invariant: all at `present`, as they came; sorted into `due` before the next one is taken.
+    fresh: Vec<Due<E>>,
+    /// invariant: the time of an entry of slot `64 * level + digit` has `digit` at `level`, more than
+    /// `present` has there, and equals `present` in all digits above.
+    slots: Vec<Vec<Due<E>>>,
+    /// Bit `digit` of word `level` is set if that slot has an entry.
+    occupied: [u64; LEVELS],
+    /// Bit `level` is set if some slot of that level has an entry.
+    levels: u32,
     len: usize,
 }
+
+const DIGIT_BITS: u32 = 6;
+const DIGITS: usize = 1 << DIGIT_BITS;
+const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
 
 /// The largest number of entries that one sorted list serves well (measured: `benches/engine.rs`).
 const FEW: usize = 32;
@@ -58,6 +67,24 @@ impl<E> Default for Agenda<E> {
     }
 }
 
+impl<E: Clone> Clone for Agenda<E> {
+    fn clone(&self) -> Self {
+        Agenda {
+            shape: self.shape.clone(),
+            pushed: self.pushed,
+        }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        match (&mut self.shape, &source.shape) {
+            (Shape::Few(list), Shape::Few(source)) => list.clone_from(source),
+            (shape, source) => *shape = source.clone(),
+        }
+        self.pushed = source.pushed;
+    }
+}
+
+#[inline]
 fn is_before<E>(a: &Due<E>, b: &Due<E>, names: &Names) -> bool {
     if a.at != b.at {
         return a.at < b.at;
@@ -65,13 +92,28 @@ fn is_before<E>(a: &Due<E>, b: &Due<E>, names: &Names) -> bool {
     if a.entity == b.entity {
         return a.sequence < b.sequence;
     }
-    names.path(a.entity) < names.path(b.entity)
+    is_path_before(a.entity, b.entity, names)
 }
 
-/// Inserts into a list that is sorted with the next one last.
+#[cold]
+fn is_path_before(a: Entity, b: Entity, names: &Names) -> bool {
+    names.path(a) < names.path(b)
+}
+
+/// Inserts into a short list that is sorted with the next one last.
 fn insert<E>(list: &mut Vec<Due<E>>, entry: Due<E>, names: &Names) {
-    let at = list.partition_point(|other| is_before(&entry, other, names));
-    list.insert(at, entry);
+    let later = list
+        .iter()
+        .rposition(|other| is_before(&entry, other, names));
+    list.insert(later.map_or(0, |at| at + 1), entry);
+}
+
+/// Where a time that differs from the present belongs.
+#[inline]
+fn place(at: u64, present: u64) -> (usize, usize) {
+    let level = (at ^ present).ilog2() / DIGIT_BITS;
+    let digit = at >> (level * DIGIT_BITS) & (DIGITS as u64 - 1);
+    (level as usize, digit as usize)
 }
 
 impl<E> Agenda<E> {
@@ -79,7 +121,7 @@ impl<E> Agenda<E> {
     pub fn len(&self) -> usize {
         match &self.shape {
             Shape::Few(list) => list.len(),
-            Shape::Many(radix) => radix.len,
+            Shape::Many(wheel) => wheel.len,
         }
     }
 
@@ -101,18 +143,18 @@ impl<E> Agenda<E> {
             Shape::Few(list) if list.len() < FEW => insert(list, entry, names),
             Shape::Few(list) => {
                 let present = list.iter().map(|due| due.at.0).min().unwrap_or(0).min(at.0);
-                let mut radix = Box::new(Radix::new(present));
+                let mut wheel = Box::new(Wheel::new(present));
                 for due in std::mem::take(list) {
-                    radix.push(due, names);
+                    wheel.push(due);
                 }
-                radix.push(entry, names);
-                self.shape = Shape::Many(radix);
+                wheel.push(entry);
+                self.shape = Shape::Many(wheel);
             }
-            Shape::Many(radix) => {
-                if at.0 < radix.present {
-                    radix.rebase(at.0, names);
+            Shape::Many(wheel) => {
+                if at.0 < wheel.present {
+                    wheel.rebase(at.0);
                 }
-                radix.push(entry, names);
+                wheel.push(entry);
             }
         }
     }
@@ -121,7 +163,7 @@ impl<E> Agenda<E> {
     pub fn next_at(&self) -> Option<Time> {
         match &self.shape {
             Shape::Few(list) => list.last().map(|due| due.at),
-            Shape::Many(radix) => radix.next_at().map(Time),
+            Shape::Many(wheel) => wheel.next_at().map(Time),
         }
     }
 
@@ -129,7 +171,7 @@ impl<E> Agenda<E> {
     pub fn pop(&mut self, names: &Names) -> Option<Due<E>> {
         match &mut self.shape {
             Shape::Few(list) => list.pop(),
-            Shape::Many(radix) => radix.pop(names),
+            Shape::Many(wheel) => wheel.pop(names),
         }
     }
 
@@ -137,9 +179,9 @@ impl<E> Agenda<E> {
     pub fn pop_due(&mut self, now: Time, names: &Names) -> Option<Due<E>> {
         match &mut self.shape {
             Shape::Few(list) => list.pop_if(|due| due.at <= now),
-            // Entries of the buckets are later than `present`: usually nothing is to be scanned.
-            Shape::Many(radix) if radix.due.is_empty() && radix.present >= now.0 => None,
-            Shape::Many(radix) if radix.next_at()? <= now.0 => radix.pop(names),
+            // Entries of the slots are later than `present`: usually nothing is to be scanned.
+            Shape::Many(wheel) if wheel.present >= now.0 && !wheel.is_due() => None,
+            Shape::Many(wheel) if wheel.next_at()? <= now.0 => wheel.pop(names),
             Shape::Many(_) => None,
         }
     }
@@ -148,10 +190,11 @@ impl<E> Agenda<E> {
     pub fn canonical(&self) -> Vec<&Due<E>> {
         let mut all: Vec<&Due<E>> = match &self.shape {
             Shape::Few(list) => list.iter().collect(),
-            Shape::Many(radix) => radix
+            Shape::Many(wheel) => wheel
                 .due
                 .iter()
-                .chain(radix.buckets.iter().flatten())
+                .chain(&wheel.fresh)
+                .chain(wheel.slots.iter().flatten())
                 .collect(),
         };
         all.sort_unstable_by_key(|due| (due.at, due.entity, due.sequence));
@@ -159,87 +202,132 @@ impl<E> Agenda<E> {
     }
 }
 
-impl<E> Radix<E> {
-    fn new(present: u64) -> Radix<E> {
-        Radix {
+impl<E> Wheel<E> {
+    fn new(present: u64) -> Wheel<E> {
+        Wheel {
             present,
             due: Vec::new(),
-            buckets: std::array::from_fn(|_| Vec::new()),
-            occupied: 0,
+            fresh: Vec::new(),
+            slots: std::iter::repeat_with(Vec::new)
+                .take(LEVELS * DIGITS)
+                .collect(),
+            occupied: [0; LEVELS],
+            levels: 0,
             len: 0,
         }
     }
 
-    fn push(&mut self, entry: Due<E>, names: &Names) {
+    fn push(&mut self, entry: Due<E>) {
         self.len += 1;
-        let differs = entry.at.0 ^ self.present;
-        if differs == 0 {
-            insert(&mut self.due, entry, names);
-        } else {
-            let bucket = 63 - differs.leading_zeros() as usize;
-            self.occupied |= 1 << bucket;
-            self.buckets[bucket].push(entry);
+        match entry.at.0 == self.present {
+            true => self.fresh.push(entry),
+            false => self.file(entry),
         }
+    }
+
+    /// Whether an entry is at `present`.
+    #[inline]
+    fn is_due(&self) -> bool {
+        !self.due.is_empty() || !self.fresh.is_empty()
+    }
+
+    /// Sorts what is fresh into what is due.
+    fn settle(&mut self, names: &Names) {
+        if self.fresh.len() < FEW && !self.due.is_empty() {
+            for entry in self.fresh.drain(..) {
+                let after = self
+                    .due
+                    .partition_point(|other| is_before(&entry, other, names));
+                self.due.insert(after, entry);
+            }
+        } else {
+            self.due.append(&mut self.fresh);
+            self.due.sort_by_cached_key(|due| {
+                std::cmp::Reverse((&**names.path(due.entity), due.sequence))
+            });
+        }
+    }
+
+    /// Puts an entry that is later than the present into its slot.
+    #[inline]
+    fn file(&mut self, entry: Due<E>) {
+        let (level, digit) = place(entry.at.0, self.present);
+        self.occupied[level] |= 1 << digit;
+        self.levels |= 1 << level;
+        self.slots[level * DIGITS + digit].push(entry);
+    }
+
+    /// The slot of the earliest entries, if `due` is empty: its level and digit.
+    #[inline]
+    fn earliest(&self) -> Option<(usize, usize)> {
+        if self.levels == 0 {
+            return None;
+        }
+        let level = self.levels.trailing_zeros() as usize;
+        Some((level, self.occupied[level].trailing_zeros() as usize))
+    }
+
+    /// Notes that a slot has no entry any more.
+    #[inline]
+    fn vacate(&mut self, level: usize, digit: usize) {
+        self.occupied[level] &= !(1 << digit);
+        self.levels &= !(u32::from(self.occupied[level] == 0) << level);
     }
 
     fn next_at(&self) -> Option<u64> {
-        if !self.due.is_empty() {
+        if self.is_due() {
             return Some(self.present);
         }
-        if self.occupied == 0 {
-            return None;
-        }
-        let bucket = &self.buckets[self.occupied.trailing_zeros() as usize];
-        bucket.iter().map(|due| due.at.0).min()
+        let (level, digit) = self.earliest()?;
+        let slot = &self.slots[level * DIGITS + digit];
+        slot.iter().map(|due| due.at.0).min()
     }
 
     fn pop(&mut self, names: &Names) -> Option<Due<E>> {
-        if self.due.is_empty() {
-            if self.occupied == 0 {
-                return None;
+        if !self.is_due() {
+            let (level, digit) = self.earliest()?;
+            self.vacate(level, digit);
+            let slot = &mut self.slots[level * DIGITS + digit];
+            if slot.len() > 1 {
+                self.advance(level * DIGITS + digit);
+            } else if let Some(only) = slot.pop() {
+                self.present = only.at.0;
+                self.len -= 1;
+                return Some(only);
             }
-            self.advance(names);
+        }
+        match self.fresh.len() {
+            0 => {}
+            // Usually one entry alone has its time.
+            1 if self.due.is_empty() => self.due.append(&mut self.fresh),
+            _ => self.settle(names),
         }
         self.len -= 1;
         self.due.pop()
     }
 
-    /// Moves the present to the earliest entry and files the entries of its bucket anew.
-    fn advance(&mut self, names: &Names) {
-        let lowest = self.occupied.trailing_zeros() as usize;
-        self.occupied &= !(1 << lowest);
-        let mut entries = std::mem::take(&mut self.buckets[lowest]);
+    /// Moves the present to the earliest entry of the earliest slot and files its entries anew.
+    fn advance(&mut self, slot: usize) {
+        let mut entries = std::mem::take(&mut self.slots[slot]);
         let earliest = entries.iter().map(|due| due.at.0).min();
-        self.present = earliest.expect("an occupied bucket has an entry");
+        self.present = earliest.expect("an occupied slot has an entry");
         for entry in entries.drain(..) {
-            let differs = entry.at.0 ^ self.present;
-            if differs == 0 {
-                self.due.push(entry);
-            } else {
-                let bucket = 63 - differs.leading_zeros() as usize;
-                debug_assert!(bucket < lowest, "entries move to finer buckets");
-                self.occupied |= 1 << bucket;
-                self.buckets[bucket].push(entry);
+            match entry.at.0 == self.present {
+                true => self.fresh.push(entry),
+                false => self.file(entry),
             }
         }
-        // The memory stays with the bucket.
-        self.buckets[lowest] = entries;
-        if self.due.len() > 1 {
-            self.due
-                .sort_by_cached_key(|due| (names.path(due.entity).clone(), due.sequence));
-            self.due.reverse();
-        }
+        // The memory stays with the slot.
+        self.slots[slot] = entries;
     }
 
     /// Files everything anew for an earlier present: someone looked ahead, then asked for less.
-    fn rebase(&mut self, present: u64, names: &Names) {
-        let mut earlier = Radix::new(present);
-        for entry in self
-            .due
-            .drain(..)
-            .chain(self.buckets.iter_mut().flat_map(|b| b.drain(..)))
-        {
-            earlier.push(entry, names);
+    fn rebase(&mut self, present: u64) {
+        let mut earlier = Wheel::new(present);
+        let slots = self.slots.iter_mut().flat_map(|slot| slot.drain(..));
+        let due = self.due.drain(..).chain(self.fresh.drain(..));
+        for entry in due.chain(slots) {
+            earlier.push(entry);
         }
         *self = earlier;
     }

@@ -29,6 +29,15 @@ impl Key {
     /// The object of a decision that has none.
     pub const NO_OBJECT: Entity = Entity(0);
 
+    /// Whether only the ordinal differs.
+    #[inline]
+    fn is_like(&self, other: &Key) -> bool {
+        self.entity == other.entity
+            && self.object == other.object
+            && self.verb == other.verb
+            && self.site == other.site
+    }
+
     /// One word for everything but the ordinal.
     pub(crate) fn thing(&self) -> u64 {
         mix(&[
@@ -274,11 +283,20 @@ impl<'a> Options<'a> {
 pub trait Source {
     /// The index of the option to take, below `options.count`.
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64;
+
+    /// Whether it looks at the keys of choices that are not wide. Under a source that does not, the
+    /// ordinals of such choices are not counted, and their keys have ordinal 0.
+    fn heeds_keys(&self) -> bool {
+        true
+    }
 }
 
 impl<S: Source + ?Sized> Source for &mut S {
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
         (**self).choose(key, options, names)
+    }
+    fn heeds_keys(&self) -> bool {
+        (**self).heeds_keys()
     }
 }
 
@@ -286,26 +304,73 @@ impl<S: Source + ?Sized> Source for Box<S> {
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
         (**self).choose(key, options, names)
     }
+    fn heeds_keys(&self) -> bool {
+        (**self).heeds_keys()
+    }
 }
 
 /// How often each thing was decided so far in this run: what ordinals are made of.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Ordinals {
-    counts: LookupMap<u64, u32>,
+    /// The things while they are few, each as the key of its last occurrence: a list is cheaper to
+    /// fork, and needs no hashes.
+    few: Vec<Key>,
+    /// By the things' words. invariant: empty, or `few` is.
+    many: LookupMap<u64, u32>,
     /// Order-independent digest of the counts that can be seen in a state: of wide choices and of
     /// births (others only name choices and decide nothing by themselves).
     pub(crate) visible: u64,
 }
 
-impl Ordinals {
-    /// The ordinal of the next occurrence of `thing`, from 1.
-    pub(crate) fn next(&mut self, thing: u64, visible: bool) -> u32 {
-        let count = self.counts.or_insert_with(thing, || 0);
-        *count += 1;
-        if visible {
-            self.visible = self.visible.wrapping_add(mix(&[thing, (*count).into()]));
+impl Clone for Ordinals {
+    fn clone(&self) -> Ordinals {
+        Ordinals {
+            few: self.few.clone(),
+            many: self.many.clone(),
+            visible: self.visible,
         }
-        *count
+    }
+
+    fn clone_from(&mut self, source: &Ordinals) {
+        self.few.clone_from(&source.few);
+        if !(self.many.is_empty() && source.many.is_empty()) {
+            self.many.clone_from(&source.many);
+        }
+        self.visible = source.visible;
+    }
+}
+
+impl Ordinals {
+    /// How many things a list serves well.
+    const FEW: usize = 24;
+
+    /// The ordinal of the next occurrence of what `key` is about, from 1.
+    pub(crate) fn next(&mut self, key: &Key, visible: bool) -> u32 {
+        let count = self.count_of(key);
+        *count += 1;
+        let count = *count;
+        if visible {
+            let word = mix(&[key.thing(), count.into()]);
+            self.visible = self.visible.wrapping_add(word);
+        }
+        count
+    }
+
+    fn count_of(&mut self, key: &Key) -> &mut u32 {
+        if self.many.is_empty() {
+            if let Some(index) = self.few.iter().position(|other| key.is_like(other)) {
+                return &mut self.few[index].ordinal;
+            }
+            if self.few.len() < Ordinals::FEW {
+                self.few.push(Key { ordinal: 0, ..*key });
+                let last = self.few.last_mut().expect("one was pushed");
+                return &mut last.ordinal;
+            }
+            for key in self.few.drain(..) {
+                self.many.insert(key.thing(), key.ordinal);
+            }
+        }
+        self.many.or_insert_with(key.thing(), || 0)
     }
 }
 
@@ -335,6 +400,23 @@ mod tests {
             ..key
         };
         assert_eq!(bare.text(&names).word(), bare.word());
+    }
+
+    #[test]
+    fn ordinals_count_each_thing_whether_few_or_many() {
+        let mut ordinals = Ordinals::default();
+        for round in 1..=3 {
+            for entity in 0..100 {
+                let key = Key {
+                    site: "x",
+                    entity: Entity(entity),
+                    verb: "",
+                    object: Key::NO_OBJECT,
+                    ordinal: 0,
+                };
+                assert_eq!(ordinals.next(&key, false), round);
+            }
+        }
     }
 
     #[test]

@@ -111,12 +111,32 @@ pub struct Struck {
 }
 
 /// The armed faults of a run, and how many opportunities each has had.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Faults {
     armed: Arc<[Armed]>,
     opportunities: LookupMap<(usize, Entity), u32>,
     /// Order-independent digest of the opportunities: part of the state.
     pub(crate) digest: u64,
+}
+
+impl Clone for Faults {
+    fn clone(&self) -> Faults {
+        Faults {
+            armed: self.armed.clone(),
+            opportunities: self.opportunities.clone(),
+            digest: self.digest,
+        }
+    }
+
+    fn clone_from(&mut self, source: &Faults) {
+        if !Arc::ptr_eq(&self.armed, &source.armed) {
+            self.armed.clone_from(&source.armed);
+        }
+        if !(self.opportunities.is_empty() && source.opportunities.is_empty()) {
+            self.opportunities.clone_from(&source.opportunities);
+        }
+        self.digest = source.digest;
+    }
 }
 
 /// What an opportunity comes to.

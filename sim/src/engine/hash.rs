@@ -18,6 +18,7 @@ pub fn text_hash(text: &str) -> u64 {
 
 /// Mixes 64-bit words into one (the finaliser of splitmix64 over a running sum). Stable for ever:
 /// seeded choices are made of it.
+#[inline]
 pub fn mix(words: &[u64]) -> u64 {
     words.iter().fold(0x9e37_79b9_7f4a_7c15, |state, word| {
         let mut z = (state ^ word).wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -75,7 +76,7 @@ pub struct TraceHasher {
 }
 
 impl TraceHasher {
-    const BLOCK: usize = 256;
+    const BLOCK: usize = 1024;
 
     /// An empty trace.
     pub fn new() -> TraceHasher {
@@ -89,7 +90,7 @@ impl TraceHasher {
     /// Feeds one 64-bit word.
     #[inline]
     pub fn u64(&mut self, word: u64) {
-        if self.used + 8 > TraceHasher::BLOCK {
+        if self.used > TraceHasher::BLOCK - 8 {
             self.flush();
         }
         self.pending[self.used..self.used + 8].copy_from_slice(&word.to_le_bytes());
@@ -97,20 +98,18 @@ impl TraceHasher {
     }
 
     /// Feeds a length and that many bytes.
+    #[inline]
     pub fn bytes(&mut self, bytes: &[u8]) {
         self.u64(bytes.len() as u64);
-        if self.used + bytes.len() > TraceHasher::BLOCK {
-            self.flush();
+        if bytes.len() > TraceHasher::BLOCK - self.used {
+            return self.overflow(bytes);
         }
-        if bytes.len() > TraceHasher::BLOCK {
-            self.inner.write(bytes);
-        } else {
-            self.pending[self.used..self.used + bytes.len()].copy_from_slice(bytes);
-            self.used += bytes.len();
-        }
+        self.pending[self.used..self.used + bytes.len()].copy_from_slice(bytes);
+        self.used += bytes.len();
     }
 
     /// Feeds a text.
+    #[inline]
     pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
@@ -119,6 +118,13 @@ impl TraceHasher {
     fn flush(&mut self) {
         self.inner.write(&self.pending[..self.used]);
         self.used = 0;
+    }
+
+    /// Feeds bytes for which there is no room.
+    #[cold]
+    fn overflow(&mut self, bytes: &[u8]) {
+        self.flush();
+        self.inner.write(bytes);
     }
 
     /// The hash of all that was fed so far.
@@ -143,34 +149,31 @@ impl fmt::Debug for TraceHasher {
 
 /// The 128-bit key of a state, for de-duplication within one process run: not stable between builds.
 pub fn state_key(state: &impl Hash) -> u128 {
-    let mut hasher = StateHasher(TraceHasher::new());
-    state.hash(&mut hasher);
-    hasher.0.finish().0
+    StateKeys::default().key(state)
 }
 
-struct StateHasher(TraceHasher);
+/// Makes keys of states, one after the other, with one buffer.
+#[derive(Debug, Default)]
+pub(crate) struct StateKeys {
+    bytes: Vec<u8>,
+}
 
-impl Hasher for StateHasher {
+impl StateKeys {
+    pub(crate) fn key(&mut self, state: &impl Hash) -> u128 {
+        self.bytes.clear();
+        state.hash(self);
+        xxhash3_128::Hasher::oneshot(&self.bytes)
+    }
+}
+
+impl Hasher for StateKeys {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        self.0.bytes(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
-    fn write_u8(&mut self, word: u8) {
-        self.0.u64(word.into());
-    }
-    fn write_u16(&mut self, word: u16) {
-        self.0.u64(word.into());
-    }
-    fn write_u32(&mut self, word: u32) {
-        self.0.u64(word.into());
-    }
-    fn write_u64(&mut self, word: u64) {
-        self.0.u64(word);
-    }
-    fn write_usize(&mut self, word: usize) {
-        self.0.u64(word as u64);
-    }
+    /// Not part of the key: nobody asks for it.
     fn finish(&self) -> u64 {
-        self.0.finish().0 as u64
+        XxHash3_64::oneshot(&self.bytes)
     }
 }
 
@@ -179,8 +182,17 @@ impl Hasher for StateHasher {
     clippy::disallowed_types,
     reason = "look-up only; the hasher below has no random state"
 )]
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LookupMap<K, V>(HashMap<K, V, BuildHasherDefault<FoldHasher>>);
+
+impl<K: Clone, V: Clone> Clone for LookupMap<K, V> {
+    fn clone(&self) -> Self {
+        LookupMap(self.0.clone())
+    }
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
+    }
+}
 
 impl<K, V> Default for LookupMap<K, V> {
     fn default() -> Self {

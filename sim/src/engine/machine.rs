@@ -6,7 +6,7 @@ use super::agenda::Agenda;
 use super::choice::{Key, Labels, Options, Ordinals, Source, Weights};
 use super::entity::{Entity, Names};
 use super::fault::{Armed, Faults, Opportunity, Struck, no_or_yes};
-use super::hash::state_key;
+use super::hash::StateKeys;
 use super::time::{Span, Time};
 use super::trace::{Observer, Record};
 
@@ -28,6 +28,34 @@ pub trait World: Clone + Hash {
         let _ = event;
         Footprint::Everything
     }
+
+    /// The other actors that could ever take a step which does not commute with the one that `event`
+    /// stands for. The default is always sound and leaves nobody aside.
+    fn rivals(&self, event: &Self::Event) -> Rivals {
+        let _ = event;
+        Rivals::Anyone
+    }
+
+    /// Actors without a step of which one that is not ready cannot become ready.
+    fn enablers(&self, actor: Entity) -> Rivals {
+        let _ = actor;
+        Rivals::Anyone
+    }
+
+    /// The kinds of record that the step may write; `None`: any.
+    fn may_record(&self, event: &Self::Event) -> Option<&'static [&'static str]> {
+        let _ = event;
+        None
+    }
+}
+
+/// Actors that a search must look at together with one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rivals {
+    /// Any actor, present or future.
+    Anyone,
+    /// These, and nobody whom they do not bring forth.
+    Only(Vec<Entity>),
 }
 
 /// What a step reads and writes, by the names of resources. Two steps of different actors commute if
@@ -89,8 +117,9 @@ impl Default for Scheduling {
     }
 }
 
-/// A world in the middle of a run.
-#[derive(Clone, Debug)]
+/// A world in the middle of a run. `clone_from` forks into a machine that is no longer needed, and
+/// keeps its memory.
+#[derive(Debug)]
 pub struct Machine<W: World> {
     /// The model.
     pub world: W,
@@ -98,10 +127,59 @@ pub struct Machine<W: World> {
     agenda: Agenda<W::Event>,
     /// invariant: sorted by path, at most one entry an actor.
     ready: Vec<Ready<W::Event>>,
+    gap: Gap,
     current: Option<Entity>,
     ordinals: Ordinals,
     faults: Faults,
     scheduling: Scheduling,
+    /// The order in which the present choice offers the ready actors: no part of the state.
+    offered: Vec<Entity>,
+}
+
+/// Who left the ready actors last, and where it stood, unless they changed since: most actors are ready
+/// again after their step, and stand where they stood.
+type Gap = Option<(Entity, usize)>;
+
+impl<W: World> Clone for Machine<W> {
+    fn clone(&self) -> Machine<W> {
+        Machine {
+            world: self.world.clone(),
+            now: self.now,
+            agenda: self.agenda.clone(),
+            ready: self.ready.clone(),
+            gap: self.gap,
+            current: self.current,
+            ordinals: self.ordinals.clone(),
+            faults: self.faults.clone(),
+            scheduling: self.scheduling,
+            offered: Vec::new(),
+        }
+    }
+
+    fn clone_from(&mut self, source: &Machine<W>) {
+        // All fields, so that a new one is not forgotten.
+        let Machine {
+            world,
+            now,
+            agenda,
+            ready,
+            gap,
+            current,
+            ordinals,
+            faults,
+            scheduling,
+            offered: _,
+        } = self;
+        world.clone_from(&source.world);
+        *now = source.now;
+        agenda.clone_from(&source.agenda);
+        ready.clone_from(&source.ready);
+        *gap = source.gap;
+        *current = source.current;
+        ordinals.clone_from(&source.ordinals);
+        faults.clone_from(&source.faults);
+        *scheduling = source.scheduling;
+    }
 }
 
 /// What a run shares with its surroundings: names, the source of choices, the observer of records.
@@ -159,10 +237,12 @@ impl<W: World> Machine<W> {
             now: Time::default(),
             agenda: Agenda::default(),
             ready: Vec::new(),
+            gap: None,
             current: None,
             ordinals: Ordinals::default(),
             faults,
             scheduling,
+            offered: Vec::new(),
         }
     }
 
@@ -208,9 +288,9 @@ impl<W: World> Machine<W> {
     /// Takes one transition: what is due comes first, then a ready actor (which one is a choice), then
     /// time moves on to the next entry of the agenda.
     pub fn advance(&mut self, env: &mut Env<'_, W::Record>) -> Progress {
-        let due = match self.agenda.pop_due(self.now, env.names) {
-            None if self.ready.is_empty() => self.agenda.pop(env.names),
-            due => due,
+        let due = match self.ready.is_empty() {
+            true => self.agenda.pop(env.names),
+            false => self.agenda.pop_due(self.now, env.names),
         };
         if let Some(due) = due {
             debug_assert!(due.at >= self.now, "time does not run backwards");
@@ -224,6 +304,7 @@ impl<W: World> Machine<W> {
         }
         let chosen = self.choose_actor(env);
         let Ready { actor, event, .. } = self.ready.remove(chosen);
+        self.gap = Some((actor, chosen));
         self.current = Some(actor);
         let (world, mut cx) = self.split(env, Some(actor));
         world.step(event, &mut cx);
@@ -253,23 +334,31 @@ impl<W: World> Machine<W> {
     /// The 128-bit key of the state: world, pending entries relative to now, and what choices and
     /// faults remember. `more` adds the state of whoever watches.
     pub fn key(&self, more: &impl Hash) -> u128 {
-        state_key(&Fingerprint {
+        self.key_with(more, &mut StateKeys::default())
+    }
+
+    pub(crate) fn key_with(&self, more: &impl Hash, keys: &mut StateKeys) -> u128 {
+        keys.key(&Fingerprint {
             machine: self,
             more,
         })
     }
 
-    /// The ready actors in the order in which a choice offers them: the one that could go on first,
-    /// then the others by path; and whether there is one that could go on.
-    pub(crate) fn actor_order(&self) -> (Vec<Entity>, bool) {
-        let going_on = self
-            .current
-            .filter(|actor| self.ready.iter().any(|r| r.actor == *actor));
-        let mut actors = Vec::with_capacity(self.ready.len());
-        actors.extend(going_on);
-        let others = self.ready.iter().map(|ready| ready.actor);
-        actors.extend(others.filter(|actor| Some(*actor) != going_on));
-        (actors, going_on.is_some())
+    /// Where the actor that took the last step stands among the ready ones: it could go on.
+    pub(crate) fn goes_on(&self) -> Option<usize> {
+        let current = self.current?;
+        self.ready.iter().position(|ready| ready.actor == current)
+    }
+
+    /// Puts the ready actors into `offered` in the order in which a choice offers them: the one that
+    /// could go on first, then the others by path.
+    pub(crate) fn offer(&self, goes_on: Option<usize>, offered: &mut Vec<Entity>) {
+        let (before, after) = self.ready.split_at(goes_on.unwrap_or(0));
+        let (first, after) = after.split_at(usize::from(goes_on.is_some()));
+        offered.clear();
+        for part in [first, before, after] {
+            offered.extend(part.iter().map(|ready| ready.actor));
+        }
     }
 
     /// The actor that takes the next transition, if no other could.
@@ -289,21 +378,18 @@ impl<W: World> Machine<W> {
         if self.ready.len() == 1 {
             return 0;
         }
-        let (actors, goes_on) = self.actor_order();
-        let position = |actor| self.ready.iter().position(|ready| ready.actor == actor);
-        let mut key = match goes_on {
-            true => {
-                let index = position(actors[0]).expect("who goes on is ready");
-                let ready = &self.ready[index];
-                Key {
-                    site: "sched",
-                    entity: ready.actor,
-                    verb: ready.verb,
-                    object: ready.object,
-                    ordinal: 0,
-                }
-            }
-            false => Key {
+        let goes_on = self.goes_on();
+        let mut offered = std::mem::take(&mut self.offered);
+        self.offer(goes_on, &mut offered);
+        let mut key = match goes_on.map(|index| &self.ready[index]) {
+            Some(ready) => Key {
+                site: "sched",
+                entity: ready.actor,
+                verb: ready.verb,
+                object: ready.object,
+                ordinal: 0,
+            },
+            None => Key {
                 site: "sched",
                 entity: self.current.unwrap_or_else(|| env.names.name("lab")),
                 verb: "next",
@@ -311,22 +397,30 @@ impl<W: World> Machine<W> {
                 ordinal: 0,
             },
         };
-        key.ordinal = self.ordinals.next(key.thing(), false);
+        if env.source.heeds_keys() {
+            key.ordinal = self.ordinals.next(&key, false);
+        }
         let options = Options {
-            count: actors.len() as u64,
+            count: offered.len() as u64,
             default: 0,
             weights: match goes_on {
-                true => Weights::OnceIn(self.scheduling.preempt_once_in),
-                false => Weights::Uniform,
+                Some(_) => Weights::OnceIn(self.scheduling.preempt_once_in),
+                None => Weights::Uniform,
             },
             labels: Labels::Actors {
-                ready: &actors,
-                go_on: goes_on,
+                ready: &offered,
+                go_on: goes_on.is_some(),
             },
         };
         let chosen = env.source.choose(&key, &options, env.names);
         assert!(chosen < options.count, "a source chooses among the options");
-        position(actors[chosen as usize]).expect("who was chosen is ready")
+        self.offered = offered;
+        // Who goes on was offered out of its turn.
+        match (goes_on, chosen as usize) {
+            (Some(index), 0) => index,
+            (Some(index), chosen) if chosen <= index => chosen - 1,
+            (_, chosen) => chosen,
+        }
     }
 
     fn split<'a>(
@@ -339,6 +433,7 @@ impl<W: World> Machine<W> {
             actor,
             agenda: &mut self.agenda,
             ready: &mut self.ready,
+            gap: &mut self.gap,
             ordinals: &mut self.ordinals,
             faults: &mut self.faults,
             names: env.names,
@@ -358,6 +453,7 @@ impl<W: World, M: Hash> Hash for Fingerprint<'_, W, M> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let machine = self.machine;
         machine.world.hash(state);
+        state.write_usize(machine.ready.len());
         for ready in &machine.ready {
             ready.actor.hash(state);
             ready.event.hash(state);
@@ -380,6 +476,7 @@ pub struct Cx<'a, E, R> {
     actor: Option<Entity>,
     agenda: &'a mut Agenda<E>,
     ready: &'a mut Vec<Ready<E>>,
+    gap: &'a mut Gap,
     ordinals: &'a mut Ordinals,
     faults: &'a mut Faults,
     names: &'a mut Names,
@@ -413,7 +510,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             object: Key::NO_OBJECT,
             ordinal: 0,
         };
-        let nth = self.ordinals.next(key.thing(), true);
+        let nth = self.ordinals.next(&key, true);
         let path = format!("{}/{label}-{nth}", self.names.path(parent));
         self.names.name(&path)
     }
@@ -443,12 +540,10 @@ impl<E, R: Record> Cx<'_, E, R> {
         object: Entity,
         event: impl Into<E>,
     ) {
-        let path = self.names.path(actor);
-        let at = self
-            .ready
-            .partition_point(|ready| self.names.path(ready.actor) < path);
-        let taken = self.ready.get(at).is_some_and(|ready| ready.actor == actor);
-        assert!(!taken, "actor {path} is ready twice");
+        let at = match self.gap.take() {
+            Some((left, at)) if left == actor => at,
+            _ => self.place_of(actor),
+        };
         self.ready.insert(
             at,
             Ready {
@@ -460,8 +555,19 @@ impl<E, R: Record> Cx<'_, E, R> {
         );
     }
 
+    /// Where an actor stands that is not ready yet.
+    fn place_of(&self, actor: Entity) -> usize {
+        let path = self.names.path(actor);
+        let is_before = |ready: &Ready<E>| self.names.path(ready.actor) < path;
+        let at = self.ready.partition_point(is_before);
+        let taken = self.ready.get(at).is_some_and(|ready| ready.actor == actor);
+        assert!(!taken, "actor {path} is ready twice");
+        at
+    }
+
     /// Takes an actor's readiness back: what it was about to do cannot proceed any more, or it died.
     pub fn withdraw(&mut self, actor: Entity) {
+        *self.gap = None;
         self.ready.retain(|ready| ready.actor != actor);
     }
 
@@ -508,7 +614,9 @@ impl<E, R: Record> Cx<'_, E, R> {
             object,
             ordinal: 0,
         };
-        key.ordinal = self.ordinals.next(key.thing(), options.is_wide());
+        if options.is_wide() || self.source.heeds_keys() {
+            key.ordinal = self.ordinals.next(&key, options.is_wide());
+        }
         let chosen = self.source.choose(&key, options, self.names);
         assert!(chosen < options.count, "a source chooses among the options");
         chosen

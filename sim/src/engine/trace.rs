@@ -102,6 +102,7 @@ impl Field for bool {
     fn value(&self) -> Value {
         Value::Flag(*self)
     }
+    #[inline]
     fn absorb(&self, hasher: &mut TraceHasher) {
         hasher.u64((*self).into());
     }
@@ -112,6 +113,7 @@ impl Field for Arc<str> {
     fn value(&self) -> Value {
         Value::Shared(self.clone())
     }
+    #[inline]
     fn absorb(&self, hasher: &mut TraceHasher) {
         hasher.text(self);
     }
@@ -122,6 +124,7 @@ impl Field for &'static str {
     fn value(&self) -> Value {
         Value::Text(Cow::Borrowed(self))
     }
+    #[inline]
     fn absorb(&self, hasher: &mut TraceHasher) {
         hasher.text(self);
     }
@@ -232,10 +235,12 @@ macro_rules! records {
             }
 
             /// Feeds it to the trace's hash.
+            #[inline]
             pub fn absorb(&self, hasher: &mut $crate::engine::TraceHasher) {
-                hasher.text(self.kind());
                 match self {
                     $( $name::$variant { $( $field, )* } => {
+                        // A literal in each arm: its length is known, so that copying it is a move.
+                        hasher.text($kind);
                         $( $crate::engine::Field::absorb($field, hasher); )*
                     } )*
                 }

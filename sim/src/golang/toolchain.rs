@@ -104,7 +104,11 @@ impl Run<'_, '_> {
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
-        self.memory.env.get(name).map(|value| &**value).filter(|value| !value.is_empty())
+        self.memory
+            .env
+            .get(name)
+            .map(|value| &**value)
+            .filter(|value| !value.is_empty())
     }
 
     fn say(&mut self, fd: u32, text: &str) -> Asked<()> {
@@ -156,10 +160,14 @@ impl Run<'_, '_> {
 
     /// The lines of the settings file; none if there is no file.
     fn settings(&mut self) -> Asked<Vec<(String, String)>> {
-        let Some(path) = self.settings_path() else { return Ok(Vec::new()) };
+        let Some(path) = self.settings_path() else {
+            return Ok(Vec::new());
+        };
         let text = self.read_file(&path)?.unwrap_or_default();
         let lines = text.lines().filter_map(|line| line.split_once('='));
-        Ok(lines.map(|(name, value)| (name.into(), value.into())).collect())
+        Ok(lines
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect())
     }
 
     /// `findGOROOT`: the variable, the settings file, the tree in which the executable lies, and at last
@@ -168,11 +176,16 @@ impl Run<'_, '_> {
         if let Some(goroot) = self.variable("GOROOT") {
             return Ok(clean(goroot));
         }
-        let setting = settings.iter().find(|(name, value)| name == "GOROOT" && !value.is_empty());
+        let setting = settings
+            .iter()
+            .find(|(name, value)| name == "GOROOT" && !value.is_empty());
         if let Some((_, goroot)) = setting {
             return Ok(clean(goroot));
         }
-        let above = |path: &str| path.rsplit_once('/').map_or(String::new(), |(up, _)| up.into());
+        let above = |path: &str| {
+            path.rsplit_once('/')
+                .map_or(String::new(), |(up, _)| up.into())
+        };
         let tree = above(&above(self.executable));
         let tools = self.io.stat(&format!("{tree}/pkg/tool"), true)?;
         if tools.is_ok_and(|stat| stat.kind == Kind::Directory) {
@@ -188,7 +201,10 @@ impl Run<'_, '_> {
         let goroot = self.find_goroot(&settings)?;
         match words.as_slice() {
             ["version"] => {
-                self.say(STDOUT, &format!("go version go{} linux/amd64\n", self.version))?;
+                self.say(
+                    STDOUT,
+                    &format!("go version go{} linux/amd64\n", self.version),
+                )?;
                 return Ok(0);
             }
             ["env", "-w", settings @ ..] => return self.env_write(settings),
@@ -244,7 +260,9 @@ impl Run<'_, '_> {
         let mut lines = Vec::new();
         for assignment in assignments {
             let Some((name, value)) = assignment.split_once('=') else {
-                return self.fatal(&format!("arguments must be KEY=VALUE: invalid argument: {assignment}"));
+                return self.fatal(&format!(
+                    "arguments must be KEY=VALUE: invalid argument: {assignment}"
+                ));
             };
             lines.push((name.to_owned(), value.to_owned()));
         }
@@ -254,12 +272,18 @@ impl Run<'_, '_> {
             settings.push((name, value));
         }
         settings.sort();
-        let text: String =
-            settings.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let text: String = settings
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
         let mut written = self.write_file(&path, &text)?;
         if written == Err(Errno::ENOENT) {
             let folder = path.rsplit_once('/').map_or("/", |(folder, _)| folder);
-            for (at, _) in folder.match_indices('/').skip(1).chain([(folder.len(), "")]) {
+            for (at, _) in folder
+                .match_indices('/')
+                .skip(1)
+                .chain([(folder.len(), "")])
+            {
                 let _ = self.io.mkdir(&folder[..at])?;
             }
             written = self.write_file(&path, &text)?;
@@ -313,7 +337,11 @@ impl Run<'_, '_> {
             return self.fatal(&format!("no such tool \"{tool}\"")).map(Err);
         }
         let Some(child) = self.io.fork()? else {
-            let argv = [path].iter().chain(arguments).map(|word| Text::from(*word)).collect();
+            let argv = [path]
+                .iter()
+                .chain(arguments)
+                .map(|word| Text::from(*word))
+                .collect();
             let mut env = Env::clone(&self.memory.env);
             std::sync::Arc::make_mut(&mut env).insert("GOROOT".into(), goroot.into());
             let _ = self.io.exec(path, argv, &env)?;
@@ -333,7 +361,10 @@ impl Run<'_, '_> {
         let [output_flag, output, goversion_flag, goversion, source] = words.as_slice() else {
             return self.version_only("compile");
         };
-        assert!(*output_flag == "-o" && *goversion_flag == "-goversion", "as `go` starts it");
+        assert!(
+            *output_flag == "-o" && *goversion_flag == "-goversion",
+            "as `go` starts it"
+        );
         let own = format!("go{}", self.version);
         if *goversion != own {
             let message =
@@ -405,7 +436,10 @@ impl Run<'_, '_> {
 
 /// `filepath.Clean` as far as roots need it: no doubled and no trailing slashes.
 fn clean(path: &str) -> String {
-    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
     let root = if path.starts_with('/') { "/" } else { "" };
     format!("{root}{}", parts.join("/"))
 }

@@ -49,6 +49,10 @@ errnos! {
     ENAMETOOLONG = 36, "File name too long";
     ENOTEMPTY = 39, "Directory not empty";
     ELOOP = 40, "Too many levels of symbolic links";
+    EADDRNOTAVAIL = 99, "Cannot assign requested address";
+    ECONNRESET = 104, "Connection reset by peer";
+    ETIMEDOUT = 110, "Connection timed out";
+    ECONNREFUSED = 111, "Connection refused";
 }
 
 impl fmt::Display for Errno {
@@ -65,7 +69,10 @@ mod tests {
 
     #[test]
     fn numbers_names_and_texts_are_the_kernels() {
-        assert_eq!((Errno::ENOENT.number(), Errno::ENOENT.name()), (2, "ENOENT"));
+        assert_eq!(
+            (Errno::ENOENT.number(), Errno::ENOENT.name()),
+            (2, "ENOENT")
+        );
         assert_eq!(Errno::ELOOP.text(), "Too many levels of symbolic links");
         assert_eq!(Errno::EPIPE.number(), 32);
     }

@@ -35,7 +35,9 @@ impl Footprint {
     /// The two calls may not commute.
     pub fn overlaps(&self, other: &Self) -> bool {
         let touches = |a: &Self, b: &Self| {
-            a.writes.iter().any(|name| b.writes.contains(name) || b.reads.contains(name))
+            a.writes
+                .iter()
+                .any(|name| b.writes.contains(name) || b.reads.contains(name))
         };
         touches(self, other) || touches(other, self)
     }
@@ -48,7 +50,13 @@ impl Footprint {
         self.writes.push(name.into());
     }
 
-    fn resolve(&mut self, fs: &FileSystem, cwd: &InodeId, path: &str, last: Last) -> Option<Resolved> {
+    fn resolve(
+        &mut self,
+        fs: &FileSystem,
+        cwd: &InodeId,
+        path: &str,
+        last: Last,
+    ) -> Option<Resolved> {
         fs.resolve(cwd, path, last, Some(&mut self.reads)).ok()
     }
 
@@ -60,7 +68,13 @@ impl Footprint {
     }
 
     /// Adds, replaces or removes the entry at a path.
-    fn change_entry(&mut self, fs: &FileSystem, cwd: &InodeId, path: &str, last: Last) -> Option<Resolved> {
+    fn change_entry(
+        &mut self,
+        fs: &FileSystem,
+        cwd: &InodeId,
+        path: &str,
+        last: Last,
+    ) -> Option<Resolved> {
         let place = self.resolve(fs, cwd, path, last)?;
         self.write(names::entry_name(&place.directory, &place.name));
         self.read(names::list_name(&place.directory));
@@ -101,8 +115,14 @@ impl<I: Image> Processes<I> {
         let cwd = &self.cwd(name);
         match call {
             Syscall::Open { path, flags } => {
-                let last = if flags.create && flags.exclusive { Last::Keep } else { Last::Follow };
-                let Some(place) = print.resolve(fs, cwd, path, last) else { return };
+                let last = if flags.create && flags.exclusive {
+                    Last::Keep
+                } else {
+                    Last::Follow
+                };
+                let Some(place) = print.resolve(fs, cwd, path, last) else {
+                    return;
+                };
                 match &place.inode {
                     None if flags.create => {
                         print.write(names::entry_name(&place.directory, &place.name));
@@ -114,13 +134,21 @@ impl<I: Image> Processes<I> {
             }
             Syscall::Read { fd, .. } => self.transfer(name, *fd, false, print),
             Syscall::Write { fd, .. } => self.transfer(name, *fd, true, print),
-            Syscall::Close { fd } | Syscall::Dup2 { to: fd, .. } => self.closing(name, *fd, 1, print),
-            Syscall::Save { .. } | Syscall::Pipe | Syscall::Fork | Syscall::Isatty(_) | Syscall::Nanosleep(_) => {}
+            Syscall::Close { fd } | Syscall::Dup2 { to: fd, .. } => {
+                self.closing(name, *fd, 1, print)
+            }
+            Syscall::Save { .. }
+            | Syscall::Pipe
+            | Syscall::Fork
+            | Syscall::Isatty(_)
+            | Syscall::Nanosleep(_) => {}
             Syscall::Exec { path, argv, .. } => {
                 let mut path = path.clone();
                 for _ in 0..=argv.len().min(5) + 5 {
-                    let Some(inode) = print.look(fs, cwd, &path, Last::Follow) else { break };
-                    let file = fs.file(&inode).filter(|file| file.image.is_none());
+                    let Some(inode) = print.look(fs, cwd, &path, Last::Follow) else {
+                        break;
+                    };
+                    let file = fs.file(&inode).filter(|file| file.image().is_none());
                     match file.and_then(|file| super::process::hash_bang(&file.data)) {
                         Some((interpreter, _)) => path = interpreter,
                         None => break,
@@ -156,13 +184,18 @@ impl<I: Image> Processes<I> {
                 let old = print.change_entry(fs, cwd, from, Last::Name);
                 let new = print.change_entry(fs, cwd, to, Last::Name);
                 if let (Some(old), Some(new)) = (old, new)
-                    && old.inode.is_some_and(|id| matches!(fs.node(&id), Some(Node::Directory { .. })))
+                    && old
+                        .inode
+                        .is_some_and(|id| matches!(fs.node(&id), Some(Node::Directory { .. })))
                 {
                     print.ancestry(fs, &new.directory);
                 }
             }
             Syscall::Readdir(path) => {
-                if let Some(inode) = print.resolve(fs, cwd, path, Last::Follow).and_then(|p| p.inode) {
+                if let Some(inode) = print
+                    .resolve(fs, cwd, path, Last::Follow)
+                    .and_then(|p| p.inode)
+                {
                     print.write(names::list_name(&inode));
                 }
             }
@@ -175,7 +208,9 @@ impl<I: Image> Processes<I> {
     }
 
     fn transfer(&self, name: &str, fd: Fd, writes: bool, print: &mut Footprint) {
-        let Some((id, description)) = self.open_description(name, fd) else { return };
+        let Some((id, description)) = self.open_description(name, fd) else {
+            return;
+        };
         match &description.object {
             Object::Null | Object::Directory { .. } => {}
             Object::Terminal(_) if !writes => {}
@@ -204,13 +239,19 @@ impl<I: Image> Processes<I> {
 
     /// Closing `count` descriptors of the one description behind `fd`.
     fn closing(&self, name: &str, fd: Fd, count: u32, print: &mut Footprint) {
-        let Some((_, description)) = self.open_description(name, fd) else { return };
+        let Some((_, description)) = self.open_description(name, fd) else {
+            return;
+        };
         let resource = match &description.object {
             Object::PipeRead(pipe) => format!("readers:{pipe}"),
             Object::PipeWrite(pipe) => format!("writers:{pipe}"),
             _ => return,
         };
-        if description.holders() <= count { print.write(resource) } else { print.read(resource) }
+        if description.holders() <= count {
+            print.write(resource)
+        } else {
+            print.read(resource)
+        }
     }
 
     fn ending(&self, name: &str, print: &mut Footprint) {
@@ -226,3 +267,6 @@ impl<I: Image> Processes<I> {
         }
     }
 }
+
+#[cfg(all(test, feature = "shell"))]
+mod tests;

@@ -31,10 +31,50 @@ pub struct File {
     pub data: Arc<[u8]>,
     /// Has execute permission.
     pub executable: bool,
-    /// The program this executable is, if it is one of those the lab has a model of: `bash`, `sort`, `go`.
-    pub image: Option<Text>,
+}
+
+/// The beginning of a modelled program's file. What a real one has in its sections follows as text, so that a copy of
+/// the bytes is a copy of the program.
+const PROGRAM_MAGIC: &[u8] = b"\x7fELF";
+
+impl File {
+    /// An executable of a program the lab has a model of.
+    pub fn program(image: &str, version: Option<&str>) -> Self {
+        let version = version.unwrap_or("");
+        let data = [
+            PROGRAM_MAGIC,
+            b"\0",
+            image.as_bytes(),
+            b"\0",
+            version.as_bytes(),
+        ]
+        .concat();
+        Self {
+            data: data.into(),
+            executable: true,
+        }
+    }
+
+    fn section(&self, number: usize) -> Option<&str> {
+        let text = self
+            .data
+            .strip_prefix(PROGRAM_MAGIC)?
+            .split(|&byte| byte == 0)
+            .nth(number)?;
+        std::str::from_utf8(text)
+            .ok()
+            .filter(|text| !text.is_empty())
+    }
+
+    /// The program this executable is: `bash`, `sort`, `go`.
+    pub fn image(&self) -> Option<&str> {
+        self.section(1)
+    }
+
     /// The version of that program, where it matters: `1.21.13`.
-    pub version: Option<Text>,
+    pub fn version(&self) -> Option<&str> {
+        self.section(2)
+    }
 }
 
 /// A device.
@@ -117,17 +157,32 @@ impl FileSystem {
     pub fn new() -> Self {
         let root = Inode {
             linked: true,
-            node: Node::Directory { entries: BTreeMap::new(), parent: InodeId::root() },
+            node: Node::Directory {
+                entries: BTreeMap::new(),
+                parent: InodeId::root(),
+            },
         };
-        let mut fs = Self { inodes: Arc::new(BTreeMap::from([(InodeId::root(), Arc::new(root))])) };
+        let mut fs = Self {
+            inodes: Arc::new(BTreeMap::from([(InodeId::root(), Arc::new(root))])),
+        };
         for directory in ["/dev", "/tmp"] {
-            fs.attach(&InodeId::root(), &directory[1..], InodeId(directory.into()), |parent| {
-                Node::Directory { entries: BTreeMap::new(), parent }
-            });
+            fs.attach(
+                &InodeId::root(),
+                &directory[1..],
+                InodeId(directory.into()),
+                |parent| Node::Directory {
+                    entries: BTreeMap::new(),
+                    parent,
+                },
+            );
         }
         let dev = InodeId("/dev".into());
-        fs.attach(&dev, "null", InodeId("/dev/null".into()), |_| Node::Device(Device::Null));
-        fs.attach(&dev, "tty", InodeId("/dev/tty".into()), |_| Node::Device(Device::Terminal));
+        fs.attach(&dev, "null", InodeId("/dev/null".into()), |_| {
+            Node::Device(Device::Null)
+        });
+        fs.attach(&dev, "tty", InodeId("/dev/tty".into()), |_| {
+            Node::Device(Device::Terminal)
+        });
         fs
     }
 
@@ -142,7 +197,9 @@ impl FileSystem {
             so_far.push_str(name);
             let next = self.entries(&at)?.get(name).cloned();
             at = match next {
-                Some(_) => self.resolve(&InodeId::root(), &so_far, Last::Follow, None)?.found()?,
+                Some(_) => self
+                    .resolve(&InodeId::root(), &so_far, Last::Follow, None)?
+                    .found()?,
                 None => {
                     let id = InodeId(so_far.as_str().into());
                     self.attach(&at, name, id.clone(), |parent| Node::Directory {
@@ -161,14 +218,23 @@ impl FileSystem {
 
     /// Puts a regular file at an absolute path.
     pub fn add_file(&mut self, path: &str, data: &[u8]) -> Result<(), Errno> {
-        self.add_node(path, Node::File(File { data: data.into(), ..File::default() }))
+        self.add_node(
+            path,
+            Node::File(File {
+                data: data.into(),
+                executable: false,
+            }),
+        )
     }
 
     /// Puts an executable text file, a script, at an absolute path.
     pub fn add_script(&mut self, path: &str, data: &[u8]) -> Result<(), Errno> {
         self.add_node(
             path,
-            Node::File(File { data: data.into(), executable: true, ..File::default() }),
+            Node::File(File {
+                data: data.into(),
+                executable: true,
+            }),
         )
     }
 
@@ -179,14 +245,7 @@ impl FileSystem {
         image: &str,
         version: Option<&str>,
     ) -> Result<(), Errno> {
-        // The bytes of an ELF file begin so; that is all a reader of it may learn.
-        let data: Arc<[u8]> = Arc::from(b"\x7fELF".as_slice());
-        let file = File {
-            data,
-            executable: true,
-            image: Some(image.into()),
-            version: version.map(Into::into),
-        };
+        let file = File::program(image, version);
         self.add_node(path, Node::File(file))
     }
 
@@ -240,7 +299,12 @@ impl FileSystem {
             Node::Symlink(target) => (Kind::Symlink, target.len() as u64, true),
             Node::Device(_) => (Kind::Device, 0, false),
         };
-        Ok(Stat { inode, kind, size, executable })
+        Ok(Stat {
+            inode,
+            kind,
+            size,
+            executable,
+        })
     }
 
     /// `readlink(2)`: `EINVAL` for anything but a symbolic link.
@@ -263,8 +327,14 @@ impl FileSystem {
         let mut names = Vec::new();
         let mut at = directory.clone();
         while at != InodeId::root() {
-            let inode = self.inodes.get(&at).filter(|inode| inode.linked).ok_or(Errno::ENOENT)?;
-            let Node::Directory { parent, .. } = &inode.node else { return Err(Errno::ENOTDIR) };
+            let inode = self
+                .inodes
+                .get(&at)
+                .filter(|inode| inode.linked)
+                .ok_or(Errno::ENOENT)?;
+            let Node::Directory { parent, .. } = &inode.node else {
+                return Err(Errno::ENOTDIR);
+            };
             let name = self.entries(parent)?.iter().find(|(_, id)| **id == at);
             names.push(name.ok_or(Errno::ENOENT)?.0.clone());
             at = parent.clone();
@@ -273,7 +343,11 @@ impl FileSystem {
             return Ok("/".into());
         }
         names.reverse();
-        Ok(names.iter().map(|name| format!("/{name}")).collect::<String>().into())
+        Ok(names
+            .iter()
+            .map(|name| format!("/{name}"))
+            .collect::<String>()
+            .into())
     }
 
     // Writing.
@@ -286,7 +360,11 @@ impl FileSystem {
         flags: OpenFlags,
         birth: InodeId,
     ) -> Result<(InodeId, bool), Errno> {
-        let last = if flags.create && flags.exclusive { Last::Keep } else { Last::Follow };
+        let last = if flags.create && flags.exclusive {
+            Last::Keep
+        } else {
+            Last::Follow
+        };
         let place = self.resolve(cwd, path, last, None)?;
         let Some(id) = place.inode.clone() else {
             if !flags.create {
@@ -335,7 +413,10 @@ impl FileSystem {
     /// `chmod(2)`, of which only the executable bit is kept.
     pub fn chmod(&mut self, cwd: &InodeId, path: &str, executable: bool) -> Result<(), Errno> {
         let id = self.resolve(cwd, path, Last::Follow, None)?.found()?;
-        if self.file(&id).is_some_and(|file| file.executable != executable) {
+        if self
+            .file(&id)
+            .is_some_and(|file| file.executable != executable)
+        {
             self.change_file(&id, |file| file.executable = executable);
         }
         Ok(())
@@ -347,9 +428,11 @@ impl FileSystem {
         if place.inode.is_some() {
             return Err(Errno::EEXIST);
         }
-        self.attach(&place.directory, &place.name, birth, |parent| Node::Directory {
-            entries: BTreeMap::new(),
-            parent,
+        self.attach(&place.directory, &place.name, birth, |parent| {
+            Node::Directory {
+                entries: BTreeMap::new(),
+                parent,
+            }
         });
         Ok(())
     }
@@ -372,7 +455,9 @@ impl FileSystem {
         if place.trailing_slash {
             return Err(Errno::ENOENT);
         }
-        self.attach(&place.directory, &place.name, birth, |_| Node::Symlink(target.into()));
+        self.attach(&place.directory, &place.name, birth, |_| {
+            Node::Symlink(target.into())
+        });
         Ok(())
     }
 
@@ -417,7 +502,10 @@ impl FileSystem {
     ) -> Result<Option<InodeId>, Errno> {
         let old = self.resolve(cwd, from, Last::Name, None)?;
         let new = self.resolve(cwd, to, Last::Name, None)?;
-        if [&old, &new].iter().any(|place| matches!(place.name.as_ref(), "" | "." | "..")) {
+        if [&old, &new]
+            .iter()
+            .any(|place| matches!(place.name.as_ref(), "" | "." | ".."))
+        {
             return Err(Errno::EBUSY);
         }
         let moved = old.inode.clone().ok_or(Errno::ENOENT)?;
@@ -487,7 +575,10 @@ impl FileSystem {
         id: InodeId,
         node: impl FnOnce(InodeId) -> Node,
     ) {
-        let inode = Inode { linked: true, node: node(directory.clone()) };
+        let inode = Inode {
+            linked: true,
+            node: node(directory.clone()),
+        };
         Arc::make_mut(&mut self.inodes).insert(id.clone(), Arc::new(inode));
         self.change_entries(directory, |entries| {
             entries.insert(name.into(), id);
@@ -516,11 +607,7 @@ impl FileSystem {
         });
     }
 
-    fn change_entries(
-        &mut self,
-        id: &InodeId,
-        change: impl FnOnce(&mut BTreeMap<Text, InodeId>),
-    ) {
+    fn change_entries(&mut self, id: &InodeId, change: impl FnOnce(&mut BTreeMap<Text, InodeId>)) {
         self.change(id, |inode| {
             if let Node::Directory { entries, .. } = &mut inode.node {
                 change(entries);

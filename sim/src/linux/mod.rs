@@ -9,7 +9,12 @@ pub mod program;
 pub mod replay;
 pub mod shell;
 pub mod syscall;
+pub mod tcp;
 pub mod tools;
+pub mod tracepoint;
+
+#[cfg(test)]
+mod testing;
 
 /// The version of this family's models: it moves when a trace of theirs does.
 pub const VERSION: u32 = 1;

@@ -7,6 +7,7 @@
 
 mod descriptors;
 mod kernel;
+mod rivals;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ use super::syscall::{Env, ExitStatus, Fd, Refused, Signal, SysResult, Syscall, T
 pub use descriptors::{Description, Object, PIPE_BUF, PIPE_CAPACITY, Pipe};
 
 pub(in crate::linux) use kernel::hash_bang;
+pub use rivals::Who;
 
 use descriptors::{DescriptionId, Slot};
 
@@ -58,8 +60,14 @@ pub trait Image: Clone + Hash + Eq + Debug + Send {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Life<I> {
-    Running { image: I, pending: Syscall, written: u64 },
-    Sleeping { image: I },
+    Running {
+        image: I,
+        pending: Syscall,
+        written: u64,
+    },
+    Sleeping {
+        image: I,
+    },
     Zombie(ExitStatus),
 }
 
@@ -249,20 +257,37 @@ impl<I: Image> Processes<I> {
 
     /// Starts a process as a terminal or `init` would: `execve`, with descriptors 1 and 2 on the terminal.
     pub fn spawn(&mut self, spawn: Spawn) -> Result<(), SpawnError> {
-        let Spawn { name, path, argv, env, cwd, stdin } = spawn;
+        let Spawn {
+            name,
+            path,
+            argv,
+            env,
+            cwd,
+            stdin,
+        } = spawn;
         if self.table.contains_key(&name) || self.ended.contains_key(&name) {
             return Err(SpawnError::NameTaken);
         }
         let root = InodeId::root();
         let directory = self.fs.resolve(&root, &cwd, super::fs::Last::Follow, None);
-        let cwd = directory.and_then(|place| place.found()).map_err(SpawnError::Directory)?;
-        let (executable, argv) =
-            self.find_executable(&cwd, &path, argv.into()).map_err(SpawnError::Exec)?;
-        let memory = Memory { name: name.clone(), argv, env };
-        let image =
-            I::load(&executable, &memory).ok_or(SpawnError::Exec(Errno::ENOEXEC))?;
+        let cwd = directory
+            .and_then(|place| place.found())
+            .map_err(SpawnError::Directory)?;
+        let (executable, argv) = self
+            .find_executable(&cwd, &path, argv.into())
+            .map_err(SpawnError::Exec)?;
+        let memory = Memory {
+            name: name.clone(),
+            argv,
+            env,
+        };
+        let image = I::load(&executable, &memory).ok_or(SpawnError::Exec(Errno::ENOEXEC))?;
         let process = Process {
-            life: Life::Running { image, pending: Syscall::Getcwd, written: 0 },
+            life: Life::Running {
+                image,
+                pending: Syscall::Getcwd,
+                written: 0,
+            },
             memory,
             parent: None,
             ordinal: 0,
@@ -287,14 +312,22 @@ impl<I: Image> Processes<I> {
 
     /// Processes whose pending call can be made now, in the order of their names.
     pub fn enabled(&self) -> Vec<Text> {
-        self.table.keys().filter(|name| self.blocked(name).is_none()).cloned().collect()
+        self.table
+            .keys()
+            .filter(|name| self.blocked(name).is_none())
+            .cloned()
+            .collect()
     }
 
     /// Why a process cannot go on, or `None` if it can.
     pub fn blocked(&self, name: &str) -> Option<NotEnabled> {
-        let Some(process) = self.table.get(name) else { return Some(NotEnabled::NoSuchProcess) };
+        let Some(process) = self.table.get(name) else {
+            return Some(NotEnabled::NoSuchProcess);
+        };
         let (pending, written) = match &process.life {
-            Life::Running { pending, written, .. } => (pending, *written),
+            Life::Running {
+                pending, written, ..
+            } => (pending, *written),
             Life::Sleeping { .. } => return Some(NotEnabled::Asleep),
             Life::Zombie(_) => return Some(NotEnabled::NoSuchProcess),
         };
@@ -317,7 +350,11 @@ impl<I: Image> Processes<I> {
             return Err(NotEnabled::NoSuchProcess);
         };
         let pending = Syscall::Nanosleep(0);
-        process.life = Life::Running { image: image.clone(), pending, written: 0 };
+        process.life = Life::Running {
+            image: image.clone(),
+            pending,
+            written: 0,
+        };
         let name = process.memory.name.clone();
         self.deliver(&name, SysResult::Done);
         Ok(())
@@ -333,7 +370,10 @@ impl<I: Image> Processes<I> {
 
     /// Names of processes that are not dead.
     pub fn living(&self) -> impl Iterator<Item = &Text> {
-        self.table.iter().filter(|(_, p)| !matches!(p.life, Life::Zombie(_))).map(|(name, _)| name)
+        self.table
+            .iter()
+            .filter(|(_, p)| !matches!(p.life, Life::Zombie(_)))
+            .map(|(name, _)| name)
     }
 
     /// What a process has in memory: arguments and environment. For a shell the environment is its exported variables.
@@ -383,14 +423,22 @@ impl<I: Image> Processes<I> {
             }
             Syscall::Wait(WaitFor::Any) => ("wait", none()),
             Syscall::Wait(WaitFor::Child(child)) => {
-                let own = child.strip_prefix(name).and_then(|rest| rest.strip_prefix('/'));
+                let own = child
+                    .strip_prefix(name)
+                    .and_then(|rest| rest.strip_prefix('/'));
                 ("wait", own.map_or_else(|| child.clone(), Into::into))
             }
             Syscall::Exit(code) => ("exit", code.to_string().into()),
             Syscall::Chdir(p) => ("chdir", path(p)),
             Syscall::Getcwd => ("getcwd", none()),
-            Syscall::Stat { path: p, follow: true } => ("stat", path(p)),
-            Syscall::Stat { path: p, follow: false } => ("lstat", path(p)),
+            Syscall::Stat {
+                path: p,
+                follow: true,
+            } => ("stat", path(p)),
+            Syscall::Stat {
+                path: p,
+                follow: false,
+            } => ("lstat", path(p)),
             Syscall::Readlink(p) => ("readlink", path(p)),
             Syscall::Symlink { path: p, .. } => ("symlink", path(p)),
             Syscall::Unlink(p) => ("unlink", path(p)),
@@ -407,9 +455,16 @@ impl<I: Image> Processes<I> {
 
     /// Gives a process the answer to its call and takes the next one.
     fn deliver(&mut self, name: &Text, result: SysResult) {
-        let Some(process) = self.table.get_mut(name) else { return };
+        let Some(process) = self.table.get_mut(name) else {
+            return;
+        };
         let process = Arc::make_mut(process);
-        if let Life::Running { image, pending, written } = &mut process.life {
+        if let Life::Running {
+            image,
+            pending,
+            written,
+        } = &mut process.life
+        {
             *pending = image.resume(&mut process.memory, result);
             *written = 0;
         }
@@ -425,7 +480,10 @@ impl<I: Image> Processes<I> {
     }
 
     fn shown_descriptor(&self, process: &Process<I>, fd: Fd) -> Text {
-        match self.description(process, fd).map(|description| &description.object) {
+        match self
+            .description(process, fd)
+            .map(|description| &description.object)
+        {
             None => fd.to_string().into(),
             Some(Object::Null) => "/dev/null".into(),
             Some(Object::Given(_)) => "stdin".into(),
@@ -439,16 +497,24 @@ impl<I: Image> Processes<I> {
 
     /// The death of a process: descriptors are closed, children go to `init`, the parent may learn of it.
     fn end(&mut self, name: &Text, status: ExitStatus) {
-        let Some(process) = self.table.get(name).cloned() else { return };
+        let Some(process) = self.table.get(name).cloned() else {
+            return;
+        };
         self.set_slots(name, BTreeMap::new());
         for slot in process.slots.values() {
             self.drop_holder(&slot.description);
         }
-        let children: Vec<Text> = self.children(name).map(|(child, _)| child.clone()).collect();
+        let children: Vec<Text> = self
+            .children(name)
+            .map(|(child, _)| child.clone())
+            .collect();
         for child in children {
             // `init` reaps at once (`wait(2)`, notes on orphans).
             match self.table.get_mut(&child).map(Arc::make_mut) {
-                Some(Process { life: Life::Zombie(_), .. }) => drop(self.table.remove(&child)),
+                Some(Process {
+                    life: Life::Zombie(_),
+                    ..
+                }) => drop(self.table.remove(&child)),
                 Some(process) => process.parent = None,
                 None => {}
             }
@@ -477,7 +543,9 @@ impl<I: Image> Processes<I> {
     }
 
     fn children(&self, name: &str) -> impl Iterator<Item = (&Text, &Arc<Process<I>>)> {
-        self.table.iter().filter(move |(_, process)| process.parent.as_deref() == Some(name))
+        self.table
+            .iter()
+            .filter(move |(_, process)| process.parent.as_deref() == Some(name))
     }
 
     fn wait_would_block(&self, name: &str, who: &WaitFor) -> Option<&'static str> {
@@ -512,7 +580,9 @@ impl<I: Image> Processes<I> {
 // What `footprint` needs to see.
 impl<I: Image> Processes<I> {
     pub(super) fn cwd(&self, name: &str) -> InodeId {
-        self.table.get(name).map_or_else(InodeId::root, |process| process.cwd.clone())
+        self.table
+            .get(name)
+            .map_or_else(InodeId::root, |process| process.cwd.clone())
     }
 
     pub(super) fn parent(&self, name: &str) -> Option<&Text> {
@@ -534,20 +604,31 @@ impl<I: Image> Processes<I> {
     }
 
     pub(super) fn open_descriptors(&self, name: &str) -> Vec<Fd> {
-        self.table.get(name).map_or_else(Vec::new, |p| p.slots.keys().copied().collect())
+        self.table
+            .get(name)
+            .map_or_else(Vec::new, |p| p.slots.keys().copied().collect())
     }
 
     pub(super) fn closed_by_exec(&self, name: &str) -> Vec<Fd> {
-        let Some(process) = self.table.get(name) else { return Vec::new() };
+        let Some(process) = self.table.get(name) else {
+            return Vec::new();
+        };
         let closed = process.slots.iter().filter(|(_, slot)| slot.close_on_exec);
         closed.map(|(fd, _)| *fd).collect()
     }
 
     /// How many descriptors of this process lead to the description behind `fd`.
     pub(super) fn uses(&self, name: &str, fd: Fd) -> u32 {
-        let Some(process) = self.table.get(name) else { return 0 };
-        let Some(slot) = process.slots.get(&fd) else { return 0 };
-        let same = process.slots.values().filter(|other| other.description == slot.description);
+        let Some(process) = self.table.get(name) else {
+            return 0;
+        };
+        let Some(slot) = process.slots.get(&fd) else {
+            return 0;
+        };
+        let same = process
+            .slots
+            .values()
+            .filter(|other| other.description == slot.description);
         same.count() as u32
     }
 }

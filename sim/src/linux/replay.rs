@@ -9,16 +9,17 @@ use std::sync::Arc;
 
 use super::errno::Errno;
 use super::fs::Stat;
-use super::syscall::{
-    Env, ExitStatus, Fd, OpenFlags, Refused, SysResult, Syscall, Text, WaitFor,
-};
+use super::syscall::{Env, ExitStatus, Fd, OpenFlags, Refused, SysResult, Syscall, Text, WaitFor};
 
 /// An answer in a log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Entry {
     Answer(SysResult),
     /// All that came from a descriptor so far: one entry however it was cut into reads.
-    Slurp { data: Arc<[u8]>, ended: Option<Result<(), Errno>> },
+    Slurp {
+        data: Arc<[u8]>,
+        ended: Option<Result<(), Errno>>,
+    },
 }
 
 /// Answers to the calls made since the code's beginning.
@@ -31,7 +32,8 @@ pub struct Log {
 impl Log {
     /// Adds the answer to the call that was wanted last.
     pub fn push(&mut self, result: SysResult) {
-        if let (true, Some(Entry::Slurp { data, ended })) = (self.slurping, self.entries.last_mut()) {
+        if let (true, Some(Entry::Slurp { data, ended })) = (self.slurping, self.entries.last_mut())
+        {
             match result {
                 SysResult::Data(more) if more.is_empty() => *ended = Some(Ok(())),
                 SysResult::Data(more) => *data = [&data[..], &more[..]].concat().into(),
@@ -100,7 +102,10 @@ impl<'a> Io<'a> {
 
     /// `open`.
     pub fn open(&mut self, path: &str, flags: OpenFlags) -> Asked<Result<Fd, Errno>> {
-        let call = || Syscall::Open { path: path.into(), flags };
+        let call = || Syscall::Open {
+            path: path.into(),
+            flags,
+        };
         self.checked(call, |result| match result {
             SysResult::Fd(fd) => Some(fd),
             _ => None,
@@ -114,10 +119,13 @@ impl<'a> Io<'a> {
 
     /// One `read`.
     pub fn read(&mut self, fd: Fd, max: u32) -> Asked<Result<Arc<[u8]>, Errno>> {
-        self.checked(|| Syscall::Read { fd, max }, |result| match result {
-            SysResult::Data(data) => Some(data),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Read { fd, max },
+            |result| match result {
+                SysResult::Data(data) => Some(data),
+                _ => None,
+            },
+        )
     }
 
     /// `read` until the end.
@@ -125,16 +133,25 @@ impl<'a> Io<'a> {
         let at = self.next;
         self.next += 1;
         if self.log.entries.len() == at {
-            self.log.entries.push(Entry::Slurp { data: Arc::from([]), ended: None });
+            self.log.entries.push(Entry::Slurp {
+                data: Arc::from([]),
+                ended: None,
+            });
             self.log.slurping = true;
         }
         match self.log.entries.get(at) {
-            Some(Entry::Slurp { data, ended: Some(Ok(())) }) => {
+            Some(Entry::Slurp {
+                data,
+                ended: Some(Ok(())),
+            }) => {
                 let data = data.clone();
                 self.end_slurp(at);
                 Ok(Ok(data))
             }
-            Some(Entry::Slurp { ended: Some(Err(errno)), .. }) => {
+            Some(Entry::Slurp {
+                ended: Some(Err(errno)),
+                ..
+            }) => {
                 let errno = *errno;
                 self.end_slurp(at);
                 Ok(Err(errno))
@@ -154,7 +171,10 @@ impl<'a> Io<'a> {
         if data.is_empty() {
             return Ok(Ok(()));
         }
-        self.done(|| Syscall::Write { fd, data: data.into() })
+        self.done(|| Syscall::Write {
+            fd,
+            data: data.into(),
+        })
     }
 
     /// `dup2`.
@@ -164,18 +184,24 @@ impl<'a> Io<'a> {
 
     /// `fcntl(F_DUPFD_CLOEXEC, 10)`.
     pub fn save(&mut self, fd: Fd) -> Asked<Result<Fd, Errno>> {
-        self.checked(|| Syscall::Save { fd }, |result| match result {
-            SysResult::Fd(fd) => Some(fd),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Save { fd },
+            |result| match result {
+                SysResult::Fd(fd) => Some(fd),
+                _ => None,
+            },
+        )
     }
 
     /// `pipe`: reading end, writing end.
     pub fn pipe(&mut self) -> Asked<Result<(Fd, Fd), Errno>> {
-        self.checked(|| Syscall::Pipe, |result| match result {
-            SysResult::Pipe { read, write } => Some((read, write)),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Pipe,
+            |result| match result {
+                SysResult::Pipe { read, write } => Some((read, write)),
+                _ => None,
+            },
+        )
     }
 
     /// `fork`: the child's name in the parent, `None` in the child.
@@ -188,8 +214,11 @@ impl<'a> Io<'a> {
 
     /// `execve`: comes back only with an error.
     pub fn exec(&mut self, path: &str, argv: Vec<Text>, env: &Env) -> Asked<Errno> {
-        let call =
-            || Syscall::Exec { path: path.into(), argv: argv.into(), env: env.clone() };
+        let call = || Syscall::Exec {
+            path: path.into(),
+            argv: argv.into(),
+            env: env.clone(),
+        };
         Ok(match self.call(call)? {
             SysResult::Failed(errno) => errno,
             _ => Errno::ENOEXEC,
@@ -198,15 +227,21 @@ impl<'a> Io<'a> {
 
     /// `wait4`.
     pub fn wait(&mut self, who: WaitFor) -> Asked<Result<(Text, ExitStatus), Errno>> {
-        self.checked(|| Syscall::Wait(who), |result| match result {
-            SysResult::Reaped { child, status } => Some((child, status)),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Wait(who),
+            |result| match result {
+                SysResult::Reaped { child, status } => Some((child, status)),
+                _ => None,
+            },
+        )
     }
 
     /// `stat` (`follow`) or `lstat`.
     pub fn stat(&mut self, path: &str, follow: bool) -> Asked<Result<Stat, Errno>> {
-        let call = || Syscall::Stat { path: path.into(), follow };
+        let call = || Syscall::Stat {
+            path: path.into(),
+            follow,
+        };
         self.checked(call, |result| match result {
             SysResult::Stat(stat) => Some(stat),
             _ => None,
@@ -215,18 +250,24 @@ impl<'a> Io<'a> {
 
     /// `readlink`.
     pub fn readlink(&mut self, path: &str) -> Asked<Result<Text, Errno>> {
-        self.checked(|| Syscall::Readlink(path.into()), |result| match result {
-            SysResult::Path(path) => Some(path),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Readlink(path.into()),
+            |result| match result {
+                SysResult::Path(path) => Some(path),
+                _ => None,
+            },
+        )
     }
 
     /// `getcwd`.
     pub fn getcwd(&mut self) -> Asked<Result<Text, Errno>> {
-        self.checked(|| Syscall::Getcwd, |result| match result {
-            SysResult::Path(path) => Some(path),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Getcwd,
+            |result| match result {
+                SysResult::Path(path) => Some(path),
+                _ => None,
+            },
+        )
     }
 
     /// `chdir`.
@@ -236,7 +277,10 @@ impl<'a> Io<'a> {
 
     /// `symlink`.
     pub fn symlink(&mut self, target: &str, path: &str) -> Asked<Result<(), Errno>> {
-        self.done(|| Syscall::Symlink { target: target.into(), path: path.into() })
+        self.done(|| Syscall::Symlink {
+            target: target.into(),
+            path: path.into(),
+        })
     }
 
     /// `unlink`.
@@ -251,7 +295,11 @@ impl<'a> Io<'a> {
 
     /// `rename`, or `renameat2` with `RENAME_NOREPLACE`.
     pub fn rename(&mut self, from: &str, to: &str, no_replace: bool) -> Asked<Result<(), Errno>> {
-        self.done(|| Syscall::Rename { from: from.into(), to: to.into(), no_replace })
+        self.done(|| Syscall::Rename {
+            from: from.into(),
+            to: to.into(),
+            no_replace,
+        })
     }
 
     /// `mkdir`.
@@ -261,15 +309,21 @@ impl<'a> Io<'a> {
 
     /// Names in a directory.
     pub fn readdir(&mut self, path: &str) -> Asked<Result<Arc<[Text]>, Errno>> {
-        self.checked(|| Syscall::Readdir(path.into()), |result| match result {
-            SysResult::Entries(entries) => Some(entries),
-            _ => None,
-        })
+        self.checked(
+            || Syscall::Readdir(path.into()),
+            |result| match result {
+                SysResult::Entries(entries) => Some(entries),
+                _ => None,
+            },
+        )
     }
 
     /// `chmod` of the executable bit.
     pub fn chmod(&mut self, path: &str, executable: bool) -> Asked<Result<(), Errno>> {
-        self.done(|| Syscall::Chmod { path: path.into(), executable })
+        self.done(|| Syscall::Chmod {
+            path: path.into(),
+            executable,
+        })
     }
 
     /// `isatty`.
@@ -290,6 +344,11 @@ impl<'a> Io<'a> {
     /// Ends the process over something the model does not know.
     pub fn refuse<T>(&self, construct: &str, line: u32, help: &str) -> Asked<T> {
         let (construct, help) = (construct.into(), help.into());
-        Err(Stop(Syscall::Refuse(Refused { construct, line, column: 0, help })))
+        Err(Stop(Syscall::Refuse(Refused {
+            construct,
+            line,
+            column: 0,
+            help,
+        })))
     }
 }

@@ -46,13 +46,27 @@ impl OpenFlags {
         append: false,
     };
     /// `O_WRONLY|O_CREAT|O_TRUNC`, as the shell's `>`.
-    pub const WRITE: Self =
-        Self { read: false, write: true, create: true, truncate: true, ..Self::READ };
+    pub const WRITE: Self = Self {
+        read: false,
+        write: true,
+        create: true,
+        truncate: true,
+        ..Self::READ
+    };
     /// `O_WRONLY|O_CREAT|O_APPEND`, as the shell's `>>`.
-    pub const APPEND: Self =
-        Self { read: false, write: true, create: true, append: true, ..Self::READ };
+    pub const APPEND: Self = Self {
+        read: false,
+        write: true,
+        create: true,
+        append: true,
+        ..Self::READ
+    };
     /// `O_RDWR|O_CREAT`, as the shell's `<>`.
-    pub const READ_WRITE: Self = Self { write: true, create: true, ..Self::READ };
+    pub const READ_WRITE: Self = Self {
+        write: true,
+        create: true,
+        ..Self::READ
+    };
 }
 
 /// Whose death `wait` is about.

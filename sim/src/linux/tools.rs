@@ -40,6 +40,7 @@ macro_rules! tools {
 
 tools! {
     Cat "cat" streams::cat;
+    Chmod "chmod" files::chmod;
     Cp "cp" files::cp;
     Echo "echo" streams::echo;
     Env "env" streams::env;
@@ -66,14 +67,21 @@ tools! {
 
 impl Image for Tool {
     fn load(executable: &Executable, _: &Memory) -> Option<Self> {
-        Some(Self { name: Name::from_image(&executable.image)?, log: Log::default() })
+        Some(Self {
+            name: Name::from_image(&executable.image)?,
+            log: Log::default(),
+        })
     }
 
     fn resume(&mut self, memory: &mut Memory, result: SysResult) -> Syscall {
         if result != SysResult::Start {
             self.log.push(result);
         }
-        let mut run = Run { io: Io::new(&mut self.log), memory, terminal: None };
+        let mut run = Run {
+            io: Io::new(&mut self.log),
+            memory,
+            terminal: None,
+        };
         match self.name.run(&mut run) {
             Ok(code) => Syscall::Exit(code),
             Err(Stop(call)) => call,
@@ -102,7 +110,11 @@ impl Run<'_, '_> {
 
     /// The name that messages begin with.
     fn called(&self) -> Text {
-        self.memory.argv.first().cloned().unwrap_or_else(|| "?".into())
+        self.memory
+            .argv
+            .first()
+            .cloned()
+            .unwrap_or_else(|| "?".into())
     }
 
     /// Prints as stdio does: a terminal gets line by line, anything else blocks of its buffer's size (`setvbuf(3)`).

@@ -90,8 +90,10 @@ impl Scenario {
     /// The scripts that its worlds run, by the names that it gives them.
     pub fn script_names(&self) -> Vec<String> {
         let worlds = self.arms.iter().filter_map(|arm| arm.world.as_ref());
-        let mut names: Vec<String> =
-            worlds.chain([&self.world]).flat_map(World::script_names).collect();
+        let mut names: Vec<String> = worlds
+            .chain([&self.world])
+            .flat_map(World::script_names)
+            .collect();
         names.sort();
         names.dedup();
         names
@@ -102,10 +104,12 @@ impl World {
     /// The scripts that it runs, by the names that the scenario gives them.
     pub fn script_names(&self) -> Vec<String> {
         match self {
-            World::Nothing | World::Windows(_) => Vec::new(),
-            World::Linux(setup) => {
-                setup.processes.iter().map(|process| process.script.clone()).collect()
-            }
+            World::Nothing | World::Windows(_) | World::Tcp(_) => Vec::new(),
+            World::Linux(setup) => setup
+                .processes
+                .iter()
+                .map(|process| process.script.clone())
+                .collect(),
         }
     }
 }
@@ -244,7 +248,11 @@ impl Loaded {
     fn check_claim(&self, claim: &Claim) -> Result<(), Mistake> {
         let id = claim.id.as_str();
         let under = claim.expected.under();
-        if self.scenario.arm(&claim.on).is_some_and(|arm| !arm.faults.is_empty()) {
+        if self
+            .scenario
+            .arm(&claim.on)
+            .is_some_and(|arm| !arm.faults.is_empty())
+        {
             return Err(self
                 .mistake(&[id], &claim.on, format!("{:?} injects faults", claim.on))
                 .help("a claim begins on an arm without faults"));

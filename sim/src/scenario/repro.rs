@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Choice, Entry, KeyText, TraceHash, TraceHasher, Record as _};
+use crate::engine::{Choice, Entry, KeyText, Record as _, TraceHash, TraceHasher};
 
 use super::load::{Loaded, dialect, parse};
 use super::mistake::{Mistake, locate};
@@ -98,7 +98,11 @@ fn checksum(entry: &Entry<Record>) -> u32 {
 
 /// The checksums of a trace, as a reproduction keeps them.
 pub(crate) fn checksums(entries: &[Entry<Record>]) -> String {
-    entries.iter().take(CHECKSUMS).map(|entry| format!("{:08x}", checksum(entry))).collect()
+    entries
+        .iter()
+        .take(CHECKSUMS)
+        .map(|entry| format!("{:08x}", checksum(entry)))
+        .collect()
 }
 
 impl Reproduction {
@@ -108,13 +112,12 @@ impl Reproduction {
     /// The first mistake, with its place.
     pub fn read(file: &str, text: &str) -> Result<(Reproduction, Loaded), Mistake> {
         let repro: Reproduction = parse(file, text)?;
-        let mistake = |at: &str, what: String| {
-            Mistake::at(file, text, locate(text, &[], at), what)
-        };
+        let mistake = |at: &str, what: String| Mistake::at(file, text, locate(text, &[], at), what);
         if repro.version != VERSION {
             let what = format!("this is version {} of the format", repro.version);
-            return Err(mistake("version", what)
-                .help(format!("this program reads version {VERSION}")));
+            return Err(
+                mistake("version", what).help(format!("this program reads version {VERSION}"))
+            );
         }
         let loaded = Loaded {
             scenario: repro.scenario.clone(),
@@ -124,15 +127,24 @@ impl Reproduction {
         };
         for name in loaded.scenario.script_names() {
             if !repro.scripts.contains_key(&name) {
-                return Err(mistake(&name, format!("the script {name:?} is not in the file"))
-                    .help("a reproduction carries its scripts in `scripts`"));
+                return Err(
+                    mistake(&name, format!("the script {name:?} is not in the file"))
+                        .help("a reproduction carries its scripts in `scripts`"),
+                );
             }
         }
         loaded.check()?;
         if loaded.scenario.arm(&repro.arm).is_none() {
-            return Err(mistake(&repro.arm, format!("there is no arm {:?}", repro.arm)));
+            return Err(mistake(
+                &repro.arm,
+                format!("there is no arm {:?}", repro.arm),
+            ));
         }
-        let claim = loaded.scenario.claims.iter().find(|claim| claim.id == repro.claim);
+        let claim = loaded
+            .scenario
+            .claims
+            .iter()
+            .find(|claim| claim.id == repro.claim);
         match claim.map(|claim| &claim.claim) {
             Some(Statement::Some(_) | Statement::Every(_)) => {}
             Some(Statement::Document { .. }) => {
@@ -140,20 +152,28 @@ impl Reproduction {
                 return Err(mistake(&repro.claim, what).help("no run can show it"));
             }
             None => {
-                return Err(mistake(&repro.claim, format!("there is no claim {:?}", repro.claim)));
+                return Err(mistake(
+                    &repro.claim,
+                    format!("there is no claim {:?}", repro.claim),
+                ));
             }
         }
         let mut keys = BTreeSet::new();
         for choice in &repro.choices {
             if !keys.insert(&choice.key) {
-                return Err(mistake(&choice.key.entity, format!("two choices at {}", choice.key))
-                    .help("each choice is taken once: remove one of them"));
+                return Err(
+                    mistake(&choice.key.entity, format!("two choices at {}", choice.key))
+                        .help("each choice is taken once: remove one of them"),
+                );
             }
         }
         let hex = repro.checksums.bytes().all(|byte| byte.is_ascii_hexdigit());
         if !hex || !repro.checksums.len().is_multiple_of(8) {
-            return Err(mistake("checksums", "the checksums are damaged".into())
-                .help("eight hexadecimal digits a record; write the file anew with `run --repro`"));
+            return Err(
+                mistake("checksums", "the checksums are damaged".into()).help(
+                    "eight hexadecimal digits a record; write the file anew with `run --repro`",
+                ),
+            );
         }
         Ok((repro, loaded))
     }
@@ -193,7 +213,10 @@ impl Reproduction {
         let families = self.model_versions.iter();
         let other_versions = families
             .map(|(family, recorded)| {
-                (family.clone(), (*recorded, present.get(family).copied().unwrap_or(0)))
+                (
+                    family.clone(),
+                    (*recorded, present.get(family).copied().unwrap_or(0)),
+                )
             })
             .filter(|(_, (recorded, present))| recorded != present)
             .collect();
@@ -216,18 +239,23 @@ impl Reproduction {
     /// Runs it; if choices meet nothing because an object was renamed in the scenario, runs it with
     /// the object that now stands in its place.
     fn run(&self, prepared: &Prepared, watch: &Watch) -> (Outcome, BTreeMap<String, String>) {
-        let keep = Keep { records: true, choices: false };
-        let run = |choices: Vec<Choice>| {
-            prepared.run(&Chooser::Named(choices, self.rest), watch, keep)
+        let keep = Keep {
+            records: true,
+            choices: false,
         };
+        let run =
+            |choices: Vec<Choice>| prepared.run(&Chooser::Named(choices, self.rest), watch, keep);
         let mut outcome = run(self.choices.clone());
         let mut renamed = BTreeMap::new();
         let mut choices = self.choices.clone();
         // Each round explains one object's new name.
         while let Some(lost) = outcome.unmatched.first().map(|choice| choice.key.clone()) {
             let met = prepared.keys_met(choices.clone(), self.rest);
-            let known: BTreeSet<&str> =
-                self.choices.iter().map(|choice| choice.key.object.as_str()).collect();
+            let known: BTreeSet<&str> = self
+                .choices
+                .iter()
+                .map(|choice| choice.key.object.as_str())
+                .collect();
             let candidates: BTreeSet<&str> = met
                 .iter()
                 .filter(|key| in_place_of(key, &lost) && !known.contains(key.object.as_str()))
@@ -239,7 +267,9 @@ impl Reproduction {
                 let helps = tried.unmatched.len() < outcome.unmatched.len();
                 helps.then(|| (object.to_owned(), with, tried))
             });
-            let Some((object, with, tried)) = better else { break };
+            let Some((object, with, tried)) = better else {
+                break;
+            };
             renamed.insert(lost.object, object);
             choices = with;
             outcome = tried;
@@ -250,7 +280,13 @@ impl Reproduction {
 
 /// Whether `key` is what `lost` was, but for the object's name.
 fn in_place_of(key: &KeyText, lost: &KeyText) -> bool {
-    let KeyText { site, entity, verb, object, nth } = key;
+    let KeyText {
+        site,
+        entity,
+        verb,
+        object,
+        nth,
+    } = key;
     *site == lost.site
         && *entity == lost.entity
         && *verb == lost.verb
@@ -261,7 +297,10 @@ fn in_place_of(key: &KeyText, lost: &KeyText) -> bool {
 
 fn substitute(choices: &[Choice], object: &str, by: &str) -> Vec<Choice> {
     let mut choices = choices.to_vec();
-    for choice in choices.iter_mut().filter(|choice| choice.key.object == object) {
+    for choice in choices
+        .iter_mut()
+        .filter(|choice| choice.key.object == object)
+    {
         choice.key.object = by.into();
     }
     choices

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::engine::source::{Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape};
+use crate::engine::source::{
+    Defaults, Pct, Positional, Random, Recorded, Recorder, Seed, Taken, Tape,
+};
 use crate::engine::{
-    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names, Observer, Options,
-    Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
+    Armed, Choice, Cx, End, Entry, Env, Faults, Key, KeyText, Limits, Machine, Monitor, Names,
+    Observer, Options, Scheduling, Source, Span, Time, Trace, TraceHash, Weights,
 };
 
 use crate::golang::toolchain::Go;
 use crate::linux::lab::Lab;
+use crate::linux::tcp;
 
 use super::linux::SetupError;
 use super::load::{Loaded, arm_faults};
@@ -139,7 +142,12 @@ impl Loaded {
             .map(|ms| Time::default() + Span::from_ms(ms));
         let faults = arm_faults(arm, off);
         let built = Built::new(world, &self.scripts, &faults, &params).map_err(|error| {
-            Mistake::at(&self.file, &self.text, locate(&self.text, &[], &error.at), error.what)
+            Mistake::at(
+                &self.file,
+                &self.text,
+                locate(&self.text, &[], &error.at),
+                error.what,
+            )
         })?;
         let mut prepared = Prepared {
             built: Arc::new(built),
@@ -158,6 +166,18 @@ impl Loaded {
 }
 
 impl Prepared {
+    /// The same, on the assumption that no process changes a file: see
+    /// [`Lab::where_files_stay`](crate::linux::lab::Lab::where_files_stay).
+    pub fn where_files_stay(&self) -> Prepared {
+        let mut staying = self.clone();
+        if let Built::Linux(lab) = &*self.built {
+            staying.built = Arc::new(Built::Linux(lab.clone().where_files_stay()));
+            staying.template = None;
+            staying.make_template();
+        }
+        staying
+    }
+
     /// The names that the first machine has, to begin a table of one's own with.
     pub fn names(&self) -> Names {
         self.names.clone()
@@ -227,56 +247,73 @@ impl Prepared {
 
     /// One run.
     pub fn run(&self, chooser: &Chooser, watch: &Watch, keep: Keep) -> Outcome {
-        let mut unmatched = Vec::new();
-        let mut outcome = match chooser {
-            Chooser::Defaults => self.run_with(Defaults, watch, keep).0,
-            Chooser::Seed(seed) => self.run_with(Seed(*seed), watch, keep).0,
-            Chooser::Random(seed) => self.run_with(Random(*seed), watch, keep).0,
-            Chooser::Pct { seed, depth, steps } => {
-                self.run_with(Pct::new(*seed, *depth, *steps), watch, keep)
-                    .0
-            }
-            Chooser::Positional(picks, wide) => {
-                self.run_with(Positional::new(picks.clone(), *wide), watch, keep)
-                    .0
-            }
-            Chooser::Tape(tape) => self.run_with(tape.clone(), watch, keep).0,
+        self.run_seen(chooser, watch, keep, &mut ())
+    }
+
+    /// One run, which `also` sees too.
+    pub fn run_seen(
+        &self,
+        chooser: &Chooser,
+        watch: &Watch,
+        keep: Keep,
+        also: &mut dyn Observer<Record>,
+    ) -> Outcome {
+        let mut run = |source: &mut dyn Source| self.run_with(source, watch, keep, &mut *also);
+        match chooser {
+            Chooser::Defaults => run(&mut Defaults),
+            Chooser::Seed(seed) => run(&mut Seed(*seed)),
+            Chooser::Random(seed) => run(&mut Random(*seed)),
+            Chooser::Pct { seed, depth, steps } => run(&mut Pct::new(*seed, *depth, *steps)),
+            Chooser::Positional(picks, wide) => run(&mut Positional::new(picks.clone(), *wide)),
+            Chooser::Tape(tape) => run(&mut tape.clone()),
             Chooser::Named(choices, rest) => {
-                let source = Recorded::new(choices.clone(), *rest);
-                let (outcome, source) = self.run_with(source, watch, keep);
-                unmatched = source.unmatched().cloned().collect();
-                outcome
+                let mut source = Recorded::new(choices.clone(), *rest);
+                let outcome = run(&mut source);
+                let unmatched = source.unmatched().cloned().collect();
+                Outcome {
+                    unmatched,
+                    ..outcome
+                }
             }
-        };
-        outcome.unmatched = unmatched;
-        outcome
+        }
     }
 
     /// The keys of all choices that a run meets.
     pub fn keys_met(&self, choices: Vec<Choice>, rest: Rest) -> Vec<KeyText> {
-        let mut met = Met { inner: Recorded::new(choices, rest), keys: Vec::new() };
+        let mut met = Met {
+            inner: Recorded::new(choices, rest),
+            keys: Vec::new(),
+        };
         self.run_in(&mut self.names.clone(), &mut met, &mut ());
         met.keys
     }
 
-    fn run_with<S: Source>(&self, mut source: S, watch: &Watch, keep: Keep) -> (Outcome, S) {
+    fn run_with(
+        &self,
+        source: &mut dyn Source,
+        watch: &Watch,
+        keep: Keep,
+        also: &mut dyn Observer<Record>,
+    ) -> Outcome {
         let mut names = self.names.clone();
-        let trace = if keep.records {
-            Trace::kept()
-        } else {
-            Trace::hashed()
+        let trace = match keep.records {
+            true => Trace::kept(),
+            false => Trace::hashed(),
         };
-        let mut observer = (trace, watch.clone());
-        let (at, end, taken) = if keep.choices {
-            let mut recorder = Recorder::new(&mut source);
-            let (at, end) = self.run_in(&mut names, &mut recorder, &mut observer);
-            (at, end, recorder.taken())
-        } else {
-            let (at, end) = self.run_in(&mut names, &mut source, &mut observer);
-            (at, end, Taken::default())
+        let mut observer = ((trace, watch.clone()), also);
+        let (at, end, taken) = match keep.choices {
+            true => {
+                let mut recorder = Recorder::new(source);
+                let (at, end) = self.run_in(&mut names, &mut recorder, &mut observer);
+                (at, end, recorder.taken())
+            }
+            false => {
+                let (at, end) = self.run_in(&mut names, source, &mut observer);
+                (at, end, Taken::default())
+            }
         };
-        let (trace, watch) = observer;
-        let outcome = Outcome {
+        let ((trace, watch), _) = observer;
+        Outcome {
             hash: trace.hash(),
             events: trace.len(),
             at,
@@ -285,8 +322,7 @@ impl Prepared {
             entries: trace.into_entries(),
             taken,
             unmatched: Vec::new(),
-        };
-        (outcome, source)
+        }
     }
 
     fn run_in(
@@ -319,6 +355,7 @@ enum Built {
     Nothing,
     Windows(crate::win7::program::Setup),
     Linux(Lab<Go>),
+    Tcp(tcp::Lab),
 }
 
 impl Built {
@@ -336,6 +373,16 @@ impl Built {
         Ok(match world {
             World::Nothing => Built::Nothing,
             World::Windows(setup) => Built::Windows(setup.clone()),
+            World::Tcp(setup) => {
+                let refuse = |what: String| SetupError {
+                    at: "Tcp".into(),
+                    what,
+                };
+                tcp::check_faults(&Faults::new(faults.to_vec()))
+                    .map_err(|error| refuse(error.to_string()))?;
+                let lab = tcp::Lab::new(setup.clone());
+                Built::Tcp(lab.map_err(|error| refuse(error.to_string()))?)
+            }
             World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
         })
     }
@@ -350,6 +397,12 @@ impl Built {
                 let mut lab = lab.clone();
                 lab.begin(cx);
                 Stage::Linux(lab)
+            }
+            Built::Tcp(lab) => {
+                let mut lab = lab.clone();
+                lab.begin(cx)
+                    .expect("the faults were checked when the world was built");
+                Stage::Tcp(Box::new(lab))
             }
         }
     }

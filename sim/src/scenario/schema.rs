@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Param, When};
+use crate::linux::tcp::TcpLab;
 use crate::win7::program as win7;
 
 use super::linux::LinuxSetup;
@@ -75,6 +76,8 @@ pub enum World {
     Windows(win7::Setup),
     /// Linux processes that share files.
     Linux(LinuxSetup),
+    /// TCP clients and a server on virtual time.
+    Tcp(TcpLab),
 }
 
 /// A variant of the scenario.
@@ -160,8 +163,10 @@ pub enum Search {
         /// The depth of bugs that are aimed at: one more than the preemptions that they need.
         depth: u32,
     },
-    /// Every interleaving and every narrow choice.
+    /// Every interleaving and every narrow choice, counted.
     Exhaustive,
+    /// The same up to the order of steps that commute: fewer states, and no count of interleavings.
+    Reduced,
     /// Every interleaving with at most so many preemptions.
     Bounded(u32),
 }

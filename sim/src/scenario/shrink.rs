@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use crate::engine::Choice;
 
+use crate::linux::tcp::{TcpLab, Work};
+
+use super::judge::Witness;
 use super::linux::LinuxSetup;
 use super::load::Loaded;
 use super::mistake::Mistake;
@@ -12,7 +15,6 @@ use super::pattern::Watch;
 use super::repro::{Reproduction, VERSION, checksums};
 use super::run::{Chooser, Keep, Outcome, Rest};
 use super::schema::{BASELINE, Claim, Scenario, Verdict, World};
-use super::judge::Witness;
 use super::versions::model_versions;
 
 /// What a shrinking did.
@@ -61,12 +63,21 @@ pub fn shrink(
     witness: &Witness,
     off: &[String],
 ) -> Result<Shrunk, Mistake> {
-    let arm = loaded.scenario.arm(&witness.arm).expect("a witness names an arm");
+    let arm = loaded
+        .scenario
+        .arm(&witness.arm)
+        .expect("a witness names an arm");
     let prepared = loaded.prepare(arm, &witness.params, off)?;
     let watch = loaded.watch_of(claim);
-    let keep = Keep { records: false, choices: true };
+    let keep = Keep {
+        records: false,
+        choices: true,
+    };
     let original = prepared.run(&witness.chooser, &watch, keep);
-    assert!(original.bits & 1 == u64::from(witness.so), "a witness shows what it showed before");
+    assert!(
+        original.bits & 1 == u64::from(witness.so),
+        "a witness shows what it showed before"
+    );
     let mut shrinker = Shrinker {
         arm: &witness.arm,
         params: &witness.params,
@@ -80,10 +91,19 @@ pub fn shrink(
         choices: original.taken.choices.clone(),
         rest: Rest::Defaults,
     };
-    assert!(shrinker.fails(&best).is_some(), "named choices replay what another source took");
+    assert!(
+        shrinker.fails(&best).is_some(),
+        "named choices replay what another source took"
+    );
     let mut removed = Vec::new();
+    // Where the run shows that something is missing, it would be missing from an empty scenario too,
+    // and that explains nothing: there only the choices go.
+    let is_about_absence = witness.so == watch.patterns()[0].is_absence();
     loop {
         shrinker.fewer_choices(&mut best);
+        if is_about_absence {
+            break;
+        }
         let before = removed.len();
         shrinker.smaller_scenario(&mut best, &mut removed);
         if removed.len() == before {
@@ -91,7 +111,11 @@ pub fn shrink(
         }
     }
     let outcome = shrinker.fails(&best).expect("the best candidate fails");
-    let summary = summary(&best, &original, &witness.arm, &removed);
+    let mut summary = summary(&best, &original, &witness.arm, &removed);
+    summary += match is_about_absence {
+        true => "; removing any one choice makes it vanish",
+        false => "; removing any one choice, fault, actor or step makes it vanish",
+    };
     let reproduction = Reproduction {
         version: VERSION,
         model_versions: model_versions(),
@@ -126,14 +150,18 @@ fn summary(best: &Candidate, original: &Outcome, arm: &str, removed: &[String]) 
         plural(best.choices.len()),
         original.taken.total,
     );
-    let faults = best.loaded.scenario.arm(arm).map_or(0, |arm| arm.faults.len());
+    let faults = best
+        .loaded
+        .scenario
+        .arm(arm)
+        .map_or(0, |arm| arm.faults.len());
     if faults > 0 {
         text += &format!(", {faults} fault{}", plural(faults));
     }
     if !removed.is_empty() {
         text += &format!(", without {}", removed.join(", "));
     }
-    text + "; removing any one choice, fault, actor or step makes it vanish"
+    text
 }
 
 impl Shrinker<'_> {
@@ -144,7 +172,10 @@ impl Shrinker<'_> {
         let prepared = candidate.loaded.prepare(arm, self.params, self.off).ok()?;
         let watch: Watch = candidate.loaded.watch_of(self.claim);
         let chooser = Chooser::Named(candidate.choices.clone(), candidate.rest);
-        let keep = Keep { records: true, choices: false };
+        let keep = Keep {
+            records: true,
+            choices: false,
+        };
         let outcome = prepared.run(&chooser, &watch, keep);
         let shows = outcome.bits & 1 == u64::from(self.so) && !watch.met_unsupported(outcome.bits);
         shows.then_some(outcome)
@@ -159,7 +190,10 @@ impl Shrinker<'_> {
             while at < best.choices.len() {
                 let mut fewer = best.choices.clone();
                 fewer.drain(at..(at + part).min(fewer.len()));
-                let candidate = Candidate { choices: fewer, ..best.clone() };
+                let candidate = Candidate {
+                    choices: fewer,
+                    ..best.clone()
+                };
                 if self.fails(&candidate).is_some() {
                     *best = candidate;
                     dropped = true;
@@ -177,8 +211,13 @@ impl Shrinker<'_> {
         let mut nth = 0;
         loop {
             let smaller = smaller(&best.loaded, self.arm);
-            let Some((what, loaded)) = smaller.into_iter().nth(nth) else { return };
-            let candidate = Candidate { loaded, ..best.clone() };
+            let Some((what, loaded)) = smaller.into_iter().nth(nth) else {
+                return;
+            };
+            let candidate = Candidate {
+                loaded,
+                ..best.clone()
+            };
             if candidate.loaded.check().is_ok() && self.fails(&candidate).is_some() {
                 *best = candidate;
                 removed.push(what);
@@ -195,7 +234,15 @@ fn only_what_matters(loaded: &Loaded, claim: &str, arm: &str) -> Loaded {
     let Scenario { claims, arms, .. } = &mut loaded.scenario;
     arms.retain(|other| other.name == arm || other.name == BASELINE);
     claims.retain(|other| other.id == claim);
-    for Claim { arms: named, control, uncontrolled, expected, on, .. } in claims {
+    for Claim {
+        arms: named,
+        control,
+        uncontrolled,
+        expected,
+        on,
+        ..
+    } in claims
+    {
         *on = BASELINE.into();
         named.retain(|name| name == arm);
         control.clear();
@@ -212,7 +259,11 @@ fn only_what_matters(loaded: &Loaded, claim: &str, arm: &str) -> Loaded {
 /// All scenarios that are smaller by one fault, actor or step, with what was taken away.
 fn smaller(loaded: &Loaded, arm: &str) -> Vec<(String, Loaded)> {
     let mut all = Vec::new();
-    let position = loaded.scenario.arms.iter().position(|other| other.name == arm);
+    let position = loaded
+        .scenario
+        .arms
+        .iter()
+        .position(|other| other.name == arm);
     let position = position.expect("the arm is there");
     let here = &loaded.scenario.arms[position];
     for (index, fault) in here.faults.iter().enumerate() {
@@ -241,6 +292,7 @@ impl World {
     fn smaller(&self, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
         match self {
             World::Nothing => Vec::new(),
+            World::Tcp(setup) => smaller_tcp(setup, scripts),
             World::Linux(setup) => smaller_linux(setup, scripts),
             World::Windows(setup) => {
                 let mut all = Vec::new();
@@ -273,20 +325,33 @@ fn smaller_linux(setup: &LinuxSetup, scripts: &Scripts) -> Vec<(String, World, S
         less.processes.remove(index);
         let used = |script: &str| less.processes.iter().any(|other| other.script == script);
         let kept = scripts.iter().filter(|(name, _)| used(name));
-        let kept = kept.map(|(name, text)| (name.clone(), text.clone())).collect();
-        all.push((format!("the process {}", process.name), World::Linux(less), kept));
+        let kept = kept
+            .map(|(name, text)| (name.clone(), text.clone()))
+            .collect();
+        all.push((
+            format!("the process {}", process.name),
+            World::Linux(less),
+            kept,
+        ));
     }
     for path in setup.files.keys() {
         let mut less = setup.clone();
         less.files.remove(path);
-        all.push((format!("the file {path}"), World::Linux(less), scripts.clone()));
+        all.push((
+            format!("the file {path}"),
+            World::Linux(less),
+            scripts.clone(),
+        ));
     }
     for (script, text) in scripts {
         for (index, line) in text.lines().enumerate() {
             if line.trim().is_empty() {
                 continue;
             }
-            let rest = text.lines().enumerate().filter(|(other, _)| *other != index);
+            let rest = text
+                .lines()
+                .enumerate()
+                .filter(|(other, _)| *other != index);
             let rest: String = rest.map(|(_, line)| format!("{line}\n")).collect();
             let mut less = scripts.clone();
             less.insert(script.clone(), rest);
@@ -295,4 +360,35 @@ fn smaller_linux(setup: &LinuxSetup, scripts: &Scripts) -> Vec<(String, World, S
         }
     }
     all
+}
+
+/// With half as many clients, or one less; with half the time; with less to do.
+fn smaller_tcp(setup: &TcpLab, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
+    let clients = [setup.clients / 2, setup.clients.saturating_sub(1)];
+    let fewer = clients
+        .into_iter()
+        .filter(|clients| (1..setup.clients).contains(clients));
+    let mut all: Vec<(String, TcpLab)> = fewer
+        .map(|clients| {
+            let client_hosts = setup.client_hosts.min(clients);
+            let less = TcpLab {
+                clients,
+                client_hosts,
+                ..setup.clone()
+            };
+            (format!("{} clients", setup.clients - clients), less)
+        })
+        .collect();
+    if setup.work != Work::Idle {
+        all.push((
+            "the requests".into(),
+            TcpLab {
+                work: Work::Idle,
+                ..setup.clone()
+            },
+        ));
+    }
+    all.into_iter()
+        .map(|(what, less)| (what, World::Tcp(less), scripts.clone()))
+        .collect()
 }

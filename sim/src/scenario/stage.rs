@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Struck, TraceHasher, Value, World,
+    Cx, Entity, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Rivals, Struck,
+    TraceHasher, Value, World,
 };
 use crate::golang::toolchain::{self, Go};
 use crate::linux::lab as linux;
 use crate::linux::lab::Unsupported;
+use crate::linux::{tcp, tracepoint};
 use crate::records;
 use crate::win7::program as win7;
 
@@ -75,6 +77,8 @@ families! {
     Windows(win7::Record),
     /// What Linux processes do.
     Linux(linux::Record),
+    /// What the kernel's tracepoints show of TCP, and what applications learn.
+    Tcp(tracepoint::Record),
 }
 
 impl From<Struck> for Record {
@@ -93,6 +97,14 @@ pub enum Event {
     Windows(win7::Event),
     /// Of the Linux world.
     Linux(linux::Event),
+    /// Of the TCP world.
+    Tcp(tcp::Event),
+}
+
+impl From<tcp::Event> for Event {
+    fn from(event: tcp::Event) -> Event {
+        Event::Tcp(event)
+    }
 }
 
 impl From<linux::Event> for Event {
@@ -108,7 +120,7 @@ impl From<win7::Event> for Event {
 }
 
 /// The world on the stage.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub enum Stage {
     /// Nothing yet.
     Empty,
@@ -116,11 +128,13 @@ pub enum Stage {
     Windows(win7::Programs),
     /// Linux processes and their files.
     Linux(linux::Lab<Go>),
+    /// TCP clients and a server.
+    Tcp(Box<tcp::Lab>),
 }
 
 /// All faults that models know, by family: the one table.
 pub fn fault_table() -> Vec<&'static FaultSpec> {
-    [win7::FAULTS, toolchain::FAULTS]
+    [win7::FAULTS, toolchain::FAULTS, tcp::FAULTS]
         .iter()
         .flat_map(|faults| faults.iter())
         .collect()
@@ -139,6 +153,7 @@ impl World for Stage {
                     cx.record(lab, LabRecord::Unsupported { what: what.into() });
                 }
             }
+            (Stage::Tcp(lab), Event::Tcp(event)) => lab.step(event, cx),
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }
@@ -147,7 +162,30 @@ impl World for Stage {
         match (self, event) {
             (Stage::Windows(programs), Event::Windows(event)) => programs.footprint(event),
             (Stage::Linux(lab), Event::Linux(event)) => lab.footprint(event),
+            // Everything happens on the agenda there; no actor yields.
+            (Stage::Tcp(_), Event::Tcp(_)) => Footprint::Everything,
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
+        }
+    }
+
+    fn rivals(&self, event: &Event) -> Rivals {
+        match (self, event) {
+            (Stage::Linux(lab), Event::Linux(event)) => lab.rivals(event),
+            _ => Rivals::Anyone,
+        }
+    }
+
+    fn enablers(&self, actor: Entity) -> Rivals {
+        match self {
+            Stage::Linux(lab) => lab.enablers(actor),
+            _ => Rivals::Anyone,
+        }
+    }
+
+    fn may_record(&self, event: &Event) -> Option<&'static [&'static str]> {
+        match (self, event) {
+            (Stage::Linux(lab), Event::Linux(event)) => lab.may_record(event),
+            _ => None,
         }
     }
 }

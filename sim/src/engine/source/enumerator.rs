@@ -37,14 +37,36 @@ impl Enumerator {
 
     /// The digits to begin the next run with, or `None` after the last.
     pub fn next(mut self) -> Option<Vec<(u64, u64)>> {
+        self.turn().then_some(self.digits)
+    }
+
+    /// Turns to the next run; `false` after the last.
+    pub(crate) fn turn(&mut self) -> bool {
         self.digits.truncate(self.at);
+        self.at = 0;
         while let Some((pick, count)) = self.digits.pop() {
             if pick + 1 < count {
                 self.digits.push((pick + 1, count));
-                return Some(self.digits);
+                return true;
             }
         }
-        None
+        false
+    }
+
+    /// Exchanges the digits that the next run begins with.
+    pub(crate) fn swap(&mut self, digits: &mut Vec<(u64, u64)>) {
+        std::mem::swap(&mut self.digits, digits);
+    }
+
+    /// Forgets what was met and what is to come.
+    pub(crate) fn reset(&mut self) {
+        self.digits.clear();
+        self.at = 0;
+    }
+
+    /// How many choices this run met so far that are not wide.
+    pub(crate) fn met(&self) -> usize {
+        self.at
     }
 }
 
@@ -64,6 +86,11 @@ impl Source for Enumerator {
         assert!(count == options.count, "a run repeats its choices");
         self.at += 1;
         pick
+    }
+
+    /// It goes by position.
+    fn heeds_keys(&self) -> bool {
+        false
     }
 }
 

@@ -66,7 +66,11 @@ impl FileSystem {
             }
         };
         let start = |path: &str, from: &InodeId| {
-            if path.starts_with('/') { InodeId::root() } else { from.clone() }
+            if path.starts_with('/') {
+                InodeId::root()
+            } else {
+                from.clone()
+            }
         };
         let trailing_slash = path.ends_with('/');
         let mut links = 0;
@@ -105,7 +109,12 @@ impl FileSystem {
                 if !self.inodes.get(&at).is_some_and(|inode| inode.linked) {
                     return Err(Errno::ENOENT);
                 }
-                return Ok(Resolved { directory: at, name, inode: None, trailing_slash });
+                return Ok(Resolved {
+                    directory: at,
+                    name,
+                    inode: None,
+                    trailing_slash,
+                });
             };
             let follows = !is_last
                 || match last {
@@ -169,5 +178,8 @@ pub fn content_name(inode: &InodeId) -> Text {
 }
 
 fn components(path: &str) -> VecDeque<Text> {
-    path.split('/').filter(|name| !name.is_empty()).map(Into::into).collect()
+    path.split('/')
+        .filter(|name| !name.is_empty())
+        .map(Into::into)
+        .collect()
 }

@@ -82,7 +82,14 @@ impl Description {
     pub fn new(object: Object) -> Self {
         let read = !matches!(object, Object::PipeWrite(_));
         let write = !matches!(object, Object::PipeRead(_) | Object::Given(_));
-        Self { object, offset: 0, append: false, read, write, holders: 0 }
+        Self {
+            object,
+            offset: 0,
+            append: false,
+            read,
+            write,
+            holders: 0,
+        }
     }
 }
 
@@ -137,7 +144,11 @@ impl<I: Image> Processes<I> {
             Object::PipeWrite(pipe) => {
                 let pipe = self.pipes.get(pipe)?;
                 let room = PIPE_CAPACITY - pipe.data.len();
-                let fits = if size <= PIPE_BUF { size <= room } else { room > 0 };
+                let fits = if size <= PIPE_BUF {
+                    size <= room
+                } else {
+                    room > 0
+                };
                 (pipe.has_reader && !fits).then_some("the pipe is full")
             }
             _ => None,
@@ -146,7 +157,9 @@ impl<I: Image> Processes<I> {
 
     /// A name of birth for a thing that this process makes.
     pub(super) fn birth(&mut self, name: &str) -> Text {
-        let Some(process) = self.table.get_mut(name).map(Arc::make_mut) else { return "".into() };
+        let Some(process) = self.table.get_mut(name).map(Arc::make_mut) else {
+            return "".into();
+        };
         process.things_made += 1;
         format!("{name}#{}", process.things_made).into()
     }
@@ -162,7 +175,14 @@ impl<I: Image> Processes<I> {
         let id = DescriptionId(self.birth(name));
         description.holders = 1;
         self.descriptions.insert(id.clone(), description);
-        self.put(name, fd, Slot { description: id, close_on_exec });
+        self.put(
+            name,
+            fd,
+            Slot {
+                description: id,
+                close_on_exec,
+            },
+        );
         Some(fd)
     }
 
@@ -187,9 +207,17 @@ impl<I: Image> Processes<I> {
         let first = self.free_descriptor(name, 0).ok_or(Errno::EMFILE)?;
         self.free_descriptor(name, first + 1).ok_or(Errno::EMFILE)?;
         let pipe = self.birth(name);
-        let empty = Pipe { data: Arc::from([]), has_reader: true, has_writer: true };
+        let empty = Pipe {
+            data: Arc::from([]),
+            has_reader: true,
+            has_writer: true,
+        };
         self.pipes.insert(pipe.clone(), empty);
-        let read = self.install(name, Description::new(Object::PipeRead(pipe.clone())), false);
+        let read = self.install(
+            name,
+            Description::new(Object::PipeRead(pipe.clone())),
+            false,
+        );
         let write = self.install(name, Description::new(Object::PipeWrite(pipe)), false);
         read.zip(write).ok_or(Errno::EMFILE)
     }
@@ -204,8 +232,14 @@ impl<I: Image> Processes<I> {
     }
 
     pub(super) fn close(&mut self, name: &str, fd: Fd) -> Result<(), Errno> {
-        let process = self.table.get_mut(name).map(Arc::make_mut).ok_or(Errno::EBADF)?;
-        let slot = Arc::make_mut(&mut process.slots).remove(&fd).ok_or(Errno::EBADF)?;
+        let process = self
+            .table
+            .get_mut(name)
+            .map(Arc::make_mut)
+            .ok_or(Errno::EBADF)?;
+        let slot = Arc::make_mut(&mut process.slots)
+            .remove(&fd)
+            .ok_or(Errno::EBADF)?;
         self.drop_holder(&slot.description);
         Ok(())
     }
@@ -245,12 +279,16 @@ impl<I: Image> Processes<I> {
     }
 
     pub(super) fn drop_holder(&mut self, id: &DescriptionId) {
-        let Some(description) = self.descriptions.get_mut(id) else { return };
+        let Some(description) = self.descriptions.get_mut(id) else {
+            return;
+        };
         description.holders -= 1;
         if description.holders > 0 {
             return;
         }
-        let Some(description) = self.descriptions.remove(id) else { return };
+        let Some(description) = self.descriptions.remove(id) else {
+            return;
+        };
         match description.object {
             Object::PipeRead(pipe) => self.close_end(&pipe, |pipe| pipe.has_reader = false),
             Object::PipeWrite(pipe) => self.close_end(&pipe, |pipe| pipe.has_writer = false),
@@ -262,7 +300,9 @@ impl<I: Image> Processes<I> {
     }
 
     fn close_end(&mut self, name: &Text, close: impl FnOnce(&mut Pipe)) {
-        let Some(pipe) = self.pipes.get_mut(name) else { return };
+        let Some(pipe) = self.pipes.get_mut(name) else {
+            return;
+        };
         close(pipe);
         if !pipe.has_reader && !pipe.has_writer {
             self.pipes.remove(name);
@@ -271,10 +311,13 @@ impl<I: Image> Processes<I> {
 
     /// Forgets an inode without a name once no description and no working directory holds it.
     pub(super) fn release_inode(&mut self, id: &InodeId) {
-        let open = self.descriptions.values().any(|description| match &description.object {
-            Object::File { inode, .. } | Object::Directory { inode, .. } => inode == id,
-            _ => false,
-        });
+        let open = self
+            .descriptions
+            .values()
+            .any(|description| match &description.object {
+                Object::File { inode, .. } | Object::Directory { inode, .. } => inode == id,
+                _ => false,
+            });
         if !open && !self.table.values().any(|process| process.cwd == *id) {
             self.fs.release(id);
         }
@@ -282,7 +325,12 @@ impl<I: Image> Processes<I> {
 
     pub(super) fn read(&mut self, name: &str, fd: Fd, max: usize) -> Result<Arc<[u8]>, Errno> {
         let process = self.table.get(name).ok_or(Errno::EBADF)?;
-        let id = process.slots.get(&fd).ok_or(Errno::EBADF)?.description.clone();
+        let id = process
+            .slots
+            .get(&fd)
+            .ok_or(Errno::EBADF)?
+            .description
+            .clone();
         let description = self.descriptions.get_mut(&id).ok_or(Errno::EBADF)?;
         if !description.read {
             return Err(Errno::EBADF);
@@ -316,7 +364,12 @@ impl<I: Image> Processes<I> {
         data: &Arc<[u8]>,
     ) -> Result<(usize, Option<Effect>), Errno> {
         let process = self.table.get(name).ok_or(Errno::EBADF)?;
-        let id = process.slots.get(&fd).ok_or(Errno::EBADF)?.description.clone();
+        let id = process
+            .slots
+            .get(&fd)
+            .ok_or(Errno::EBADF)?
+            .description
+            .clone();
         let description = self.descriptions.get_mut(&id).ok_or(Errno::EBADF)?;
         if !description.write {
             return Err(Errno::EBADF);
@@ -324,14 +377,23 @@ impl<I: Image> Processes<I> {
         match &description.object {
             Object::Null => Ok((data.len(), None)),
             Object::Terminal(stream) => {
-                let printed = Effect::Printed { stream: stream.clone(), data: data.clone() };
+                let printed = Effect::Printed {
+                    stream: stream.clone(),
+                    data: data.clone(),
+                };
                 Ok((data.len(), Some(printed)))
             }
             Object::File { inode, path } => {
                 let at = (!description.append).then_some(description.offset);
                 description.offset = self.fs.write(inode, at, data)?;
                 let bytes = data.len() as u64;
-                Ok((data.len(), Some(Effect::Wrote { path: path.clone(), bytes })))
+                Ok((
+                    data.len(),
+                    Some(Effect::Wrote {
+                        path: path.clone(),
+                        bytes,
+                    }),
+                ))
             }
             Object::PipeWrite(pipe) => {
                 let pipe = self.pipes.get_mut(pipe).ok_or(Errno::EBADF)?;

@@ -31,9 +31,11 @@ impl<I: Image> Processes<I> {
         if let Some(reason) = self.blocked(name) {
             return Err(reason);
         }
-        let (Some(call), Some((verb, object)), Some((name, _))) =
-            (self.pending(name).cloned(), self.pending_op(name), self.table.get_key_value(name))
-        else {
+        let (Some(call), Some((verb, object)), Some((name, _))) = (
+            self.pending(name).cloned(),
+            self.pending_op(name),
+            self.table.get_key_value(name),
+        ) else {
             return Err(NotEnabled::NoSuchProcess);
         };
         let name = name.clone();
@@ -48,7 +50,12 @@ impl<I: Image> Processes<I> {
         if let Outcome::Answer(result) = outcome {
             self.deliver(&name, result);
         }
-        Ok(Step { process: name, verb, object, effects })
+        Ok(Step {
+            process: name,
+            verb,
+            object,
+            effects,
+        })
     }
 
     fn call(
@@ -57,7 +64,10 @@ impl<I: Image> Processes<I> {
         call: Syscall,
         effects: &mut Vec<Effect>,
     ) -> Result<Outcome, Errno> {
-        let cwd = self.table.get(name).map_or_else(InodeId::root, |process| process.cwd.clone());
+        let cwd = self
+            .table
+            .get(name)
+            .map_or_else(InodeId::root, |process| process.cwd.clone());
         let done = Ok(Outcome::Answer(SysResult::Done));
         let result = match call {
             Syscall::Open { path, flags } => {
@@ -65,12 +75,18 @@ impl<I: Image> Processes<I> {
                 let birth = InodeId(self.birth(name));
                 let (inode, created) = self.fs.open(&cwd, &path, flags, birth)?;
                 let object = match self.fs.node(&inode) {
-                    Some(Node::Directory { .. }) => Object::Directory { inode, path: path.clone() },
+                    Some(Node::Directory { .. }) => Object::Directory {
+                        inode,
+                        path: path.clone(),
+                    },
                     Some(Node::Device(super::super::fs::Device::Null)) => Object::Null,
                     Some(Node::Device(super::super::fs::Device::Terminal)) => {
                         Object::Terminal("tty".into())
                     }
-                    _ => Object::File { inode, path: path.clone() },
+                    _ => Object::File {
+                        inode,
+                        path: path.clone(),
+                    },
                 };
                 let description = Description {
                     append: flags.append,
@@ -96,7 +112,9 @@ impl<I: Image> Processes<I> {
             }
             Syscall::Fork => {
                 let child = self.fork(name);
-                effects.push(Effect::Forked { child: child.clone() });
+                effects.push(Effect::Forked {
+                    child: child.clone(),
+                });
                 self.deliver(&child, SysResult::ForkedChild);
                 SysResult::Forked { child }
             }
@@ -106,7 +124,10 @@ impl<I: Image> Processes<I> {
             }
             Syscall::Wait(who) => {
                 let (child, status) = self.reap(name, &who)?;
-                effects.push(Effect::Reaped { child: child.clone(), status });
+                effects.push(Effect::Reaped {
+                    child: child.clone(),
+                    status,
+                });
                 SysResult::Reaped { child, status }
             }
             Syscall::Exit(code) => {
@@ -157,7 +178,11 @@ impl<I: Image> Processes<I> {
                 effects.push(Effect::Removed { path });
                 return done;
             }
-            Syscall::Rename { from, to, no_replace } => {
+            Syscall::Rename {
+                from,
+                to,
+                no_replace,
+            } => {
                 if let Some(gone) = self.fs.rename(&cwd, &from, &to, no_replace)? {
                     self.release_inode(&gone);
                 }
@@ -186,7 +211,9 @@ impl<I: Image> Processes<I> {
                 if let Some(process) = self.table.get_mut(name).map(Arc::make_mut)
                     && let Life::Running { image, .. } = &process.life
                 {
-                    process.life = Life::Sleeping { image: image.clone() };
+                    process.life = Life::Sleeping {
+                        image: image.clone(),
+                    };
                 }
                 effects.push(Effect::Sleeps { nanoseconds });
                 return Ok(Outcome::Silent);
@@ -216,11 +243,17 @@ impl<I: Image> Processes<I> {
             Some(Life::Running { written, .. }) => *written as usize,
             _ => 0,
         };
-        let rest: Arc<[u8]> = if so_far == 0 { data.clone() } else { data[so_far..].into() };
+        let rest: Arc<[u8]> = if so_far == 0 {
+            data.clone()
+        } else {
+            data[so_far..].into()
+        };
         let (count, effect) = match self.write(name, fd, &rest) {
             Ok(done) => done,
             Err(Errno::EPIPE) => {
-                effects.push(Effect::Failed { errno: Errno::EPIPE });
+                effects.push(Effect::Failed {
+                    errno: Errno::EPIPE,
+                });
                 effects.push(self.kill(name, Signal::Pipe));
                 return Ok(Outcome::Silent);
             }
@@ -239,11 +272,16 @@ impl<I: Image> Processes<I> {
     }
 
     fn fork(&mut self, name: &Text) -> Text {
-        let Some(parent) = self.table.get_mut(name).map(Arc::make_mut) else { return "".into() };
+        let Some(parent) = self.table.get_mut(name).map(Arc::make_mut) else {
+            return "".into();
+        };
         parent.children_born += 1;
         let child: Text = format!("{name}/child-{}", parent.children_born).into();
         let copy = Process {
-            memory: Memory { name: child.clone(), ..parent.memory.clone() },
+            memory: Memory {
+                name: child.clone(),
+                ..parent.memory.clone()
+            },
             parent: Some(name.clone()),
             ordinal: parent.children_born,
             root: false,
@@ -266,7 +304,8 @@ impl<I: Image> Processes<I> {
         env: Env,
     ) -> Result<Effect, Errno> {
         let sizes = argv.iter().map(|argument| argument.len()).chain(
-            env.iter().map(|(variable, value)| variable.len() + value.len() + 1),
+            env.iter()
+                .map(|(variable, value)| variable.len() + value.len() + 1),
         );
         let mut total = 0usize;
         for size in sizes {
@@ -276,13 +315,21 @@ impl<I: Image> Processes<I> {
             }
         }
         let (executable, argv) = self.find_executable(cwd, path, argv)?;
-        let memory = Memory { name: name.clone(), argv: argv.clone(), env };
+        let memory = Memory {
+            name: name.clone(),
+            argv: argv.clone(),
+            env,
+        };
         let image = I::load(&executable, &memory).ok_or(Errno::ENOEXEC)?;
         let Some(process) = self.table.get_mut(name).map(Arc::make_mut) else {
             return Err(Errno::ENOENT);
         };
         process.memory = memory;
-        process.life = Life::Running { image, pending: Syscall::Getcwd, written: 0 };
+        process.life = Life::Running {
+            image,
+            pending: Syscall::Getcwd,
+            written: 0,
+        };
         let (closed, kept): (BTreeMap<_, _>, BTreeMap<_, _>) = std::mem::take(&mut process.slots)
             .iter()
             .map(|(fd, slot)| (*fd, slot.clone()))
@@ -291,8 +338,19 @@ impl<I: Image> Processes<I> {
         for slot in closed.values() {
             self.drop_holder(&slot.description);
         }
-        let Executable { real_path, image, version, .. } = executable;
-        Ok(Effect::Executed { path: path.clone(), real_path, image, version, argv })
+        let Executable {
+            real_path,
+            image,
+            version,
+            ..
+        } = executable;
+        Ok(Effect::Executed {
+            path: path.clone(),
+            real_path,
+            image,
+            version,
+            argv,
+        })
     }
 
     /// `execve`'s search for a program it can run, through `#!` lines; with the arguments as the program gets them.
@@ -311,14 +369,14 @@ impl<I: Image> Processes<I> {
             let inode = place.found()?;
             let file = self.fs.file(&inode).filter(|file| file.executable);
             let file = file.ok_or(Errno::EACCES)?;
-            if let Some(image) = &file.image {
+            if let Some(image) = file.image() {
                 let above = self.fs.path_of(&directory)?;
                 let real_path = format!("{}/{last}", above.trim_end_matches('/')).into();
                 let executable = Executable {
                     path,
                     real_path,
-                    image: image.clone(),
-                    version: file.version.clone(),
+                    image: image.into(),
+                    version: file.version().map(Into::into),
                 };
                 return Ok((executable, argv));
             }

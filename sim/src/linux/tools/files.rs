@@ -48,7 +48,9 @@ impl Run<'_, '_> {
 pub(super) fn ln(run: &mut Run<'_, '_>) -> Asked<u8> {
     let (options, operands) = run.options("sfnT")?;
     if !options.contains(&'s') {
-        return run.io.refuse("ln without -s", 0, "hard links are not modelled");
+        return run
+            .io
+            .refuse("ln without -s", 0, "hard links are not modelled");
     }
     let (force, no_follow) = (options.contains(&'f'), options.contains(&'n'));
     let no_directory = options.contains(&'T');
@@ -86,7 +88,10 @@ pub(super) fn ln(run: &mut Run<'_, '_>) -> Asked<u8> {
             other => other,
         };
         if let Err(errno) = result {
-            run.complain(format!("failed to create symbolic link {}: {errno}", quoted(&path)))?;
+            run.complain(format!(
+                "failed to create symbolic link {}: {errno}",
+                quoted(&path)
+            ))?;
             status = 1;
         }
     }
@@ -128,7 +133,9 @@ pub(super) fn mv(run: &mut Run<'_, '_>) -> Asked<u8> {
     if let Some(status) = run.missing_operand(&operands)? {
         return Ok(status);
     }
-    let Some((name, sources)) = operands.split_last() else { return Ok(1) };
+    let Some((name, sources)) = operands.split_last() else {
+        return Ok(1);
+    };
     let mut target = Target::Directory(name.clone());
     let mut tried = false;
     if let [source] = sources {
@@ -156,9 +163,11 @@ pub(super) fn mv(run: &mut Run<'_, '_>) -> Asked<u8> {
         let result = match run.io.stat(source, false)? {
             Err(errno) => Err(format!("cannot stat {}: {errno}", quoted(source))),
             Ok(old) => match run.io.stat(&path, false)? {
-                Ok(new) if new.inode == old.inode => {
-                    Err(format!("{} and {} are the same file", quoted(source), quoted(&path)))
-                }
+                Ok(new) if new.inode == old.inode => Err(format!(
+                    "{} and {} are the same file",
+                    quoted(source),
+                    quoted(&path)
+                )),
                 Ok(new) if new.kind == Kind::Directory && old.kind != Kind::Directory => {
                     Err(format!(
                         "cannot overwrite directory {} with non-directory {}",
@@ -167,7 +176,11 @@ pub(super) fn mv(run: &mut Run<'_, '_>) -> Asked<u8> {
                     ))
                 }
                 _ => run.io.rename(source, &path, false)?.map_err(|errno| {
-                    format!("cannot move {} to {}: {errno}", quoted(source), quoted(&path))
+                    format!(
+                        "cannot move {} to {}: {errno}",
+                        quoted(source),
+                        quoted(&path)
+                    )
                 }),
             },
         };
@@ -188,14 +201,19 @@ pub(super) fn cp(run: &mut Run<'_, '_>) -> Asked<u8> {
     if let Some(status) = run.missing_operand(&operands)? {
         return Ok(status);
     }
-    let Some((name, sources)) = operands.split_last() else { return Ok(1) };
+    let Some((name, sources)) = operands.split_last() else {
+        return Ok(1);
+    };
     let into = !options.contains(&'T') && run.is_directory(name, false)?;
     if sources.len() > 1 && !into {
         run.complain(format!("target {} is not a directory", quoted(name)))?;
         return Ok(1);
     }
-    let target =
-        if into { Target::Directory(name.clone()) } else { Target::Name(name.clone()) };
+    let target = if into {
+        Target::Directory(name.clone())
+    } else {
+        Target::Name(name.clone())
+    };
     let mut status = 0;
     for source in sources {
         if let Err(message) = copy(run, source, &target.path(source))? {
@@ -209,28 +227,48 @@ pub(super) fn cp(run: &mut Run<'_, '_>) -> Asked<u8> {
 fn copy(run: &mut Run<'_, '_>, source: &str, path: &str) -> Asked<Result<(), String>> {
     let from = match run.io.stat(source, true)? {
         Ok(stat) if stat.kind == Kind::Directory => {
-            return Ok(Err(format!("-r not specified; omitting directory {}", quoted(source))));
+            return Ok(Err(format!(
+                "-r not specified; omitting directory {}",
+                quoted(source)
+            )));
         }
         Ok(stat) => stat,
         Err(errno) => return Ok(Err(format!("cannot stat {}: {errno}", quoted(source)))),
     };
     let old = run.io.stat(path, true)?;
     if old.as_ref().is_ok_and(|old| old.inode == from.inode) {
-        return Ok(Err(format!("{} and {} are the same file", quoted(source), quoted(path))));
+        return Ok(Err(format!(
+            "{} and {} are the same file",
+            quoted(source),
+            quoted(path)
+        )));
     }
     let input = match run.io.open(source, OpenFlags::READ)? {
         Ok(input) => input,
         Err(errno) => {
-            return Ok(Err(format!("cannot open {} for reading: {errno}", quoted(source))));
+            return Ok(Err(format!(
+                "cannot open {} for reading: {errno}",
+                quoted(source)
+            )));
         }
     };
-    let exclusive = OpenFlags { exclusive: true, truncate: false, ..OpenFlags::WRITE };
-    let replace = OpenFlags { create: false, ..OpenFlags::WRITE };
+    let exclusive = OpenFlags {
+        exclusive: true,
+        truncate: false,
+        ..OpenFlags::WRITE
+    };
+    let replace = OpenFlags {
+        create: false,
+        ..OpenFlags::WRITE
+    };
     let flags = if old.is_ok() { replace } else { exclusive };
     let output = match run.io.open(path, flags)? {
         Ok(output) => output,
         Err(errno) => {
-            return Ok(Err(format!("cannot create regular file {}: {errno}", quoted(path))));
+            return Ok(Err(format!(
+                "cannot create regular file {}: {errno}",
+                quoted(path)
+            )));
         }
     };
     let data = match run.io.slurp(input)? {
@@ -285,8 +323,11 @@ fn remove(run: &mut Run<'_, '_>, path: &str, force: bool, recursive: bool) -> As
                         continue;
                     }
                     let names = run.io.readdir(&path)?.unwrap_or_default();
-                    let below: Vec<Work> =
-                        names.iter().rev().map(|name| Work::Look(join(&path, name))).collect();
+                    let below: Vec<Work> = names
+                        .iter()
+                        .rev()
+                        .map(|name| Work::Look(join(&path, name)))
+                        .collect();
                     work.push(Work::Empty(path));
                     work.extend(below);
                     continue;
@@ -338,10 +379,15 @@ pub(super) fn mkdir(run: &mut Run<'_, '_>) -> Asked<u8> {
         let result = if options.contains(&'p') {
             make_all(run, operand)?
         } else {
-            run.io.mkdir(operand)?.map_err(|errno| (operand.to_string(), errno))
+            run.io
+                .mkdir(operand)?
+                .map_err(|errno| (operand.to_string(), errno))
         };
         if let Err((path, errno)) = result {
-            run.complain(format!("cannot create directory {}: {errno}", quoted(&path)))?;
+            run.complain(format!(
+                "cannot create directory {}: {errno}",
+                quoted(&path)
+            ))?;
             status = 1;
         }
     }
@@ -354,7 +400,11 @@ fn make_all(run: &mut Run<'_, '_>, path: &str) -> Asked<Result<(), (String, Errn
         so_far.push('/');
     }
     for name in path.split('/').filter(|name| !name.is_empty()) {
-        so_far = if so_far.is_empty() { name.into() } else { join(&so_far, name) };
+        so_far = if so_far.is_empty() {
+            name.into()
+        } else {
+            join(&so_far, name)
+        };
         match run.io.mkdir(&so_far)? {
             Ok(()) => {}
             Err(Errno::EEXIST) if run.is_directory(&so_far, false)? => {}
@@ -378,7 +428,10 @@ pub(super) fn touch(run: &mut Run<'_, '_>) -> Asked<u8> {
         return run.usage("missing file operand");
     }
     let mut status = 0;
-    let flags = OpenFlags { truncate: false, ..OpenFlags::WRITE };
+    let flags = OpenFlags {
+        truncate: false,
+        ..OpenFlags::WRITE
+    };
     for operand in operands {
         match run.io.open(&operand, flags)? {
             Ok(fd) => drop(run.io.close(fd)?),
@@ -405,7 +458,10 @@ pub(super) fn readlink(run: &mut Run<'_, '_>) -> Asked<u8> {
         let answer = if options.contains(&'f') {
             canonical(run, operand)?
         } else {
-            run.io.readlink(operand)?.ok().map(|target| target.to_string())
+            run.io
+                .readlink(operand)?
+                .ok()
+                .map(|target| target.to_string())
         };
         match answer {
             Some(path) => {
@@ -432,7 +488,11 @@ fn canonical(run: &mut Run<'_, '_>, path: &str) -> Asked<Option<String>> {
         }
     };
     let parts = |path: &str| -> Vec<String> {
-        path.split('/').rev().filter(|part| !part.is_empty() && *part != ".").map(Into::into).collect()
+        path.split('/')
+            .rev()
+            .filter(|part| !part.is_empty() && *part != ".")
+            .map(Into::into)
+            .collect()
     };
     let mut rest = parts(path);
     let mut links = 0;
@@ -467,7 +527,11 @@ pub(super) fn ls(run: &mut Run<'_, '_>) -> Asked<u8> {
     if !options.contains(&'1') && run.io.isatty(super::STDOUT)? {
         return run.unsupported("in columns");
     }
-    let operands = if operands.is_empty() { vec![Text::from(".")] } else { operands };
+    let operands = if operands.is_empty() {
+        vec![Text::from(".")]
+    } else {
+        operands
+    };
     let mut status = 0;
     let (mut files, mut directories) = (Vec::new(), Vec::new());
     for operand in &operands {
@@ -502,11 +566,38 @@ pub(super) fn ls(run: &mut Run<'_, '_>) -> Asked<u8> {
                 }
             }
             Err(errno) => {
-                run.complain(format!("cannot open directory {}: {errno}", quoted(directory)))?;
+                run.complain(format!(
+                    "cannot open directory {}: {errno}",
+                    quoted(directory)
+                ))?;
                 status = 2;
             }
         }
     }
     run.print(text.as_bytes())?;
+    Ok(status)
+}
+
+/// `chmod +x|-x|OCTAL NAME...`, of which the model keeps whether it is executable.
+pub(super) fn chmod(run: &mut Run<'_, '_>) -> Asked<u8> {
+    let arguments = run.arguments();
+    let [mode, names @ ..] = arguments.as_slice() else {
+        return run.usage("missing operand");
+    };
+    let executable = match &**mode {
+        "+x" | "a+x" | "u+x" => true,
+        "-x" | "a-x" | "u-x" => false,
+        octal => match u32::from_str_radix(octal, 8) {
+            Ok(bits) => bits & 0o111 != 0,
+            Err(_) => return run.unsupported(octal),
+        },
+    };
+    let mut status = 0;
+    for name in names {
+        if let Err(errno) = run.io.chmod(name, executable)? {
+            run.complain(format!("cannot access {}: {errno}", quoted(name)))?;
+            status = 1;
+        }
+    }
     Ok(status)
 }

@@ -92,18 +92,25 @@ pub(super) fn env(run: &mut Run<'_, '_>) -> Asked<u8> {
         rest = others;
     }
     let [command, ..] = rest else {
-        let lines: String =
-            env.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let lines: String = env
+            .iter()
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
         run.print(lines.as_bytes())?;
         return Ok(0);
     };
-    let path: Text = env.get("PATH").cloned().unwrap_or_else(|| "/bin:/usr/bin".into());
+    let path: Text = env
+        .get("PATH")
+        .cloned()
+        .unwrap_or_else(|| "/bin:/usr/bin".into());
     let env = Arc::new(env);
     let candidates: Vec<String> = if command.contains('/') {
         vec![command.to_string()]
     } else {
         path.split(':')
-            .map(|directory| super::join(if directory.is_empty() { "." } else { directory }, command))
+            .map(|directory| {
+                super::join(if directory.is_empty() { "." } else { directory }, command)
+            })
             .collect()
     };
     // `execvp(3)` tries each directory with `execve`.
@@ -129,11 +136,19 @@ pub(super) fn seq(run: &mut Run<'_, '_>) -> Asked<u8> {
     for argument in &arguments {
         match argument.parse::<i64>() {
             Ok(number) => numbers.push(number),
-            Err(_) if argument.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') || argument.starts_with('-') => {
+            Err(_)
+                if argument
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'.')
+                    || argument.starts_with('-') =>
+            {
                 return run.unsupported(argument);
             }
             Err(_) => {
-                return run.usage(format!("invalid floating point argument: {}", quoted(argument)));
+                return run.usage(format!(
+                    "invalid floating point argument: {}",
+                    quoted(argument)
+                ));
             }
         }
     }
@@ -152,7 +167,11 @@ pub(super) fn seq(run: &mut Run<'_, '_>) -> Asked<u8> {
     }
     let count = (i128::from(last) - i128::from(first)) / i128::from(step) + 1;
     if count > i128::from(MAX_SEQUENCE) {
-        return run.io.refuse("seq of more than a million numbers", 0, "use a smaller range");
+        return run.io.refuse(
+            "seq of more than a million numbers",
+            0,
+            "use a smaller range",
+        );
     }
     let mut text = String::new();
     let mut number = Some(first);
@@ -200,10 +219,21 @@ fn nanoseconds(text: &str) -> Option<u64> {
     if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let whole: u64 = if whole.is_empty() {
+        0
+    } else {
+        whole.parse().ok()?
+    };
+    let fraction: String = fraction
+        .chars()
+        .chain("000000000".chars())
+        .take(9)
+        .collect();
     let fraction: u64 = fraction.parse().ok()?;
-    whole.checked_mul(1_000_000_000)?.checked_add(fraction)?.checked_mul(unit)
+    whole
+        .checked_mul(1_000_000_000)?
+        .checked_add(fraction)?
+        .checked_mul(unit)
 }
 
 impl Run<'_, '_> {
@@ -211,7 +241,11 @@ impl Run<'_, '_> {
     /// not be read, which was said.
     fn inputs(&mut self, operands: &[Text]) -> Asked<(Vec<Arc<[u8]>>, bool)> {
         let standard = [Text::from("-")];
-        let operands = if operands.is_empty() { &standard } else { operands };
+        let operands = if operands.is_empty() {
+            &standard
+        } else {
+            operands
+        };
         let mut inputs = Vec::new();
         let mut failed = false;
         for operand in operands {
@@ -244,7 +278,11 @@ impl Run<'_, '_> {
 pub(super) fn cat(run: &mut Run<'_, '_>) -> Asked<u8> {
     let (_, operands) = run.options("u")?;
     let standard = vec![Text::from("-")];
-    let operands = if operands.is_empty() { standard } else { operands };
+    let operands = if operands.is_empty() {
+        standard
+    } else {
+        operands
+    };
     let mut status = 0;
     for operand in &operands {
         let opened = match &**operand {
@@ -280,7 +318,11 @@ pub(super) fn cat(run: &mut Run<'_, '_>) -> Asked<u8> {
 /// `tee FILE...`, and nothing appended.
 pub(super) fn tee(run: &mut Run<'_, '_>) -> Asked<u8> {
     let (options, operands) = run.options("a")?;
-    let flags = if options.is_empty() { OpenFlags::WRITE } else { OpenFlags::APPEND };
+    let flags = if options.is_empty() {
+        OpenFlags::WRITE
+    } else {
+        OpenFlags::APPEND
+    };
     let mut outputs = vec![STDOUT];
     let mut status = 0;
     for operand in &operands {
@@ -359,7 +401,9 @@ fn leading_number(line: &[u8]) -> i128 {
         Some(digits) => (-1, digits),
         None => (1, text),
     };
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
     digits[..end.min(30)].parse::<i128>().unwrap_or(0) * sign
 }
 
@@ -376,9 +420,9 @@ pub(super) fn uniq(run: &mut Run<'_, '_>) -> Asked<u8> {
     let all: Vec<&[u8]> = inputs.iter().flat_map(|data| lines(data)).collect();
     let mut text = Vec::new();
     for group in all.chunk_by(|a, b| a == b) {
-        let wanted = !(options.contains(&'d') && group.len() < 2)
-            && !(options.contains(&'u') && group.len() > 1);
-        if let (true, [line, ..]) = (wanted, group) {
+        let once = group.len() < 2;
+        let unwanted = (options.contains(&'d') && once) || (options.contains(&'u') && !once);
+        if let (false, [line, ..]) = (unwanted, group) {
             if options.contains(&'c') {
                 text.extend_from_slice(format!("{:7} ", group.len()).as_bytes());
             }
@@ -397,10 +441,15 @@ pub(super) fn wc(run: &mut Run<'_, '_>) -> Asked<u8> {
         return run.unsupported("with other than one option and one file");
     };
     let (inputs, failed) = run.inputs(&operands)?;
-    let [data] = inputs.as_slice() else { return Ok(u8::from(failed)) };
+    let [data] = inputs.as_slice() else {
+        return Ok(u8::from(failed));
+    };
     let count = match option {
         'l' => data.iter().filter(|&&byte| byte == b'\n').count(),
-        'w' => data.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count(),
+        'w' => data
+            .split(u8::is_ascii_whitespace)
+            .filter(|word| !word.is_empty())
+            .count(),
         _ => data.len(),
     };
     let text = match operands.first() {
@@ -446,7 +495,8 @@ pub(super) fn head(run: &mut Run<'_, '_>) -> Asked<u8> {
     let mut data = Vec::new();
     let wanted = |data: &[u8]| {
         let ends = data.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        ends.map(|(at, _)| at + 1).nth((count as usize).saturating_sub(1))
+        ends.map(|(at, _)| at + 1)
+            .nth((count as usize).saturating_sub(1))
     };
     while count > 0 && wanted(&data).is_none() {
         match run.io.read(fd, 8_192)? {
@@ -458,7 +508,11 @@ pub(super) fn head(run: &mut Run<'_, '_>) -> Asked<u8> {
             }
         }
     }
-    let end = if count == 0 { 0 } else { wanted(&data).unwrap_or(data.len()) };
+    let end = if count == 0 {
+        0
+    } else {
+        wanted(&data).unwrap_or(data.len())
+    };
     run.print(&data[..end])?;
     Ok(0)
 }
