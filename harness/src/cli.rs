@@ -66,7 +66,7 @@ pub enum Command {
     /// Run a batch file of your own on a modelled machine (not built yet)
     #[command(after_help = "Example:\n  faultlab cmd install.bat")]
     Cmd(Cmd),
-    /// Speak the probe protocol for a host (not built yet)
+    /// Speak the probe protocol for a host, on standard input and output
     #[command(after_help = "Example:\n  faultlab probe --host sim")]
     Probe(Probe),
     /// Say which hosts are usable here

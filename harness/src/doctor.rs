@@ -27,7 +27,7 @@ pub fn run(layout: Layout) -> Result<Exit> {
     page.heading("Not built yet");
     page.paragraph(
         2,
-        "The commands validate, cmd and probe, and the flags --html and --step. They answer so, with exit code 3.",
+        "The commands validate and cmd, and the flags --html and --step. They answer so, with exit code 3.",
     );
     console::print(&page.into_text())?;
     Ok(Exit::AsRecorded)

@@ -19,6 +19,7 @@ pub mod library;
 pub mod list;
 pub mod on_arm;
 pub mod output;
+pub mod probe;
 pub mod progress;
 pub mod render;
 pub mod replay;
@@ -95,7 +96,12 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Merge(args) => sweep::merge(args, layout),
         Command::Validate(_) => Err(Failure::not_built_yet("validate")),
         Command::Cmd(_) => Err(Failure::not_built_yet("cmd")),
-        Command::Probe(_) => Err(Failure::not_built_yet("probe")),
+        Command::Probe(args) => {
+            args.host.require()?;
+            probe::serve(std::io::stdin().lock(), std::io::stdout().lock())
+                .map_err(Failure::output)?;
+            Ok(Exit::AsRecorded)
+        }
         Command::Doctor => doctor::run(layout),
     }
 }

@@ -24,6 +24,8 @@ pub mod diff;
 pub mod error;
 mod handle;
 mod key;
+#[cfg(test)]
+mod laws;
 mod name;
 mod path;
 pub mod reg_file;
@@ -31,6 +33,8 @@ mod resolve;
 mod show;
 mod sorted;
 pub mod steps;
+#[cfg(any(test, feature = "proptest"))]
+pub mod strategies;
 mod value;
 mod view;
 mod watch;

@@ -131,25 +131,6 @@ impl Registry {
         }
         Err(OpenError::FilenameExcedRange)
     }
-
-    /// A place as users write it: with the long name of its root.
-    pub(super) fn shown(&self, place: &[u16]) -> String {
-        let mut text = match split(place).0 {
-            root if *root == *units("MACHINE") => Root::LocalMachine.long_name().to_owned(),
-            _ => Root::Users.long_name().to_owned(),
-        };
-        let mut key = self.root.key_folded(split(place).0);
-        let mut rest = split(place).1;
-        while !rest.is_empty() {
-            let (name, below) = split(rest);
-            key = key.and_then(|key| key.key_folded(name));
-            let name = key.map_or(name, |key| key.name().units());
-            text.push('\\');
-            text.push_str(&String::from_utf16_lossy(name));
-            rest = below;
-        }
-        text
-    }
 }
 
 /// Where a link leads: a folded place.

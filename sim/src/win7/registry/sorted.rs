@@ -34,10 +34,6 @@ impl<T: Named> Sorted<T> {
         self.len
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// All items in the order of their names.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
         self.pieces.iter().flat_map(|piece| piece.iter())

@@ -1,0 +1,97 @@
+//! A session on the models: one machine, and what was asked of it.
+
+use faultlab_sim::win7::Machine;
+use faultlab_sim::win7::registry::{Bits, Caller};
+
+use super::answer::{self, Body, Refusal};
+use super::request::{Bad, Request};
+use super::{FAMILIES, Operation};
+
+pub(super) const OPS: &[(&str, Operation)] = &[("reset", reset)];
+
+/// The state of a session.
+pub struct Session {
+    /// The machine.
+    pub machine: Machine,
+    /// How many watches there were since the reset.
+    pub watches: u32,
+    fresh: Machine,
+}
+
+impl Default for Session {
+    fn default() -> Session {
+        Session::new()
+    }
+}
+
+impl Session {
+    /// A fresh default machine.
+    pub fn new() -> Session {
+        let fresh = Machine::windows_7();
+        Session { machine: fresh.clone(), watches: 0, fresh }
+    }
+
+    /// Answers one line: appends one line to `out`.
+    pub fn answer(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let request = match Request::read(line) {
+            Ok(request) => request,
+            Err(bad) => return answer::bad_request(out, &bad),
+        };
+        let start = out.len();
+        out.extend(b"{\"id\":");
+        serde_json::to_writer(&mut *out, request.id()).expect("what was read can be written");
+        out.push(b',');
+        let after_id = out.len();
+        out.extend(b"\"ok\":{");
+        let refusal = match operation(request.op()) {
+            Some(operation) => operation(self, &request, &mut Body::new(out)).err(),
+            None => Some(Refusal::Unsupported(format!("{}: the models do not answer it", request.op()))),
+        };
+        match refusal {
+            None => out.extend(b"}}\n"),
+            Some(Refusal::Bad(bad)) => {
+                out.truncate(start);
+                answer::bad_request(out, &bad);
+            }
+            Some(refusal) => {
+                out.truncate(after_id);
+                refusal.write(out);
+            }
+        }
+    }
+
+    /// Who performs a request: `as`, of `bits`.
+    ///
+    /// # Errors
+    /// If there is no such account.
+    pub fn caller(&self, request: &Request<'_>) -> Result<Caller, Bad> {
+        let caller = match request.maybe_text("as")? {
+            None => self.machine.user().clone(),
+            Some(name) => self.machine.caller(name).ok_or_else(|| {
+                let known = "alice, admin, admin-filtered, SYSTEM, NetworkService or LocalService";
+                request.bad("as", format!("there is no account {name:?}: use {known}"))
+            })?,
+        };
+        Ok(caller.of_bits(request.maybe_bits("bits")?.unwrap_or(Bits::Bits64)))
+    }
+}
+
+fn operation(op: &str) -> Option<Operation> {
+    let all = FAMILIES.iter().copied().flatten();
+    all.copied().find(|(name, _)| *name == op).map(|(_, operation)| operation)
+}
+
+/// A fresh machine.
+fn reset(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Result<(), Refusal> {
+    let of_linux = ["kernel", "sysctl", "link"];
+    request.knows(&of_linux)?;
+    for linux in of_linux {
+        if request.has(linux) {
+            let what = format!("{linux}: the model of Linux TCP does not speak this protocol yet");
+            return Err(Refusal::Unsupported(what));
+        }
+    }
+    session.machine = session.fresh.clone();
+    session.watches = 0;
+    Ok(())
+}
