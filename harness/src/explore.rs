@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use faultlab_sim::engine::{Choice, TraceHash};
 use faultlab_sim::scenario::{
-    Arm, Basis, Case, Chooser, Finding, Found, Loaded, Prepared, Search, Witness, enumerate,
+    Arm, Basis, Case, Chooser, Finding, Found, Loaded, Prepared, STATE_BUDGET, Search, Witness,
     search, shrink,
 };
 use serde::Serialize;
@@ -99,10 +99,8 @@ fn cases(loaded: &Loaded, arm: &Arm, args: &cli::Explore) -> Vec<Case> {
 
 fn find(prepared: &Prepared, claims: &[OnArm<'_>], how: &Search, budget: Option<u64>) -> Found {
     let watch = on_arm::watch(claims);
-    match (how, budget) {
-        (Search::Exhaustive, Some(states)) => enumerate(prepared, &watch, None, SEED, states),
-        _ => search(prepared, &watch, how, SEED, &Threads::new(None)),
-    }
+    let states = budget.unwrap_or(STATE_BUDGET);
+    search(prepared, &watch, how, SEED, states, &Threads::new(None))
 }
 
 fn words(search: &Search) -> String {
@@ -114,6 +112,7 @@ fn words(search: &Search) -> String {
             format!("{} of depth {depth}", counted(runs, "PCT schedule"))
         }
         Search::Exhaustive => "every interleaving".into(),
+        Search::Reduced => "every interleaving, up to the order of steps that commute".into(),
         Search::Bounded(n) => {
             format!(
                 "every interleaving with at most {}",

@@ -27,6 +27,10 @@ pub fn basis(basis: &Basis) -> String {
             "exhaustive, all {}; some state leads back to itself, so the interleavings have no bound",
             counted(states, "state")
         ),
+        Basis::Reduced { states } => format!(
+            "exhaustive up to the order of steps that commute, over {}",
+            counted(states, "state")
+        ),
         Basis::Bounded(n) => format!(
             "all interleavings with at most {}",
             counted(n, "preemption")
@@ -48,6 +52,14 @@ pub fn hits(hits: impl Display, runs: impl Display, basis: &Basis) -> String {
             states,
         } => format!(
             "{} of interleavings without bound over {}",
+            match hits.to_string().as_str() {
+                "0" => "none",
+                _ => "some",
+            },
+            counted(states, "state")
+        ),
+        Basis::Reduced { states } => format!(
+            "{} of all interleavings over {}, steps that commute in one order",
             match hits.to_string().as_str() {
                 "0" => "none",
                 _ => "some",

@@ -28,6 +28,34 @@ pub trait World: Clone + Hash {
         let _ = event;
         Footprint::Everything
     }
+
+    /// The other actors that could ever take a step which does not commute with the one that `event`
+    /// stands for. The default is always sound and leaves nobody aside.
+    fn rivals(&self, event: &Self::Event) -> Rivals {
+        let _ = event;
+        Rivals::Anyone
+    }
+
+    /// Actors without a step of which one that is not ready cannot become ready.
+    fn enablers(&self, actor: Entity) -> Rivals {
+        let _ = actor;
+        Rivals::Anyone
+    }
+
+    /// The kinds of record that the step may write; `None`: any.
+    fn may_record(&self, event: &Self::Event) -> Option<&'static [&'static str]> {
+        let _ = event;
+        None
+    }
+}
+
+/// Actors that a search must look at together with one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rivals {
+    /// Any actor, present or future.
+    Anyone,
+    /// These, and nobody whom they do not bring forth.
+    Only(Vec<Entity>),
 }
 
 /// What a step reads and writes, by the names of resources. Two steps of different actors commute if
@@ -370,7 +398,7 @@ impl<W: World> Machine<W> {
             },
         };
         if env.source.heeds_keys() {
-            key.ordinal = self.ordinals.next(key.thing(), false);
+            key.ordinal = self.ordinals.next(&key, false);
         }
         let options = Options {
             count: offered.len() as u64,
@@ -482,7 +510,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             object: Key::NO_OBJECT,
             ordinal: 0,
         };
-        let nth = self.ordinals.next(key.thing(), true);
+        let nth = self.ordinals.next(&key, true);
         let path = format!("{}/{label}-{nth}", self.names.path(parent));
         self.names.name(&path)
     }
@@ -587,7 +615,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             ordinal: 0,
         };
         if options.is_wide() || self.source.heeds_keys() {
-            key.ordinal = self.ordinals.next(key.thing(), options.is_wide());
+            key.ordinal = self.ordinals.next(&key, options.is_wide());
         }
         let chosen = self.source.choose(&key, options, self.names);
         assert!(chosen < options.count, "a source chooses among the options");

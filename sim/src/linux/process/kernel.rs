@@ -369,14 +369,14 @@ impl<I: Image> Processes<I> {
             let inode = place.found()?;
             let file = self.fs.file(&inode).filter(|file| file.executable);
             let file = file.ok_or(Errno::EACCES)?;
-            if let Some(image) = &file.image {
+            if let Some(image) = file.image() {
                 let above = self.fs.path_of(&directory)?;
                 let real_path = format!("{}/{last}", above.trim_end_matches('/')).into();
                 let executable = Executable {
                     path,
                     real_path,
-                    image: image.clone(),
-                    version: file.version.clone(),
+                    image: image.into(),
+                    version: file.version().map(Into::into),
                 };
                 return Ok((executable, argv));
             }

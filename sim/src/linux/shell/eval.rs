@@ -426,7 +426,7 @@ impl Shell {
             let output = if number + 1 < count {
                 match cx.io.pipe()? {
                     Ok(ends) => Some(ends),
-                    Err(errno) => return self.fatal(cx, 1, &format!("pipe error: {errno}")),
+                    Err(errno) => return self.fatal(cx, &format!("pipe error: {errno}")),
                 }
             } else {
                 None

@@ -10,9 +10,6 @@ use super::eval::{Frame, Tail};
 use super::variables::Saved;
 use super::{Cx, Go, Leave, ParseError, Shell, builtin, parse_script};
 
-/// What bash uses when `PATH` is unset (`DEFAULT_PATH_VALUE`, Debian).
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 /// Where a command was found.
 pub(super) enum Found {
     /// This path, which need not exist if it was typed.
@@ -195,8 +192,14 @@ impl Shell {
         if let Some(path) = self.hashed.get(name).filter(|_| remembers) {
             return Ok(Found::At(path.clone()));
         }
-        let path = self.variable(cx.memory, "PATH").cloned();
-        let path = path.unwrap_or_else(|| DEFAULT_PATH.into());
+        let Some(path) = self
+            .variable(cx.memory, "PATH")
+            .cloned()
+            .filter(|path| !path.is_empty())
+        else {
+            // No PATH: the name itself is executed (bash, `find_user_command_internal`).
+            return Ok(Found::At(name.clone()));
+        };
         let mut not_executable = None;
         for directory in path.split(':') {
             let directory = if directory.is_empty() { "." } else { directory };
@@ -211,12 +214,20 @@ impl Shell {
                 not_executable.get_or_insert(candidate);
                 continue;
             }
-            if remembers && directory.starts_with('/') {
-                Arc::make_mut(&mut self.hashed).insert(name.clone(), candidate.clone());
-            }
-            return Ok(Found::At(candidate));
+            return Ok(self.found(name, candidate, remembers));
         }
-        Ok(not_executable.map_or(Found::Nowhere, Found::At))
+        // A file that cannot be executed is taken, and remembered, if there is nothing better.
+        Ok(match not_executable {
+            Some(path) => self.found(name, path, remembers),
+            None => Found::Nowhere,
+        })
+    }
+
+    fn found(&mut self, name: &Text, path: Text, remembers: bool) -> Found {
+        if remembers && path.starts_with('/') {
+            Arc::make_mut(&mut self.hashed).insert(name.clone(), path.clone());
+        }
+        Found::At(path)
     }
 
     /// Becomes another program; says why not, and ends.

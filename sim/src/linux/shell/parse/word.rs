@@ -65,8 +65,7 @@ impl<'a> Parser<'a> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
         let mut start = true;
-        loop {
-            let Some(c) = self.cursor.peek() else { break };
+        while let Some(c) = self.cursor.peek() {
             let place = self.cursor.place;
             let tilde = start || (mode == Mode::Value && plain.ends_with(':'));
             let piece = match c {
@@ -198,7 +197,7 @@ impl<'a> Parser<'a> {
                 Some(if arithmetic {
                     Piece::Arithmetic(text(inner, depth)?)
                 } else {
-                    Piece::Command(command(&inner, depth)?)
+                    Piece::Command(parse_part(&inner, depth)?)
                 })
             }
             Some('{') => {
@@ -440,28 +439,11 @@ impl<'a> Parser<'a> {
         if depth > MAX_NESTING {
             return Err(place.too_deep());
         }
-        Ok(Piece::Command(command(
+        Ok(Piece::Command(parse_part(
             &Cursor::new(&text, place, true),
             depth,
         )?))
     }
-}
-
-fn command(inner: &Cursor<'_>, depth: u32) -> Result<super::Block, ParseError> {
-    parse_part(inner, depth).map_err(|error| {
-        let text: String = inner.chars.iter().collect();
-        let has_case = text.split_whitespace().any(|word| word == "case");
-        match error {
-            // The end of the substitution was looked for without knowing of `pattern)`.
-            ParseError::Syntax { .. } if has_case => {
-                let help = "write (pattern) with both parentheses, or put it in a function";
-                inner
-                    .place
-                    .refused("case with `pattern)' inside $( )", help)
-            }
-            other => other,
-        }
-    })
 }
 
 const PROCESS_NUMBER: &str =
