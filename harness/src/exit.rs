@@ -33,7 +33,7 @@ pub const ORDER: [Exit; 6] = [
 /// The same for readers of the help.
 pub const HELP: &str = "\
 Exit codes (over several scenarios, the first of this list that occurred):
-  5  internal error: a broken invariant of ours
+  5  internal error, a broken invariant of ours
   2  bad input or usage, or an output that cannot be written; no file was touched
   3  the host is not available, or not built yet
   4  model and host differ

@@ -523,8 +523,8 @@ impl State {
         match (pattern, self) {
             (Pattern::Eventually(of) | Pattern::Never(of), State::Seen(seen)) => {
                 format!(
-                    "{} such record of kind {}",
-                    if *seen { "a" } else { "no" },
+                    "{} record of kind {}",
+                    if *seen { "such a" } else { "no such" },
                     of.kind
                 )
             }
