@@ -13,6 +13,7 @@ pub mod exit;
 pub mod explain;
 pub mod explore;
 pub mod failure;
+pub mod hive;
 pub mod hosts;
 pub mod junit;
 pub mod library;

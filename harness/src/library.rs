@@ -110,7 +110,7 @@ fn find_file(name: &str) -> Result<Found> {
     })
 }
 
-/// A text file that is not too long.
+/// A text file that is not too long: UTF-8, or UTF-16 with its mark, as registry exports are.
 pub fn read_text(path: &Path) -> std::result::Result<String, String> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path)
@@ -118,6 +118,13 @@ pub fn read_text(path: &Path) -> std::result::Result<String, String> {
     read.map_err(|error| error.to_string())?;
     if bytes.len() > MAX_BYTES {
         return Err(format!("it has more than {} MiB", MAX_BYTES >> 20));
+    }
+    if let Some(wide) = bytes.strip_prefix(&[0xFF, 0xFE]) {
+        let units = wide
+            .chunks_exact(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        let text: std::result::Result<String, _> = char::decode_utf16(units).collect();
+        return text.map_err(|_| "it holds unpaired surrogates".into());
     }
     String::from_utf8(bytes).map_err(|error| {
         let line = error.as_bytes()[..error.utf8_error().valid_up_to()]

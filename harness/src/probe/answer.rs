@@ -62,7 +62,10 @@ pub struct Body<'a> {
 
 impl<'a> Body<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>) -> Body<'a> {
-        Body { out, is_empty: true }
+        Body {
+            out,
+            is_empty: true,
+        }
     }
 
     fn name(&mut self, name: &str) -> &mut Vec<u8> {

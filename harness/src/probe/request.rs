@@ -19,7 +19,10 @@ pub struct Bad {
 impl Bad {
     /// At this column.
     pub fn new(column: usize, reason: impl Into<String>) -> Bad {
-        Bad { column, reason: reason.into() }
+        Bad {
+            column,
+            reason: reason.into(),
+        }
     }
 }
 
@@ -70,7 +73,10 @@ impl<'a> Request<'a> {
 
     /// The operation.
     pub fn op(&self) -> &str {
-        self.fields.get("op").and_then(Value::as_str).unwrap_or_default()
+        self.fields
+            .get("op")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// Refuses fields that the operation does not know, beside those that every request may have.
@@ -89,7 +95,10 @@ impl<'a> Request<'a> {
     /// Something is wrong with a field.
     pub fn bad(&self, field: &str, reason: impl Into<String>) -> Bad {
         let quoted = format!("{field:?}");
-        let at = self.line.windows(quoted.len()).position(|window| window == quoted.as_bytes());
+        let at = self
+            .line
+            .windows(quoted.len())
+            .position(|window| window == quoted.as_bytes());
         Bad::new(at.unwrap_or(self.line.len()) + 1, reason)
     }
 
@@ -155,7 +164,9 @@ impl<'a> Request<'a> {
     /// # Errors
     /// If it is something else.
     pub fn flag(&self, field: &str) -> Result<bool, Bad> {
-        Ok(self.maybe(field, "true or false", Value::as_bool)?.unwrap_or(false))
+        Ok(self
+            .maybe(field, "true or false", Value::as_bool)?
+            .unwrap_or(false))
     }
 
     /// Bytes in hexadecimal.
@@ -163,7 +174,11 @@ impl<'a> Request<'a> {
     /// # Errors
     /// If they lack, or are something else.
     pub fn hex(&self, field: &str) -> Result<Vec<u8>, Bad> {
-        self.need(field, self.get(field).and_then(Value::as_str).and_then(bytes), "bytes in hexadecimal")
+        self.need(
+            field,
+            self.get(field).and_then(Value::as_str).and_then(bytes),
+            "bytes in hexadecimal",
+        )
     }
 
     /// A mask in hexadecimal, with or without `0x`, that may lack.
@@ -173,7 +188,10 @@ impl<'a> Request<'a> {
     pub fn maybe_mask(&self, field: &str) -> Result<Option<u32>, Bad> {
         self.maybe(field, "a mask in hexadecimal", |value| {
             let text = value.as_str()?;
-            let digits = text.strip_prefix("0x").or(text.strip_prefix("0X")).unwrap_or(text);
+            let digits = text
+                .strip_prefix("0x")
+                .or(text.strip_prefix("0X"))
+                .unwrap_or(text);
             let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
             u32::from_str_radix(digits, 16).ok().filter(|_| is_hex)
         })
@@ -198,7 +216,10 @@ fn bytes(text: &str) -> Option<Vec<u8>> {
     if !digits.len().is_multiple_of(2) {
         return None;
     }
-    digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    digits
+        .chunks_exact(2)
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect()
 }
 
 /// An error that the call itself gives.

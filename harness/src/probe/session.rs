@@ -28,7 +28,11 @@ impl Session {
     /// A fresh default machine.
     pub fn new() -> Session {
         let fresh = Machine::windows_7();
-        Session { machine: fresh.clone(), watches: 0, fresh }
+        Session {
+            machine: fresh.clone(),
+            watches: 0,
+            fresh,
+        }
     }
 
     /// Answers one line: appends one line to `out`.
@@ -45,7 +49,10 @@ impl Session {
         out.extend(b"\"ok\":{");
         let refusal = match operation(request.op()) {
             Some(operation) => operation(self, &request, &mut Body::new(out)).err(),
-            None => Some(Refusal::Unsupported(format!("{}: the models do not answer it", request.op()))),
+            None => Some(Refusal::Unsupported(format!(
+                "{}: the models do not answer it",
+                request.op()
+            ))),
         };
         match refusal {
             None => out.extend(b"}}\n"),
@@ -78,7 +85,9 @@ impl Session {
 
 fn operation(op: &str) -> Option<Operation> {
     let all = FAMILIES.iter().copied().flatten();
-    all.copied().find(|(name, _)| *name == op).map(|(_, operation)| operation)
+    all.copied()
+        .find(|(name, _)| *name == op)
+        .map(|(_, operation)| operation)
 }
 
 /// A fresh machine.

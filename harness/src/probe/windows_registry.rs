@@ -55,7 +55,10 @@ fn without_nul<'a>(request: &Request<'_>, field: &str, text: &'a str) -> Result<
 fn get(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Done {
     request.knows(&["key", "view", "name"])?;
     let (caller, path) = key(session, request)?;
-    let value = session.machine.registry.value(&caller, &path, name(request)?)?;
+    let value = session
+        .machine
+        .registry
+        .value(&caller, &path, name(request)?)?;
     body.number("type", value.kind.0.into());
     body.hex("data", &value.data);
     Ok(())
@@ -65,25 +68,39 @@ fn set(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
     request.knows(&["key", "view", "name", "type", "data"])?;
     let (caller, path) = key(session, request)?;
     let value = Value::new(Kind(request.number("type")?), request.hex("data")?);
-    Ok(session.machine.registry.set_value(&caller, &path, name(request)?, value)?)
+    Ok(session
+        .machine
+        .registry
+        .set_value(&caller, &path, name(request)?, value)?)
 }
 
 fn open(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
     request.knows(&["key", "view", "access"])?;
     let (caller, path) = key(session, request)?;
     let access = request.maybe_mask("access")?.map_or(Access::READ, Access);
-    session.machine.registry.check_open(&caller, &path, access)?;
+    session
+        .machine
+        .registry
+        .check_open(&caller, &path, access)?;
     Ok(())
 }
 
 fn create(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Done {
     request.knows(&["key", "view", "volatile", "sddl"])?;
     if request.has("sddl") {
-        return Err(Refusal::Unsupported(format!("reg.create with sddl: {SECURITY}")));
+        return Err(Refusal::Unsupported(format!(
+            "reg.create with sddl: {SECURITY}"
+        )));
     }
     let (caller, path) = key(session, request)?;
-    let options = CreateOptions { volatile: request.flag("volatile")?, ..CreateOptions::default() };
-    let disposition = session.machine.registry.create_key_with(&caller, &path, options)?;
+    let options = CreateOptions {
+        volatile: request.flag("volatile")?,
+        ..CreateOptions::default()
+    };
+    let disposition = session
+        .machine
+        .registry
+        .create_key_with(&caller, &path, options)?;
     body.text(
         "disposition",
         match disposition {
@@ -128,12 +145,17 @@ fn delete_tree(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -
 fn delete_value(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
     request.knows(&["key", "view", "name"])?;
     let (caller, path) = key(session, request)?;
-    Ok(session.machine.registry.delete_value(&caller, &path, name(request)?)?)
+    Ok(session
+        .machine
+        .registry
+        .delete_value(&caller, &path, name(request)?)?)
 }
 
 fn import(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Done {
     request.knows(&["text", "bytes", "view"])?;
-    let caller = session.caller(request)?.in_view(request.maybe_bits("view")?);
+    let caller = session
+        .caller(request)?
+        .in_view(request.maybe_bits("view")?);
     let ansi = ansi(session.machine.code_pages().ansi);
     let read = match request.maybe_text("text")? {
         Some(text) => reg_file::read_text(&units(text), &ansi),
@@ -149,7 +171,10 @@ fn import(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> 
 fn export(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Done {
     request.knows(&["key", "view"])?;
     let (caller, path) = key(session, request)?;
-    body.units("text", &reg_file::export(&session.machine.registry, &caller, &path)?);
+    body.units(
+        "text",
+        &reg_file::export(&session.machine.registry, &caller, &path)?,
+    );
     Ok(())
 }
 
@@ -180,7 +205,10 @@ fn fired(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> D
 }
 
 fn security(_: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
-    Err(Refusal::Unsupported(format!("{}: {SECURITY}", request.op())))
+    Err(Refusal::Unsupported(format!(
+        "{}: {SECURITY}",
+        request.op()
+    )))
 }
 
 /// The ANSI code page, as the tables of the Encoding Standard have it.

@@ -6,6 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::engine::{Armed, FaultSpec, Param, ParamKind};
 
+use crate::win7::program::SetupError;
+use crate::win7::registry::reg_file::LoadError;
+
 use super::document;
 use super::mistake::{Mistake, locate, nearest};
 use super::pattern::Pattern;
@@ -104,7 +107,8 @@ impl World {
     /// The scripts that it runs, by the names that the scenario gives them.
     pub fn script_names(&self) -> Vec<String> {
         match self {
-            World::Nothing | World::Windows(_) | World::Tcp(_) => Vec::new(),
+            World::Nothing | World::Tcp(_) => Vec::new(),
+            World::Windows(setup) => setup.base.iter().cloned().collect(),
             World::Linux(setup) => setup
                 .processes
                 .iter()
@@ -149,6 +153,10 @@ impl Loaded {
                 .mistake(&[], at, "the first arm is not the baseline")
                 .help(format!("call it {BASELINE:?}")));
         }
+        let worlds = arms.iter().filter_map(|arm| arm.world.as_ref());
+        for world in worlds.chain([&self.scenario.world]) {
+            self.check_world(world)?;
+        }
         if cases.is_empty() {
             return Err(self
                 .mistake(&[], "cases", "there is no case")
@@ -175,6 +183,27 @@ impl Loaded {
             self.check_claim(claim)?;
         }
         Ok(())
+    }
+
+    fn check_world(&self, world: &World) -> Result<(), Mistake> {
+        let World::Windows(setup) = world else {
+            return Ok(());
+        };
+        let base = setup
+            .base
+            .as_ref()
+            .and_then(|base| self.scripts.get_key_value(base));
+        match setup.machine(base.map(|(_, text)| text.as_str())) {
+            Ok(_) => Ok(()),
+            Err(SetupError::Text(at, what)) => Err(self.mistake(&[], &at, what)),
+            Err(SetupError::Base(LoadError { line, column, what })) => {
+                let (file, text) = base.expect("only a base has such mistakes");
+                Err(
+                    Mistake::at_line(file, text, line as usize, column as usize, what)
+                        .help("a base is taken as a whole, or not at all"),
+                )
+            }
+        }
     }
 
     fn check_arm(&self, arm: &Arm) -> Result<(), Mistake> {

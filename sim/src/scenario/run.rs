@@ -14,6 +14,7 @@ use crate::engine::{
 use crate::golang::toolchain::Go;
 use crate::linux::lab::Lab;
 use crate::linux::tcp;
+use crate::win7;
 
 use super::linux::SetupError;
 use super::load::{Loaded, arm_faults};
@@ -353,7 +354,7 @@ pub const STEP_LIMIT: u64 = 200_000_000;
 #[derive(Clone, Debug)]
 enum Built {
     Nothing,
-    Windows(crate::win7::program::Setup),
+    Windows(win7::Machine, win7::program::Setup),
     Linux(Lab<Go>),
     Tcp(tcp::Lab),
 }
@@ -372,7 +373,23 @@ impl Built {
         };
         Ok(match world {
             World::Nothing => Built::Nothing,
-            World::Windows(setup) => Built::Windows(setup.clone()),
+            World::Windows(setup) => {
+                let base = setup.base.as_ref().and_then(|base| scripts.get(base));
+                let machine =
+                    setup
+                        .machine(base.map(String::as_str))
+                        .map_err(|error| match error {
+                            win7::program::SetupError::Text(at, what) => SetupError { at, what },
+                            win7::program::SetupError::Base(error) => {
+                                let at = setup.base.clone().unwrap_or_default();
+                                SetupError {
+                                    what: format!("{at}:{error}"),
+                                    at,
+                                }
+                            }
+                        })?;
+                Built::Windows(machine, setup.clone())
+            }
             World::Tcp(setup) => {
                 let refuse = |what: String| SetupError {
                     at: "Tcp".into(),
@@ -390,8 +407,8 @@ impl Built {
     fn begin(&self, cx: &mut Cx<'_, Event, Record>) -> Stage {
         match self {
             Built::Nothing => Stage::Empty,
-            Built::Windows(setup) => {
-                Stage::Windows(crate::win7::program::Programs::begin(setup, cx))
+            Built::Windows(machine, setup) => {
+                Stage::Windows(win7::program::Programs::begin(machine, setup, cx))
             }
             Built::Linux(lab) => {
                 let mut lab = lab.clone();

@@ -73,24 +73,37 @@ impl Machine {
         };
         let accounts: Arc<[Account]> =
             [account("admin", 1000, true), account("alice", 1001, false)].into();
-        let users: Vec<&str> =
-            accounts.iter().map(|account| &*account.sid).chain(["S-1-5-19", "S-1-5-20"]).collect();
+        let users: Vec<&str> = accounts
+            .iter()
+            .map(|account| &*account.sid)
+            .chain(["S-1-5-19", "S-1-5-20"])
+            .collect();
         let mut machine = Machine {
             registry: Registry::with_hives(&users),
-            code_pages: CodePages { ansi: 936, oem: 936 },
+            code_pages: CodePages {
+                ansi: 936,
+                oem: 936,
+            },
             user: Caller::new(&accounts[0].sid, Standing::Administrator),
             accounts: accounts.clone(),
         };
-        let file = read_text(&units(DEFAULT), &Ansi::ASCII).expect("the file in the source is right");
+        let file =
+            read_text(&units(DEFAULT), &Ansi::ASCII).expect("the file in the source is right");
         let caller = machine.user.clone();
-        machine.registry.load(&caller, &file).expect("the file in the source is right");
+        machine
+            .registry
+            .load(&caller, &file)
+            .expect("the file in the source is right");
         for user in users.iter().chain(&[".DEFAULT"]) {
             machine = machine
                 .with_key(&format!("HKU\\{user}\\Environment"), |key| {
                     key.expand_sz("TEMP", "%USERPROFILE%\\AppData\\Local\\Temp")
                         .expand_sz("TMP", "%USERPROFILE%\\AppData\\Local\\Temp")
                 })
-                .with_key(&format!("HKU\\{user}\\Software\\Microsoft\\Windows\\CurrentVersion"), |key| key)
+                .with_key(
+                    &format!("HKU\\{user}\\Software\\Microsoft\\Windows\\CurrentVersion"),
+                    |key| key,
+                )
                 .with_key(&format!("HKU\\{user}\\Control Panel\\Desktop"), |key| key);
         }
         machine
@@ -148,7 +161,9 @@ impl Machine {
     /// # Panics
     /// If there is no such account.
     pub fn acting_as(mut self, name: &str) -> Machine {
-        self.user = self.caller(name).unwrap_or_else(|| panic!("there is no account {name:?}"));
+        self.user = self
+            .caller(name)
+            .unwrap_or_else(|| panic!("there is no account {name:?}"));
         self
     }
 
@@ -162,11 +177,18 @@ impl Machine {
     ///
     /// # Panics
     /// If the system would refuse it.
-    pub fn with_key(mut self, path: &str, values: impl FnOnce(KeyBuilder) -> KeyBuilder) -> Machine {
+    pub fn with_key(
+        mut self,
+        path: &str,
+        values: impl FnOnce(KeyBuilder) -> KeyBuilder,
+    ) -> Machine {
         let path = KeyPath::from(path);
         let done = self.registry.create_key(&self.user, &path);
         done.unwrap_or_else(|error| panic!("{path}: {error}"));
-        let built = values(KeyBuilder { machine: self, path });
+        let built = values(KeyBuilder {
+            machine: self,
+            path,
+        });
         built.machine
     }
 
@@ -194,7 +216,9 @@ impl Machine {
         let path = KeyPath::from(path);
         let created = self.registry.create_key(&self.user, &path);
         created.unwrap_or_else(|error| panic!("{path}: {error}"));
-        let set = self.registry.set_value(&self.user, &path, name, value.into());
+        let set = self
+            .registry
+            .set_value(&self.user, &path, name, value.into());
         set.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 }
@@ -203,7 +227,10 @@ impl Machine {
 impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let CodePages { ansi, oem } = self.code_pages;
-        writeln!(f, "Windows 7 SP1 x64, code pages {ansi} (ANSI) and {oem} (OEM)")?;
+        writeln!(
+            f,
+            "Windows 7 SP1 x64, code pages {ansi} (ANSI) and {oem} (OEM)"
+        )?;
         self.registry.fmt(f)
     }
 }
@@ -279,12 +306,21 @@ mod tests {
     fn whoever_asks_finds_the_own_hive_under_hkcu() {
         let mut machine = Machine::windows_7();
         let alice = machine.caller("alice").expect("she is there");
-        machine.registry.create_key(&alice, &"HKCU\\Software\\T".into()).expect("her own hive");
+        machine
+            .registry
+            .create_key(&alice, &"HKCU\\Software\\T".into())
+            .expect("her own hive");
         let sees = |who: &str| {
             let caller = machine.caller(who).expect("an account");
-            machine.registry.key(&caller, &"HKCU\\Software\\T".into()).is_some()
+            machine
+                .registry
+                .key(&caller, &"HKCU\\Software\\T".into())
+                .is_some()
         };
-        assert_eq!(["alice", "admin", "admin-filtered", "SYSTEM"].map(sees), [true, false, false, false]);
+        assert_eq!(
+            ["alice", "admin", "admin-filtered", "SYSTEM"].map(sees),
+            [true, false, false, false]
+        );
         assert!(machine.caller("alice-filtered").is_none() && machine.caller("bob").is_none());
     }
 
@@ -299,7 +335,12 @@ mod tests {
     fn keys_of_the_control_set_are_one_by_two_names() {
         let mut machine = Machine::windows_7();
         machine.set("HKLM\\SYSTEM\\CurrentControlSet\\Control\\Lab", "a", "1");
-        assert_eq!(machine.text("HKLM\\SYSTEM\\ControlSet001\\Control\\Lab", "a").as_deref(), Some("1"));
+        assert_eq!(
+            machine
+                .text("HKLM\\SYSTEM\\ControlSet001\\Control\\Lab", "a")
+                .as_deref(),
+            Some("1")
+        );
         machine.set("HKCC\\Software\\Lab", "a", "2");
         let profile = "HKLM\\SYSTEM\\ControlSet001\\Hardware Profiles\\0001\\Software\\Lab";
         assert_eq!(machine.text(profile, "a").as_deref(), Some("2"));

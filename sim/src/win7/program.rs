@@ -11,7 +11,8 @@ use crate::records;
 
 use super::machine::Machine;
 use super::registry::error::WriteError;
-use super::registry::{Data, KeyPath, Kind, Value, Win32};
+use super::registry::reg_file::{Ansi, LoadError, read_text};
+use super::registry::{Data, KeyPath, Kind, UnknownRoot, Value, Win32, units};
 
 /// One call of a program. Texts may hold `{names}` of what was read before.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -59,10 +60,78 @@ pub enum Call {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
-    /// Keys by full path, each with its values by name.
+    /// A .reg file beside the scenario, such as the export of a real machine: what it says is added to the
+    /// default machine, all of it or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Keys by full path, each with its values by name: added to that.
+    #[serde(default)]
     pub registry: BTreeMap<String, BTreeMap<String, Data>>,
     /// The programs that run side by side.
     pub programs: Vec<ProgramSetup>,
+}
+
+/// What of a set-up cannot be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SetupError {
+    /// The file of the base: see there.
+    Base(LoadError),
+    /// A text of the set-up, and why.
+    Text(String, String),
+}
+
+impl Setup {
+    /// The machine as it is when the programs begin. `base` is the text of the base, if there is one.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn machine(&self, base: Option<&str>) -> Result<Machine, SetupError> {
+        let mut machine = Machine::windows_7();
+        let caller = machine.user().clone();
+        if let Some(base) = base {
+            // The text was decoded already, so it holds what ANSI data there is as it was.
+            let file = read_text(&units(base), &Ansi::ASCII);
+            let file = file.map_err(|flaw| SetupError::Base(flaw.into()))?;
+            machine
+                .registry
+                .load(&caller, &file)
+                .map_err(SetupError::Base)?;
+        }
+        let path = |text: &String| {
+            let refuse = |unknown: UnknownRoot| SetupError::Text(text.clone(), unknown.to_string());
+            KeyPath::parse(text).map_err(refuse)
+        };
+        for (key, values) in &self.registry {
+            let refuse = |error: Win32| SetupError::Text(key.clone(), format!("{key}: {error}"));
+            let path = path(key)?;
+            let registry = &mut machine.registry;
+            registry
+                .create_key(&caller, &path)
+                .map_err(|error| refuse(error.into()))?;
+            for (name, data) in values {
+                let set = registry.set_value(&caller, &path, name, data.into());
+                set.map_err(|error| refuse(error.into()))?;
+            }
+        }
+        let calls = self.programs.iter().flat_map(|program| &program.calls);
+        for key in calls.filter_map(Call::key) {
+            path(key)?;
+        }
+        Ok(machine)
+    }
+}
+
+impl Call {
+    /// The key that it is about.
+    fn key(&self) -> Option<&String> {
+        match self {
+            Call::CreateKey { key }
+            | Call::QueryText { key, .. }
+            | Call::SetText { key, .. }
+            | Call::DeleteValue { key, .. } => Some(key),
+            Call::Sleep { .. } => None,
+        }
+    }
 }
 
 /// A program of a Windows world.
@@ -155,23 +224,14 @@ pub struct Programs {
 }
 
 impl Programs {
-    /// The world that `setup` describes, and its programs ready to begin.
-    pub fn begin<E, R>(setup: &Setup, cx: &mut Cx<'_, E, R>) -> Programs
+    /// The programs of `setup` on their machine, ready to begin.
+    pub fn begin<E, R>(machine: &Machine, setup: &Setup, cx: &mut Cx<'_, E, R>) -> Programs
     where
         E: From<Event>,
         R: EngineRecord + From<Record>,
     {
-        let mut machine = Machine::windows_7();
-        for (key, values) in &setup.registry {
-            machine = machine.with_key(key, |mut key| {
-                for (name, data) in values {
-                    key = key.value(name, data.into());
-                }
-                key
-            });
-        }
         let mut world = Programs {
-            machine,
+            machine: machine.fork(),
             programs: BTreeMap::new(),
         };
         for program in &setup.programs {

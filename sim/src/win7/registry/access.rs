@@ -59,7 +59,9 @@ impl Access {
         let mapped = generic
             .iter()
             .filter(|(bit, _)| self.0 & bit != 0)
-            .fold(self.0 & 0x0FFF_FFFF & !views, |mask, (_, rights)| mask | rights.0);
+            .fold(self.0 & 0x0FFF_FFFF & !views, |mask, (_, rights)| {
+                mask | rights.0
+            });
         Access(mapped)
     }
 }
@@ -158,7 +160,10 @@ pub fn access_check(
     key: &Key,
     desired: Access,
 ) -> Result<Access, Denied> {
-    debug_assert!(key.descriptor().is_none(), "descriptors are not modelled yet");
+    debug_assert!(
+        key.descriptor().is_none(),
+        "descriptors are not modelled yet"
+    );
     let most = match caller.standing {
         Standing::Administrator => Access::ALL,
         Standing::User => users_access(caller, place),
@@ -166,9 +171,17 @@ pub fn access_check(
     let desired = desired.mapped();
     if desired.has(Access::MAXIMUM_ALLOWED) {
         let rest = Access(desired.0 & !Access::MAXIMUM_ALLOWED.0);
-        return if most.0 != 0 && most.has(rest) { Ok(most) } else { Err(Denied) };
+        return if most.0 != 0 && most.has(rest) {
+            Ok(most)
+        } else {
+            Err(Denied)
+        };
     }
-    if most.has(desired) { Ok(desired) } else { Err(Denied) }
+    if most.has(desired) {
+        Ok(desired)
+    } else {
+        Err(Denied)
+    }
 }
 
 /// The caller may not.
@@ -180,7 +193,12 @@ fn users_access(caller: &Caller, place: &[u16]) -> Access {
     let (hive, _) = super::key::split(below);
     let is = |text: &str| hive == fold_all(&units(text));
     let own = Name::new(&caller.hive);
-    let own_classes: Vec<u16> = own.folded().iter().copied().chain(units("_CLASSES")).collect();
+    let own_classes: Vec<u16> = own
+        .folded()
+        .iter()
+        .copied()
+        .chain(units("_CLASSES"))
+        .collect();
     match root == units("MACHINE") {
         true if is("SAM") || is("SECURITY") => Access(0),
         true => Access::READ,

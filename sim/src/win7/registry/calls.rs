@@ -47,7 +47,11 @@ impl Registry {
     ///
     /// # Errors
     /// See [`CreateError`].
-    pub fn create_key(&mut self, caller: &Caller, path: &KeyPath) -> Result<Disposition, CreateError> {
+    pub fn create_key(
+        &mut self,
+        caller: &Caller,
+        path: &KeyPath,
+    ) -> Result<Disposition, CreateError> {
         self.create_key_with(caller, path, CreateOptions::default())
     }
 
@@ -80,7 +84,12 @@ impl Registry {
             return Err(OpenError::InvalidParameter);
         }
         let spot = self.spot(caller, path)?;
-        Ok(access_check(caller, &spot.first, self.at(&spot.first), access)?)
+        Ok(access_check(
+            caller,
+            &spot.first,
+            self.at(&spot.first),
+            access,
+        )?)
     }
 
     /// RegQueryValueEx: a value's type and data, as they are.
@@ -174,18 +183,16 @@ impl Registry {
         match whole(text)? {
             Some(first) => Ok(Spot { first, second }),
             None => match second {
-                Some(first) => Ok(Spot { first, second: None }),
+                Some(first) => Ok(Spot {
+                    first,
+                    second: None,
+                }),
                 None => Err(OpenError::FileNotFound),
             },
         }
     }
 
-    fn spot_for(
-        &self,
-        caller: &Caller,
-        path: &KeyPath,
-        access: Access,
-    ) -> Result<Spot, OpenError> {
+    fn spot_for(&self, caller: &Caller, path: &KeyPath, access: Access) -> Result<Spot, OpenError> {
         let spot = self.spot(caller, path)?;
         access_check(caller, &spot.first, self.at(&spot.first), access)?;
         Ok(spot)
@@ -221,8 +228,10 @@ impl Registry {
     }
 
     pub(super) fn key_names_at(&self, spot: &Spot) -> Vec<Name> {
-        let mut names: Vec<Name> =
-            self.keys_at(spot).flat_map(|key| key.keys().map(|key| key.name().clone())).collect();
+        let mut names: Vec<Name> = self
+            .keys_at(spot)
+            .flat_map(|key| key.keys().map(|key| key.name().clone()))
+            .collect();
         if spot.second.is_some() {
             names.sort_by(|one, other| one.folded().cmp(other.folded()));
             names.dedup_by(|one, other| one.same_as(other));
@@ -262,7 +271,9 @@ impl Registry {
             return Err(DeleteError::AccessDenied);
         }
         let above = parent(place);
-        let name = place[above.len()..].strip_prefix(&[SEPARATOR]).unwrap_or(place);
+        let name = place[above.len()..]
+            .strip_prefix(&[SEPARATOR])
+            .unwrap_or(place);
         self.edit(above, |key| key.remove_key(name));
         self.bury(place);
         self.report(above, Filter::NAME);
@@ -295,7 +306,12 @@ impl Registry {
             access_check(caller, &way.place, way.key, options.access).map_err(OpenError::from)?;
             return Ok((way.place, Disposition::Opened));
         }
-        let Way { place, key, missing, missing_by_link } = &way;
+        let Way {
+            place,
+            key,
+            missing,
+            missing_by_link,
+        } = &way;
         if *missing_by_link {
             return Err(CreateError::FileNotFound);
         }
@@ -314,8 +330,11 @@ impl Registry {
         }
         let (place, missing) = (place.clone(), *missing);
         let names: Vec<Name> = {
-            let mut names: Vec<Name> =
-                text.rsplit(|unit| *unit == SEPARATOR).take(missing).map(Name::new).collect();
+            let mut names: Vec<Name> = text
+                .rsplit(|unit| *unit == SEPARATOR)
+                .take(missing)
+                .map(Name::new)
+                .collect();
             names.reverse();
             names
         };

@@ -44,10 +44,15 @@ impl fmt::Display for Difference {
             }
             Difference::ValueChanged(key, name, old, new) => {
                 let name = named(name);
-                write!(f, "~ {key}\n-     {name}    {old:?}\n+     {name}    {new:?}")
+                write!(
+                    f,
+                    "~ {key}\n-     {name}    {old:?}\n+     {name}    {new:?}"
+                )
             }
             Difference::Reordered(key) => write!(f, "~ {key}: the order of its values"),
-            Difference::Otherwise(key) => write!(f, "~ {key}: its name's case, volatility, or kind"),
+            Difference::Otherwise(key) => {
+                write!(f, "~ {key}: its name's case, volatility, or kind")
+            }
         }
     }
 }
@@ -76,22 +81,38 @@ fn compare(path: &str, old: &Key, new: &Key, found: &mut Vec<Difference>) {
     for (name, value) in old.values() {
         match new.value(name) {
             None => {
-                found.push(Difference::ValueRemoved(path.into(), name.clone(), value.clone()));
+                found.push(Difference::ValueRemoved(
+                    path.into(),
+                    name.clone(),
+                    value.clone(),
+                ));
             }
             Some(now) if now != value => {
                 let (old, new) = (value.clone(), now.clone());
-                found.push(Difference::ValueChanged(path.into(), name.clone(), old, new));
+                found.push(Difference::ValueChanged(
+                    path.into(),
+                    name.clone(),
+                    old,
+                    new,
+                ));
             }
             Some(_) => {}
         }
     }
     for (name, value) in new.values() {
         if old.value(name).is_none() {
-            found.push(Difference::ValueAdded(path.into(), name.clone(), value.clone()));
+            found.push(Difference::ValueAdded(
+                path.into(),
+                name.clone(),
+                value.clone(),
+            ));
         }
     }
     let names = |key: &Key| -> Vec<Name> {
-        key.values().into_iter().map(|(name, _)| name.clone()).collect()
+        key.values()
+            .into_iter()
+            .map(|(name, _)| name.clone())
+            .collect()
     };
     if found.len() == before && names(old) != names(new) {
         found.push(Difference::Reordered(path.into()));
@@ -111,7 +132,12 @@ fn compare(path: &str, old: &Key, new: &Key, found: &mut Vec<Difference>) {
 fn added(path: &str, key: &Key, found: &mut Vec<Difference>) {
     found.push(Difference::KeyAdded(path.into()));
     for (name, value) in key.values() {
-        found.push(Difference::ValueAdded(path.into(), name.clone(), value.clone()));
+        found.push(Difference::ValueAdded(
+            path.into(),
+            name.clone(),
+            value.clone(),
+        ));
     }
-    key.keys().for_each(|below| added(&format!("{path}\\{}", below.name()), below, found));
+    key.keys()
+        .for_each(|below| added(&format!("{path}\\{}", below.name()), below, found));
 }

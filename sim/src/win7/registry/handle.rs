@@ -1,5 +1,6 @@
 //! Handles: what a program holds of a key that it opened.
 
+use super::Registry;
 use super::access::{Access, Caller, access_check};
 use super::calls::{AsName, Disposition, Spot};
 use super::error::{CreateError, DeleteError, HandleError, OpenError, ReadError, WriteError};
@@ -8,7 +9,6 @@ use super::path::Root;
 use super::resolve::components;
 use super::value::Value;
 use super::watch::Filter;
-use super::Registry;
 
 /// An open key, by the number that the program sees: the lowest that is free, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -125,8 +125,7 @@ impl Registry {
         options: CreateOptions,
     ) -> Result<(Handle, Disposition), CreateError> {
         let texts = self.texts_from(caller, at.into(), sub, options.access)?;
-        let (place, disposition) =
-            self.create_at(caller, &texts.0, texts.1.as_deref(), options)?;
+        let (place, disposition) = self.create_at(caller, &texts.0, texts.1.as_deref(), options)?;
         let granted = access_check(caller, &place, self.at(&place), options.access)
             .map_err(OpenError::from)?;
         Ok((self.add(place, texts, granted, options.access), disposition))
@@ -151,7 +150,8 @@ impl Registry {
     /// See [`ReadError`].
     pub fn query(&self, handle: Handle, name: impl AsName) -> Result<Value, ReadError> {
         let spot = self.spot_of(handle)?;
-        self.need(handle, Access::QUERY_VALUE).map_err(|()| ReadError::AccessDenied)?;
+        self.need(handle, Access::QUERY_VALUE)
+            .map_err(|()| ReadError::AccessDenied)?;
         name.with_folded(|folded| self.value_at(&spot, folded).cloned())
             .ok_or(ReadError::FileNotFound)
     }
@@ -162,8 +162,12 @@ impl Registry {
     /// See [`ReadError`]; 259 at the end.
     pub fn enum_value(&self, handle: Handle, index: usize) -> Result<(Name, Value), ReadError> {
         let spot = self.spot_of(handle)?;
-        self.need(handle, Access::QUERY_VALUE).map_err(|()| ReadError::AccessDenied)?;
-        self.values_at(&spot).into_iter().nth(index).ok_or(ReadError::NoMoreItems)
+        self.need(handle, Access::QUERY_VALUE)
+            .map_err(|()| ReadError::AccessDenied)?;
+        self.values_at(&spot)
+            .into_iter()
+            .nth(index)
+            .ok_or(ReadError::NoMoreItems)
     }
 
     /// RegEnumKeyEx: the subkey at an index.
@@ -172,8 +176,12 @@ impl Registry {
     /// See [`ReadError`]; 259 at the end.
     pub fn enum_key(&self, handle: Handle, index: usize) -> Result<Name, ReadError> {
         let spot = self.spot_of(handle)?;
-        self.need(handle, Access::ENUMERATE_SUB_KEYS).map_err(|()| ReadError::AccessDenied)?;
-        self.key_names_at(&spot).into_iter().nth(index).ok_or(ReadError::NoMoreItems)
+        self.need(handle, Access::ENUMERATE_SUB_KEYS)
+            .map_err(|()| ReadError::AccessDenied)?;
+        self.key_names_at(&spot)
+            .into_iter()
+            .nth(index)
+            .ok_or(ReadError::NoMoreItems)
     }
 
     /// RegSetValueEx.
@@ -187,7 +195,8 @@ impl Registry {
         value: Value,
     ) -> Result<(), WriteError> {
         let spot = self.spot_of(handle)?;
-        self.need(handle, Access::SET_VALUE).map_err(|()| WriteError::AccessDenied)?;
+        self.need(handle, Access::SET_VALUE)
+            .map_err(|()| WriteError::AccessDenied)?;
         self.set_at(&spot.first, name.to_name(), value)
     }
 
@@ -197,7 +206,8 @@ impl Registry {
     /// See [`WriteError`].
     pub fn delete_value_of(&mut self, handle: Handle, name: impl AsName) -> Result<(), WriteError> {
         let spot = self.spot_of(handle)?;
-        self.need(handle, Access::SET_VALUE).map_err(|()| WriteError::AccessDenied)?;
+        self.need(handle, Access::SET_VALUE)
+            .map_err(|()| WriteError::AccessDenied)?;
         self.delete_value_at(&spot.first, &name.to_name())
     }
 
@@ -225,7 +235,8 @@ impl Registry {
     /// See [`DeleteError`].
     pub fn delete_open(&mut self, handle: Handle) -> Result<(), DeleteError> {
         let place = self.live(handle)?.place.clone();
-        self.need(handle, Access::DELETE).map_err(|()| DeleteError::AccessDenied)?;
+        self.need(handle, Access::DELETE)
+            .map_err(|()| DeleteError::AccessDenied)?;
         self.delete_at(&place)
     }
 
@@ -234,7 +245,11 @@ impl Registry {
     /// # Errors
     /// If the handle is none.
     pub fn access_of(&self, handle: Handle) -> Result<Access, HandleError> {
-        Ok(self.handles.get(&handle).ok_or(HandleError::InvalidHandle)?.access)
+        Ok(self
+            .handles
+            .get(&handle)
+            .ok_or(HandleError::InvalidHandle)?
+            .access)
     }
 
     /// A handle whose key was not deleted.
@@ -268,10 +283,14 @@ impl Registry {
 
     fn spot_of(&self, handle: Handle) -> Result<Spot, HandleError> {
         let open = self.live(handle)?;
-        let merged = open.classes.as_ref().and_then(|(users, machines)| {
-            self.spot_at(users, Some(machines), false).ok()
-        });
-        Ok(merged.unwrap_or_else(|| Spot { first: open.place.clone(), second: None }))
+        let merged = open
+            .classes
+            .as_ref()
+            .and_then(|(users, machines)| self.spot_at(users, Some(machines), false).ok());
+        Ok(merged.unwrap_or_else(|| Spot {
+            first: open.place.clone(),
+            second: None,
+        }))
     }
 
     fn texts_from(
@@ -281,7 +300,10 @@ impl Registry {
         sub: &[u16],
         access: Access,
     ) -> Result<Texts, OpenError> {
-        let (in_32, in_64) = (access.has(Access::WOW64_32KEY), access.has(Access::WOW64_64KEY));
+        let (in_32, in_64) = (
+            access.has(Access::WOW64_32KEY),
+            access.has(Access::WOW64_64KEY),
+        );
         if in_32 && in_64 {
             return Err(OpenError::InvalidParameter);
         }
@@ -306,11 +328,16 @@ impl Registry {
 
     fn add(&mut self, place: Vec<u16>, texts: Texts, granted: Access, asked: Access) -> Handle {
         let taken = self.handles.keys().map(|handle| handle.0);
-        let free = taken.zip(1..).take_while(|(taken, free)| taken == free).count() as u32 + 1;
+        let free = taken
+            .zip(1..)
+            .take_while(|(taken, free)| taken == free)
+            .count() as u32
+            + 1;
         let classes = match texts {
-            (users, Some(machines)) => {
-                Some((super::name::fold_all(&users), super::name::fold_all(&machines)))
-            }
+            (users, Some(machines)) => Some((
+                super::name::fold_all(&users),
+                super::name::fold_all(&machines),
+            )),
             _ => None,
         };
         let open = OpenKey {

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-
 use super::name::Name;
 use super::sorted::{Named, Sorted};
 use super::value::Value;
@@ -53,6 +52,11 @@ impl Key {
     /// A key without anything in it.
     pub fn new(name: Name) -> Key {
         Key::made(name, false, false)
+    }
+
+    /// A symbolic link. It leads nowhere until it has a value `SymbolicLinkValue`.
+    pub fn new_link(name: Name) -> Key {
+        Key::made(name, false, true)
     }
 
     pub(super) fn made(name: Name, volatile: bool, link: bool) -> Key {
@@ -107,7 +111,10 @@ impl Key {
     pub fn values(&self) -> Vec<(&Name, &Value)> {
         let mut slots: Vec<&Arc<Slot>> = self.values.iter().collect();
         slots.sort_unstable_by_key(|slot| slot.number);
-        slots.into_iter().map(|slot| (&slot.name, &slot.value)).collect()
+        slots
+            .into_iter()
+            .map(|slot| (&slot.name, &slot.value))
+            .collect()
     }
 
     /// How many values it has.
@@ -146,14 +153,22 @@ impl Key {
             Some(slot) => {
                 self.values_sum = self.values_sum.wrapping_sub(slot.digest());
                 let (name, number) = (slot.name.clone(), slot.number);
-                *slot = Arc::new(Slot { name, number, value });
+                *slot = Arc::new(Slot {
+                    name,
+                    number,
+                    value,
+                });
                 self.values_sum = self.values_sum.wrapping_add(slot.digest());
             }
             None => {
                 let number = self.next;
                 self.next += 1;
                 self.order = chained(self.order, name.folded());
-                let slot = Arc::new(Slot { name, number, value });
+                let slot = Arc::new(Slot {
+                    name,
+                    number,
+                    value,
+                });
                 self.values_sum = self.values_sum.wrapping_add(slot.digest());
                 self.values.insert(slot);
             }
@@ -168,7 +183,9 @@ impl Key {
         };
         self.values_sum = self.values_sum.wrapping_sub(slot.digest());
         let names = self.values();
-        self.order = names.iter().fold(0, |order, (name, _)| chained(order, name.folded()));
+        self.order = names
+            .iter()
+            .fold(0, |order, (name, _)| chained(order, name.folded()));
         self.seal();
         true
     }

@@ -53,13 +53,16 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
 fn perform(registry: &mut Registry, act: &Act) -> Result<(), Win32> {
     let admin = admin();
     match act {
-        Act::Create(path) => registry.create_key(&admin, path).map(|_| ()).map_err(Win32::from),
-        Act::Set(path, name, value) => {
-            registry.set_value(&admin, path, name, value.clone()).map_err(Win32::from)
-        }
-        Act::DeleteValue(path, name) => {
-            registry.delete_value(&admin, path, name).map_err(Win32::from)
-        }
+        Act::Create(path) => registry
+            .create_key(&admin, path)
+            .map(|_| ())
+            .map_err(Win32::from),
+        Act::Set(path, name, value) => registry
+            .set_value(&admin, path, name, value.clone())
+            .map_err(Win32::from),
+        Act::DeleteValue(path, name) => registry
+            .delete_value(&admin, path, name)
+            .map_err(Win32::from),
         Act::Delete(path) => registry.delete_key(&admin, path).map_err(Win32::from),
     }
 }
@@ -229,10 +232,18 @@ fn fold_units(units: &[u16]) -> Vec<u16> {
 }
 
 /// Whether an act that succeeded did something to the watched key that the filter is about.
-fn changed(old: &Key, new: &Key, act: &Act, watched: &KeyPath, filter: Filter, subtree: bool) -> bool {
+fn changed(
+    old: &Key,
+    new: &Key,
+    act: &Act,
+    watched: &KeyPath,
+    filter: Filter,
+    subtree: bool,
+) -> bool {
     let is_watched = |path: &KeyPath| fold_units(&path.sub) == fold_units(&watched.sub);
     let is_here = |path: &KeyPath| {
-        is_watched(path) || subtree && view::is_below(&fold_units(&path.sub), &fold_units(&watched.sub))
+        is_watched(path)
+            || subtree && view::is_below(&fold_units(&path.sub), &fold_units(&watched.sub))
     };
     let names = |key: &Key| key.keys().map(|key| key.name().clone()).collect::<Vec<_>>();
     let names_changed = match subtree {
@@ -249,9 +260,16 @@ fn changed(old: &Key, new: &Key, act: &Act, watched: &KeyPath, filter: Filter, s
 
 /// The names of all keys below.
 fn shape(key: &Key) -> Vec<String> {
-    key.keys().flat_map(|below| {
-        let name = below.name().to_string();
-        let deeper = shape(below).into_iter().map(move |path| format!("{name}\\{path}"));
-        [below.name().to_string()].into_iter().chain(deeper).collect::<Vec<_>>()
-    }).collect()
+    key.keys()
+        .flat_map(|below| {
+            let name = below.name().to_string();
+            let deeper = shape(below)
+                .into_iter()
+                .map(move |path| format!("{name}\\{path}"));
+            [below.name().to_string()]
+                .into_iter()
+                .chain(deeper)
+                .collect::<Vec<_>>()
+        })
+        .collect()
 }

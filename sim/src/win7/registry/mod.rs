@@ -126,22 +126,38 @@ impl Registry {
     pub fn with_hives(users: &[&str]) -> Registry {
         let mut registry = Registry::default();
         for name in ["BCD00000000", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"] {
-            registry.mount(Root::LocalMachine, Key::new(name.into())).expect("it is new");
+            registry
+                .mount(Root::LocalMachine, Key::new(name.into()))
+                .expect("it is new");
         }
         let hardware = Key::made("HARDWARE".into(), true, false);
-        registry.mount(Root::LocalMachine, hardware).expect("it is new");
-        registry.mount(Root::Users, Key::new(".DEFAULT".into())).expect("it is new");
+        registry
+            .mount(Root::LocalMachine, hardware)
+            .expect("it is new");
+        registry
+            .mount(Root::Users, Key::new(".DEFAULT".into()))
+            .expect("it is new");
         for user in users {
-            registry.mount(Root::Users, Key::new((*user).into())).expect("users differ");
+            registry
+                .mount(Root::Users, Key::new((*user).into()))
+                .expect("users differ");
             registry.plant(&format!("USER\\{user}\\Software\\Classes"));
             if user.starts_with("S-1-5-21-") {
                 let classes = format!("{user}_Classes");
-                registry.mount(Root::Users, Key::new((&*classes).into())).expect("users differ");
-                registry.link(&format!("USER\\{user}\\Software\\Classes"), &format!("USER\\{classes}"));
+                registry
+                    .mount(Root::Users, Key::new((&*classes).into()))
+                    .expect("users differ");
+                registry.link(
+                    &format!("USER\\{user}\\Software\\Classes"),
+                    &format!("USER\\{classes}"),
+                );
             }
         }
         registry.link("USER\\S-1-5-18", "USER\\.DEFAULT");
-        registry.link("MACHINE\\SYSTEM\\CurrentControlSet", "MACHINE\\SYSTEM\\ControlSet001");
+        registry.link(
+            "MACHINE\\SYSTEM\\CurrentControlSet",
+            "MACHINE\\SYSTEM\\ControlSet001",
+        );
         let profiles = "MACHINE\\SYSTEM\\ControlSet001\\Hardware Profiles";
         registry.plant(&format!("{profiles}\\0001"));
         registry.link(
@@ -201,7 +217,9 @@ impl Registry {
     /// # Panics
     /// If there is none.
     fn edit<R>(&mut self, place: &[u16], edit: impl FnOnce(&mut Key) -> R) -> R {
-        Arc::make_mut(&mut self.root).edit(place, edit).expect("the place names a key")
+        Arc::make_mut(&mut self.root)
+            .edit(place, edit)
+            .expect("the place names a key")
     }
 
     /// Creates a key and those above it, outside of all rules.

@@ -54,7 +54,8 @@ impl Root {
     /// The root of this name, long or short, in any case.
     pub fn named(name: &str) -> Option<Root> {
         Root::ALL.into_iter().find(|root| {
-            name.eq_ignore_ascii_case(root.long_name()) || name.eq_ignore_ascii_case(root.short_name())
+            name.eq_ignore_ascii_case(root.long_name())
+                || name.eq_ignore_ascii_case(root.short_name())
         })
     }
 }
@@ -71,7 +72,10 @@ pub struct KeyPath {
 impl KeyPath {
     /// A path in code units.
     pub fn new(root: Root, sub: &[u16]) -> KeyPath {
-        KeyPath { root, sub: sub.into() }
+        KeyPath {
+            root,
+            sub: sub.into(),
+        }
     }
 
     /// The path that this text is: `HKCU\Software\x`, or with the root's long name.
@@ -81,7 +85,10 @@ impl KeyPath {
     pub fn parse(text: &str) -> Result<KeyPath, UnknownRoot> {
         let (root, sub) = text.split_once('\\').unwrap_or((text, ""));
         match Root::named(root) {
-            Some(root) => Ok(KeyPath { root, sub: units(sub) }),
+            Some(root) => Ok(KeyPath {
+                root,
+                sub: units(sub),
+            }),
             None => Err(UnknownRoot(root.into())),
         }
     }
@@ -93,7 +100,10 @@ impl KeyPath {
             sub.push(SEPARATOR);
         }
         sub.extend_from_slice(name);
-        KeyPath { root: self.root, sub }
+        KeyPath {
+            root: self.root,
+            sub,
+        }
     }
 }
 
@@ -129,7 +139,11 @@ pub struct UnknownRoot(pub String);
 
 impl fmt::Display for UnknownRoot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is no root key: use HKLM, HKCU, HKCR, HKU or HKCC", self.0)
+        write!(
+            f,
+            "{:?} is no root key: use HKLM, HKCU, HKCR, HKU or HKCC",
+            self.0
+        )
     }
 }
 

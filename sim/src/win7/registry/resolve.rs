@@ -39,7 +39,10 @@ impl Way<'_> {
     pub(super) fn existing(&self) -> &[u16] {
         let mut end = self.place.len();
         for _ in 0..self.missing {
-            end = self.place[..end].iter().rposition(|unit| *unit == SEPARATOR).unwrap_or(0);
+            end = self.place[..end]
+                .iter()
+                .rposition(|unit| *unit == SEPARATOR)
+                .unwrap_or(0);
         }
         &self.place[..end]
     }
@@ -52,7 +55,10 @@ pub(super) fn components(sub: &[u16], slash_may_lead: bool) -> Result<Vec<u16>, 
     }
     let mut path = Vec::with_capacity(sub.len());
     let mut count = 0;
-    for component in sub.split(|unit| *unit == SEPARATOR).filter(|name| !name.is_empty()) {
+    for component in sub
+        .split(|unit| *unit == SEPARATOR)
+        .filter(|name| !name.is_empty())
+    {
         if component.len() > MAX_COMPONENT {
             return Err(OpenError::InvalidParameter);
         }
@@ -80,15 +86,22 @@ impl Registry {
         let sub = components(sub, root == Root::ClassesRoot)?;
         let seen = |base: &[u16]| {
             let text = joined(base, &sub);
-            if in_32 { self.views.of_32_bit(text) } else { text }
+            if in_32 {
+                self.views.of_32_bit(text)
+            } else {
+                text
+            }
         };
         Ok(match root {
             Root::LocalMachine => (seen(&units("MACHINE")), None),
             Root::Users => (seen(&units("USER")), None),
             Root::CurrentUser => (seen(&joined(&units("USER"), caller.hive())), None),
-            Root::CurrentConfig => {
-                (seen(&units("MACHINE\\SYSTEM\\CurrentControlSet\\Hardware Profiles\\Current")), None)
-            }
+            Root::CurrentConfig => (
+                seen(&units(
+                    "MACHINE\\SYSTEM\\CurrentControlSet\\Hardware Profiles\\Current",
+                )),
+                None,
+            ),
             Root::ClassesRoot => {
                 let machine = seen(&units("MACHINE\\SOFTWARE\\Classes"));
                 (seen(&caller.classes()), Some(machine))
@@ -109,9 +122,18 @@ impl Registry {
                 let (name, _) = split(&place[at..]);
                 let end = at + name.len();
                 let Some(child) = key.key_folded(name) else {
-                    let missing = place[at..].iter().filter(|unit| **unit == SEPARATOR).count() + 1;
+                    let missing = place[at..]
+                        .iter()
+                        .filter(|unit| **unit == SEPARATOR)
+                        .count()
+                        + 1;
                     let missing_by_link = from_link && missing > tail;
-                    return Ok(Way { place, key, missing, missing_by_link });
+                    return Ok(Way {
+                        place,
+                        key,
+                        missing,
+                        missing_by_link,
+                    });
                 };
                 let is_last = end == place.len();
                 if child.is_link() && !(is_last && to_link) {
@@ -127,7 +149,12 @@ impl Registry {
                 key = child;
                 at = end + 1;
             }
-            return Ok(Way { place, key, missing: 0, missing_by_link: false });
+            return Ok(Way {
+                place,
+                key,
+                missing: 0,
+                missing_by_link: false,
+            });
         }
         Err(OpenError::FilenameExcedRange)
     }
@@ -141,6 +168,8 @@ fn target(link: &Key) -> Option<Vec<u16>> {
     }
     let target = fold_all(&value.units());
     let below = target.strip_prefix(&*units("\\REGISTRY\\"))?;
-    let known = ["MACHINE", "USER"].iter().any(|root| is_below(below, &units(root)));
+    let known = ["MACHINE", "USER"]
+        .iter()
+        .any(|root| is_below(below, &units(root)));
     known.then(|| below.to_vec())
 }

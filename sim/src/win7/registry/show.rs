@@ -15,7 +15,12 @@ impl fmt::Debug for Registry {
             }
         }
         if !self.handles.is_empty() {
-            writeln!(f, "\n{} open handles, {} waiting", self.handles.len(), self.armed.len())?;
+            writeln!(
+                f,
+                "\n{} open handles, {} waiting",
+                self.handles.len(),
+                self.armed.len()
+            )?;
         }
         Ok(())
     }
@@ -39,5 +44,6 @@ fn print(f: &mut fmt::Formatter<'_>, path: &str, key: &Key) -> fmt::Result {
         };
         writeln!(f, "    {name}    {value:?}")?;
     }
-    key.keys().try_for_each(|below| print(f, &format!("{path}\\{}", below.name()), below))
+    key.keys()
+        .try_for_each(|below| print(f, &format!("{path}\\{}", below.name()), below))
 }

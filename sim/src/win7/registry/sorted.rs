@@ -19,13 +19,19 @@ pub(super) struct Sorted<T> {
 
 impl<T> Clone for Sorted<T> {
     fn clone(&self) -> Self {
-        Sorted { pieces: self.pieces.clone(), len: self.len }
+        Sorted {
+            pieces: self.pieces.clone(),
+            len: self.len,
+        }
     }
 }
 
 impl<T> Default for Sorted<T> {
     fn default() -> Self {
-        Sorted { pieces: Arc::default(), len: 0 }
+        Sorted {
+            pieces: Arc::default(),
+            len: 0,
+        }
     }
 }
 
@@ -42,7 +48,9 @@ impl<T: Named> Sorted<T> {
     #[inline]
     pub(super) fn get(&self, folded: &[u16]) -> Option<&Arc<T>> {
         let piece = &self.pieces.get(self.piece_of(folded))?;
-        let at = piece.binary_search_by(|item| item.folded().cmp(folded)).ok()?;
+        let at = piece
+            .binary_search_by(|item| item.folded().cmp(folded))
+            .ok()?;
         Some(&piece[at])
     }
 
@@ -51,7 +59,9 @@ impl<T: Named> Sorted<T> {
         let index = self.piece_of(folded);
         let at = {
             let piece = self.pieces.get(index)?;
-            piece.binary_search_by(|item| item.folded().cmp(folded)).ok()?
+            piece
+                .binary_search_by(|item| item.folded().cmp(folded))
+                .ok()?
         };
         let pieces = Arc::make_mut(&mut self.pieces);
         Some(&mut Arc::make_mut(&mut pieces[index])[at])
@@ -85,7 +95,9 @@ impl<T: Named> Sorted<T> {
         let index = self.piece_of(folded);
         let at = {
             let piece = self.pieces.get(index)?;
-            piece.binary_search_by(|item| item.folded().cmp(folded)).ok()?
+            piece
+                .binary_search_by(|item| item.folded().cmp(folded))
+                .ok()?
         };
         let pieces = Arc::make_mut(&mut self.pieces);
         let piece = Arc::make_mut(&mut pieces[index]);

@@ -59,7 +59,11 @@ impl DeleteTree {
             return Ok(Step::Done(()));
         };
         let spot = registry.spot(caller, &path)?;
-        let first = registry.at(&spot.first).keys().next().map(|key| key.name().clone());
+        let first = registry
+            .at(&spot.first)
+            .keys()
+            .next()
+            .map(|key| key.name().clone());
         match first {
             Some(name) => {
                 let below = path.join(name.units());
@@ -104,7 +108,10 @@ impl Import {
             lines: file.lines.into(),
             key: None,
             deleting: None,
-            imported: Imported { applied: 0, skipped: file.passed_over.len() as u32 },
+            imported: Imported {
+                applied: 0,
+                skipped: file.passed_over.len() as u32,
+            },
         }
     }
 

@@ -85,7 +85,10 @@ pub struct Value {
 impl Value {
     /// These bytes with this type.
     pub fn new(kind: Kind, data: impl Into<Arc<[u8]>>) -> Value {
-        Value { kind, data: data.into() }
+        Value {
+            kind,
+            data: data.into(),
+        }
     }
 
     /// REG_SZ, with its NUL.
@@ -122,20 +125,31 @@ impl Value {
 
     /// The data as UTF-16 code units; a single byte at the end is left out.
     pub fn units(&self) -> Vec<u16> {
-        self.data.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+        self.data
+            .chunks_exact(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect()
     }
 
     /// The data as code units up to the first NUL, as programs read a text.
     pub fn text_units(&self) -> Vec<u16> {
         let mut units = self.units();
-        units.truncate(units.iter().position(|unit| *unit == 0).unwrap_or(units.len()));
+        units.truncate(
+            units
+                .iter()
+                .position(|unit| *unit == 0)
+                .unwrap_or(units.len()),
+        );
         units
     }
 
     /// The data as `reg query` shows it.
     pub fn shown(&self) -> String {
         let number = |bytes: &[u8]| {
-            bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte))
+            bytes
+                .iter()
+                .rev()
+                .fold(0u64, |number, byte| number << 8 | u64::from(*byte))
         };
         match (self.kind, self.data.len()) {
             (Kind::SZ | Kind::EXPAND_SZ, _) => String::from_utf16_lossy(&self.text_units()),

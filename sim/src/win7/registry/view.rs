@@ -49,7 +49,13 @@ pub fn documented_links() -> Vec<(KeyPath, KeyPath)> {
 /// with where it lies, or `None` if it is shared.
 pub fn documented_keys() -> Vec<(KeyPath, Option<KeyPath>)> {
     let keys = table().keys.into_iter();
-    keys.map(|row| (KeyPath::from(&*row.key), row.to.map(|to| KeyPath::from(&*to)))).collect()
+    keys.map(|row| {
+        (
+            KeyPath::from(&*row.key),
+            row.to.map(|to| KeyPath::from(&*to)),
+        )
+    })
+    .collect()
 }
 
 fn table() -> Table {
@@ -82,7 +88,9 @@ impl Views {
                 }
             }
         }
-        views.machine.sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
+        views
+            .machine
+            .sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
         views
     }
 
@@ -91,7 +99,9 @@ impl Views {
         let folded = fold_all(&text);
         match self.node_in(&folded) {
             Some(_) => text,
-            None => self.rule(&folded, 0).map_or_else(|| text.clone(), |rule| rule.apply(&text)),
+            None => self
+                .rule(&folded, 0)
+                .map_or_else(|| text.clone(), |rule| rule.apply(&text)),
         }
     }
 
@@ -108,13 +118,19 @@ impl Views {
             path.drain(node..(node + self.node.len() + 1).min(path.len()));
             path
         };
-        let logical = joined(without(base).strip_suffix(&[SEPARATOR]).unwrap_or(&without(base)), sub);
+        let logical = joined(
+            without(base)
+                .strip_suffix(&[SEPARATOR])
+                .unwrap_or(&without(base)),
+            sub,
+        );
         let folded = fold_all(&logical);
         if self.node_in(&folded).is_some() {
             return text;
         }
         let base_len = base.len() - self.node.len() - 1;
-        self.rule(&folded, base_len).map_or(text, |rule| rule.apply(&logical))
+        self.rule(&folded, base_len)
+            .map_or(text, |rule| rule.apply(&logical))
     }
 
     /// Where the component Wow6432Node begins that makes this place one of the 32-bit side.
@@ -135,14 +151,22 @@ impl Views {
     fn rule(&self, folded: &[u16], deeper_than: usize) -> Option<Rule<'_>> {
         if is_below(folded, &self.software) {
             let (key, to) = self.machine.iter().find(|(key, _)| is_below(folded, key))?;
-            let rule = Rule { begin: 0, end: key.len(), to: to.as_deref() };
+            let rule = Rule {
+                begin: 0,
+                end: key.len(),
+                to: to.as_deref(),
+            };
             return (key.len() > deeper_than).then_some(rule);
         }
         let root = class_root(folded)?;
         let rest = folded.get(root + 1..)?;
         let (key, to) = self.classes.iter().find(|(key, _)| is_below(rest, key))?;
         let end = root + 1 + key.len();
-        (end > deeper_than).then_some(Rule { begin: root + 1, end, to: Some(to) })
+        (end > deeper_than).then_some(Rule {
+            begin: root + 1,
+            end,
+            to: Some(to),
+        })
     }
 }
 
@@ -209,7 +233,10 @@ mod tests {
             ("MACHINE\\Software", "MACHINE\\SOFTWARE\\Wow6432Node"),
             ("MACHINE\\Software\\x", "MACHINE\\SOFTWARE\\Wow6432Node\\x"),
             ("MACHINE\\SoftwareX\\x", "MACHINE\\SoftwareX\\x"),
-            ("MACHINE\\SOFTWARE\\Classes\\.txt", "MACHINE\\SOFTWARE\\Classes\\.txt"),
+            (
+                "MACHINE\\SOFTWARE\\Classes\\.txt",
+                "MACHINE\\SOFTWARE\\Classes\\.txt",
+            ),
             (
                 "MACHINE\\software\\classes\\clsid\\{F}",
                 "MACHINE\\SOFTWARE\\Classes\\Wow6432Node\\CLSID\\{F}",
@@ -218,14 +245,20 @@ mod tests {
                 "MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Fonts\\x",
                 "MACHINE\\SOFTWARE\\Microsoft\\Windows NT\\CurrentVersion\\Fonts\\x",
             ),
-            ("MACHINE\\SOFTWARE\\Wow6432Node\\x", "MACHINE\\SOFTWARE\\Wow6432Node\\x"),
+            (
+                "MACHINE\\SOFTWARE\\Wow6432Node\\x",
+                "MACHINE\\SOFTWARE\\Wow6432Node\\x",
+            ),
             ("MACHINE\\SYSTEM\\x", "MACHINE\\SYSTEM\\x"),
             ("USER\\S-1\\Software\\x", "USER\\S-1\\Software\\x"),
             (
                 "USER\\S-1\\Software\\Classes\\Interface\\x",
                 "USER\\S-1\\Software\\Classes\\Wow6432Node\\Interface\\x",
             ),
-            ("USER\\S-1_Classes\\CLSID", "USER\\S-1_Classes\\Wow6432Node\\CLSID"),
+            (
+                "USER\\S-1_Classes\\CLSID",
+                "USER\\S-1_Classes\\Wow6432Node\\CLSID",
+            ),
             ("USER\\S-1_Classes\\CLSIDx", "USER\\S-1_Classes\\CLSIDx"),
         ] {
             assert_eq!(seen(text), place, "{text}");
@@ -242,16 +275,31 @@ mod tests {
         let node = "MACHINE\\SOFTWARE\\WOW6432NODE";
         for in_32 in [true, false] {
             assert_eq!(relative(node, "Wine", in_32), format!("{node}\\WINE"));
-            assert_eq!(relative(node, "Wow6432Node\\x", in_32), format!("{node}\\WOW6432NODE\\X"));
-            assert_eq!(relative(node, "Policies\\x", in_32), "MACHINE\\SOFTWARE\\POLICIES\\X");
+            assert_eq!(
+                relative(node, "Wow6432Node\\x", in_32),
+                format!("{node}\\WOW6432NODE\\X")
+            );
+            assert_eq!(
+                relative(node, "Policies\\x", in_32),
+                "MACHINE\\SOFTWARE\\POLICIES\\X"
+            );
             let windows = format!("{node}\\MICROSOFT\\WINDOWS");
             assert_eq!(
                 relative(&windows, "CurrentVersion\\App Paths", in_32),
                 "MACHINE\\SOFTWARE\\MICROSOFT\\WINDOWS\\CURRENTVERSION\\APP PATHS"
             );
         }
-        assert_eq!(relative("MACHINE\\SOFTWARE", "Wine", false), "MACHINE\\SOFTWARE\\WINE");
-        assert_eq!(relative("MACHINE\\SOFTWARE", "Wine", true), format!("{node}\\WINE"));
-        assert_eq!(relative("MACHINE\\SOFTWARE\\WINE", "x", true), format!("{node}\\WINE\\X"));
+        assert_eq!(
+            relative("MACHINE\\SOFTWARE", "Wine", false),
+            "MACHINE\\SOFTWARE\\WINE"
+        );
+        assert_eq!(
+            relative("MACHINE\\SOFTWARE", "Wine", true),
+            format!("{node}\\WINE")
+        );
+        assert_eq!(
+            relative("MACHINE\\SOFTWARE\\WINE", "x", true),
+            format!("{node}\\WINE\\X")
+        );
     }
 }

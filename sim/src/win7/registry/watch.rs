@@ -59,7 +59,10 @@ impl Registry {
         if filter.0 & !0xF != 0 {
             return Err(NotifyError::InvalidParameter);
         }
-        let open = self.handles.get_mut(&handle).expect("a live handle is in the table");
+        let open = self
+            .handles
+            .get_mut(&handle)
+            .expect("a live handle is in the table");
         open.watches.get_or_insert((filter, subtree));
         let armed = Armed { handle, event };
         let at = self.armed.partition_point(|other| *other < armed);

@@ -3,13 +3,13 @@
 use std::fmt;
 
 use super::{Flaw, Line, RegFile};
+use crate::win7::registry::Registry;
 use crate::win7::registry::access::Caller;
 use crate::win7::registry::error::{CreateError, DeleteError, Win32};
 use crate::win7::registry::key::{Key, split};
 use crate::win7::registry::name::Name;
 use crate::win7::registry::path::{KeyPath, Root};
 use crate::win7::registry::steps::{DeleteTree, Step};
-use crate::win7::registry::Registry;
 
 /// Why a file was not loaded. Nothing of it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -32,7 +32,11 @@ impl std::error::Error for LoadError {}
 
 impl From<Flaw> for LoadError {
     fn from(flaw: Flaw) -> LoadError {
-        LoadError { line: flaw.line, column: flaw.column, what: flaw.what.into() }
+        LoadError {
+            line: flaw.line,
+            column: flaw.column,
+            what: flaw.what.into(),
+        }
     }
 }
 
@@ -50,7 +54,11 @@ impl Registry {
         let mut loaded = self.clone();
         let mut key = None;
         for entry in &file.lines {
-            let wrong = |what: String| LoadError { line: entry.number, column: 1, what };
+            let wrong = |what: String| LoadError {
+                line: entry.number,
+                column: 1,
+                what,
+            };
             let refused = |path: &KeyPath, error: Win32| wrong(format!("{path}: {error}"));
             match &entry.line {
                 Line::Key(path) => {

@@ -21,9 +21,14 @@ const NEW_LINES: [u16; 2] = [b'\r' as u16, b'\n' as u16];
 pub fn read(bytes: &[u8], ansi: &Ansi) -> Result<RegFile, Flaw> {
     match bytes.strip_prefix(&[0xFF, 0xFE]) {
         Some(wide) => {
-            let units: Vec<u16> =
-                wide.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-            read_lines(lines(&units, &NEW_LINES).map(<[u16]>::to_vec).collect(), ansi)
+            let units: Vec<u16> = wide
+                .chunks_exact(2)
+                .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+                .collect();
+            read_lines(
+                lines(&units, &NEW_LINES).map(<[u16]>::to_vec).collect(),
+                ansi,
+            )
         }
         None => {
             let lines = lines(bytes, b"\r\n").map(ansi.decode).collect();
@@ -74,7 +79,11 @@ fn read_lines(lines: Vec<Vec<u16>>, ansi: &Ansi) -> Result<RegFile, Flaw> {
         }
         Header::Unread => {}
     }
-    Ok(RegFile { header, lines: reader.entries, passed_over: reader.flaws })
+    Ok(RegFile {
+        header,
+        lines: reader.entries,
+        passed_over: reader.flaws,
+    })
 }
 
 fn header(line: &[u16]) -> Result<Header, Flaw> {
@@ -90,8 +99,13 @@ fn header(line: &[u16]) -> Result<Header, Flaw> {
     } else if text.starts_with(&units("REGEDIT")) {
         Ok(Header::Unread)
     } else {
-        let what = "the first line is neither \"Windows Registry Editor Version 5.00\" nor REGEDIT4";
-        Err(Flaw { line: 1, column: blanks as u32 + 1, what })
+        let what =
+            "the first line is neither \"Windows Registry Editor Version 5.00\" nor REGEDIT4";
+        Err(Flaw {
+            line: 1,
+            column: blanks as u32 + 1,
+            what,
+        })
     }
 }
 
@@ -119,18 +133,28 @@ impl<'a> Reader<'a> {
     }
 
     fn add(&mut self, number: usize, line: Line) {
-        self.entries.push(Entry { number: number as u32, line });
+        self.entries.push(Entry {
+            number: number as u32,
+            line,
+        });
     }
 
     /// A flaw in the line that was taken last.
     fn flaw(&mut self, at: usize, what: &'static str) {
-        self.flaws.push(Flaw { line: self.next as u32, column: at as u32 + 1, what });
+        self.flaws.push(Flaw {
+            line: self.next as u32,
+            column: at as u32 + 1,
+            what,
+        });
     }
 
     fn read_line(&mut self, line: &'a [u16]) {
         let start = blanks(line);
         let number = self.next;
-        match line.get(start).map(|unit| char::from(u8::try_from(*unit).unwrap_or(b'?'))) {
+        match line
+            .get(start)
+            .map(|unit| char::from(u8::try_from(*unit).unwrap_or(b'?')))
+        {
             Some('[') => match self.key(line, start + 1) {
                 Ok(key) => self.add(number, key),
                 // The key before stays the one that values go to.
@@ -166,7 +190,9 @@ impl<'a> Reader<'a> {
             None => (text, &[][..]),
         };
         // Short names such as HKCU are taken too (so does Wine; not established for Windows).
-        let root = String::from_utf16(root).ok().and_then(|root| Root::named(&root));
+        let root = String::from_utf16(root)
+            .ok()
+            .and_then(|root| Root::named(&root));
         let Some(root) = root else {
             self.flaw(start, "no root key of this name");
             return Ok(Line::NoKey);
@@ -190,7 +216,10 @@ impl<'a> Reader<'a> {
         }
         at += 1;
         at += blanks(&line[at..]);
-        let end = line.iter().rposition(|unit| !is_blank(*unit)).map_or(at, |last| last + 1);
+        let end = line
+            .iter()
+            .rposition(|unit| !is_blank(*unit))
+            .map_or(at, |last| last + 1);
         let line = &line[..end.max(at)];
         let data = &line[at..];
         if data.first() == Some(&u16::from(b'-')) {
@@ -300,7 +329,10 @@ impl<'a> Reader<'a> {
             at += usize::from(line.get(at) == Some(&SPACE));
             let text = bytes_of(line[at..].iter().copied().chain([0]));
             self.add(number, Line::Key(KeyPath::new(Root::ClassesRoot, sub)));
-            self.add(number, Line::Set(Name::from(""), Value::new(Kind::SZ, text)));
+            self.add(
+                number,
+                Line::Set(Name::from(""), Value::new(Kind::SZ, text)),
+            );
         }
     }
 }
@@ -347,11 +379,18 @@ fn dword(text: &[u16]) -> Option<u32> {
     if text.is_empty() || digits > 8 || !ends(&text[digits..]) {
         return None;
     }
-    Some(text[..digits].iter().fold(0, |number, unit| number << 4 | digit(*unit)))
+    Some(
+        text[..digits]
+            .iter()
+            .fold(0, |number, unit| number << 4 | digit(*unit)),
+    )
 }
 
 fn digit(unit: u16) -> u32 {
-    u8::try_from(unit).ok().and_then(|byte| char::from(byte).to_digit(16)).unwrap_or(0)
+    u8::try_from(unit)
+        .ok()
+        .and_then(|byte| char::from(byte).to_digit(16))
+        .unwrap_or(0)
 }
 
 /// The type of data that begins with `hex:` or `hex(t):`, and where its bytes begin.
@@ -365,11 +404,16 @@ fn kind_of_hex(data: &[u16]) -> Result<(Kind, usize), &'static str> {
     };
     const NO_TYPE: &str = "no type: up to eight hexadecimal digits in parentheses, and a colon";
     let digits = inner.iter().take_while(|unit| is_hex(**unit)).count();
-    let significant = inner[..digits].iter().skip_while(|unit| **unit == u16::from(b'0')).count();
+    let significant = inner[..digits]
+        .iter()
+        .skip_while(|unit| **unit == u16::from(b'0'))
+        .count();
     if significant > 8 || !inner[digits..].starts_with(&units("):")) {
         return Err(NO_TYPE);
     }
-    let kind = inner[..digits].iter().fold(0u32, |number, unit| number << 4 | digit(*unit));
+    let kind = inner[..digits]
+        .iter()
+        .fold(0u32, |number, unit| number << 4 | digit(*unit));
     Ok((Kind(kind), 4 + digits + 2))
 }
 
@@ -385,11 +429,18 @@ fn hex_line(mut text: &[u16], data: &mut Vec<u8>) -> Option<Hex> {
                 Some(_) => None,
             };
         }
-        let significant = text[..digits].iter().skip_while(|unit| **unit == u16::from(b'0')).count();
+        let significant = text[..digits]
+            .iter()
+            .skip_while(|unit| **unit == u16::from(b'0'))
+            .count();
         if significant > 2 {
             return None;
         }
-        data.push(text[..digits].iter().fold(0, |byte, unit| byte << 4 | digit(*unit) as u8));
+        data.push(
+            text[..digits]
+                .iter()
+                .fold(0, |byte, unit| byte << 4 | digit(*unit) as u8),
+        );
         text = &text[digits..];
         if text.first() != Some(&COMMA) {
             return ends(text).then_some(Hex::Complete);
@@ -411,7 +462,10 @@ mod tests {
             Line::Delete(name) => Some(format!("{name}=-")),
             _ => None,
         });
-        (names.collect(), file.passed_over.iter().map(|flaw| flaw.line).collect())
+        (
+            names.collect(),
+            file.passed_over.iter().map(|flaw| flaw.line).collect(),
+        )
     }
 
     #[test]
@@ -419,7 +473,10 @@ mod tests {
         for (text, expected) in [
             ("REGEDIT", Some(Header::Version31)),
             ("\tREGEDIT4\n", Some(Header::Version4)),
-            ("Windows Registry Editor Version 5.00", Some(Header::Version5)),
+            (
+                "Windows Registry Editor Version 5.00",
+                Some(Header::Version5),
+            ),
             ("REGEDIT 4\n", Some(Header::Unread)),
             ("REGEDIT4FOO\n", Some(Header::Unread)),
             ("regedit4\n", None),
@@ -428,12 +485,20 @@ mod tests {
             ("Windows Registry Editor version 5.00\n", None),
             ("", None),
         ] {
-            let header = read(text.as_bytes(), &Ansi::ASCII).ok().map(|file| file.header);
+            let header = read(text.as_bytes(), &Ansi::ASCII)
+                .ok()
+                .map(|file| file.header);
             assert_eq!(header, expected, "{text:?}");
         }
-        let wide: Vec<u8> = [0xFF, 0xFE].into_iter().chain(bytes_of(units("REGEDIT4\r\n"))).collect();
+        let wide: Vec<u8> = [0xFF, 0xFE]
+            .into_iter()
+            .chain(bytes_of(units("REGEDIT4\r\n")))
+            .collect();
         assert!(read(&wide, &Ansi::ASCII).is_ok());
-        assert!(read(&wide[2..], &Ansi::ASCII).is_err(), "UTF-16 needs its mark");
+        assert!(
+            read(&wide[2..], &Ansi::ASCII).is_err(),
+            "UTF-16 needs its mark"
+        );
     }
 
     #[test]
@@ -497,7 +562,14 @@ mod tests {
     #[test]
     fn texts_in_hexadecimal_get_their_nul() {
         let (names, _) = names("\"a\"=hex(2):25,41,25\n\"b\"=hex(7):61,00,62\n\"c\"=hex(1):\n");
-        assert_eq!(names, ["a=REG_EXPAND_SZ    %A%", "b=REG_MULTI_SZ    a\\0b", "c=REG_SZ    "]);
+        assert_eq!(
+            names,
+            [
+                "a=REG_EXPAND_SZ    %A%",
+                "b=REG_MULTI_SZ    a\\0b",
+                "c=REG_SZ    "
+            ]
+        );
     }
 
     #[test]

@@ -28,11 +28,7 @@ const WIDTH: usize = 77;
 ///
 /// # Errors
 /// If the key cannot be read.
-pub fn export(
-    registry: &Registry,
-    caller: &Caller,
-    path: &KeyPath,
-) -> Result<Vec<u16>, ReadError> {
+pub fn export(registry: &Registry, caller: &Caller, path: &KeyPath) -> Result<Vec<u16>, ReadError> {
     text(registry, caller, path, Version::Five)
 }
 
@@ -49,9 +45,10 @@ pub fn write(
     let text = text(registry, caller, path, version)?;
     Ok(match version {
         Version::Four(ansi) => (ansi.encode)(&text),
-        Version::Five => {
-            [0xFF, 0xFE].into_iter().chain(text.into_iter().flat_map(u16::to_le_bytes)).collect()
-        }
+        Version::Five => [0xFF, 0xFE]
+            .into_iter()
+            .chain(text.into_iter().flat_map(u16::to_le_bytes))
+            .collect(),
     })
 }
 
@@ -65,13 +62,20 @@ fn text(
         access_check(caller, &spot.first, registry.at(&spot.first), Access::READ)?;
         Ok(spot)
     })?;
-    let mut out = Out { text: Vec::new(), version };
+    let mut out = Out {
+        text: Vec::new(),
+        version,
+    };
     out.put(match version {
         Version::Four(_) => "REGEDIT4\r\n",
         Version::Five => "Windows Registry Editor Version 5.00\r\n",
     });
     let mut name = units(path.root.long_name());
-    let sub = path.sub.iter().rposition(|unit| *unit != u16::from(b'\\')).map_or(0, |last| last + 1);
+    let sub = path
+        .sub
+        .iter()
+        .rposition(|unit| *unit != u16::from(b'\\'))
+        .map_or(0, |last| last + 1);
     if sub > 0 {
         name.push(b'\\'.into());
         name.extend_from_slice(&path.sub[..sub]);

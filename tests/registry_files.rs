@@ -1,0 +1,176 @@
+//! Registry files: those that other software wrote, and our own hives.
+
+use faultlab::hive;
+use faultlab_sim::win7::Machine;
+use faultlab_sim::win7::registry::reg_file::{Ansi, read};
+use faultlab_sim::win7::registry::{Key, Kind, Name, Root, Value, diff};
+use proptest::prelude::*;
+
+fn data(name: &str) -> Vec<u8> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/registry");
+    std::fs::read(folder.join(name)).expect("the file is part of the project")
+}
+
+/// What both files hold, by value name.
+fn lab() -> [(&'static str, Value); 9] {
+    [
+        ("", Value::sz("default")),
+        ("text", Value::sz("C:\\Go \"bin\"")),
+        ("expand", Value::expand_sz("%USERPROFILE%\\bin")),
+        ("multi", Value::multi_sz(["a", "b"])),
+        ("number", Value::dword(0x123)),
+        ("long number", Value::qword(0x8000_0000_0000_0001)),
+        ("bytes", Value::binary(&(0..32).collect::<Vec<u8>>())),
+        ("odd", Value::new(Kind(99), vec![0xFF])),
+        ("none", Value::new(Kind::NONE, vec![])),
+    ]
+}
+
+#[test]
+fn an_export_of_wine_is_loaded_as_it_was_written() {
+    let mut machine = Machine::windows_7();
+    let file = read(&data("wine.reg"), &Ansi::ASCII).expect("Wine writes files of version 5");
+    let caller = machine.user().clone();
+    machine
+        .registry
+        .load(&caller, &file)
+        .expect("all of it makes sense");
+    for (name, value) in lab() {
+        assert_eq!(
+            machine.get("HKCU\\Software\\Lab", name),
+            Some(value),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        machine.get("HKCU\\Software\\Lab\\中文", "É"),
+        Some(Value::sz("你好"))
+    );
+    assert_eq!(
+        machine.get("HKCU\\Software\\Lab\\Sub key", "empty"),
+        Some(Value::sz(""))
+    );
+    let key = machine
+        .registry
+        .key(&caller, &"HKCU\\Software\\Lab\\Sub key\\deeper".into());
+    assert!(key.is_some());
+}
+
+#[test]
+fn a_hive_of_hivex_is_mounted_as_it_was_written() {
+    let hive = hive::read(&data("hivex.hive"), "Loaded").expect("hivex writes sound hives");
+    let mut machine = Machine::windows_7();
+    machine
+        .registry
+        .mount(Root::LocalMachine, hive)
+        .expect("the name is free");
+    for (name, value) in lab() {
+        assert_eq!(
+            machine.get("HKLM\\Loaded\\Lab", name),
+            Some(value),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        machine.get("HKLM\\Loaded\\Lab\\中文", "É"),
+        Some(Value::sz("你好"))
+    );
+    let caller = machine.user().clone();
+    let names = machine
+        .registry
+        .key_names(&caller, &"HKLM\\Loaded\\Lab\\Sub key".into());
+    assert_eq!(names.expect("it is there").len(), 41);
+}
+
+#[test]
+fn a_base_is_loaded_as_a_whole_or_not_at_all() {
+    let machine = Machine::windows_7();
+    let caller = machine.user().clone();
+    for (text, expected) in [
+        (
+            "REGEDIT4\n[HKEY_CURRENT_USER\\a]\n\"v\"=oops\n",
+            "3:5: no data: \"text\", dword:, hex: or -",
+        ),
+        (
+            "REGEDIT4\n[HKEY_CURRENT_USER\\a]\n[HKEY_NONE\\b]\n",
+            "3:2: no root key of this name",
+        ),
+        ("REGEDIT4\n\"v\"=\"1\"\n", "2:1: \"v\" belongs to no key"),
+        (
+            "REGEDIT4\n[HKEY_CURRENT_USER\\a]\n[-HKEY_LOCAL_MACHINE\\SOFTWARE]\n",
+            "3:1: HKEY_LOCAL_MACHINE\\SOFTWARE: ERROR_ACCESS_DENIED (5)",
+        ),
+    ] {
+        let file = read(text.as_bytes(), &Ansi::ASCII).expect("the first line is right");
+        let mut other = machine.fork();
+        let error = other.registry.load(&caller, &file).expect_err(text);
+        assert_eq!(error.to_string(), expected);
+        assert!(other == machine, "nothing of it was loaded");
+    }
+}
+
+#[test]
+fn two_states_are_told_apart() {
+    let old = Machine::windows_7().with_key("HKCU\\Software\\Go", |key| {
+        key.sz("root", "C:\\Go")
+            .dword("installed", 1)
+            .sz("gone", "x")
+    });
+    let mut new = old.fork();
+    new.set("HKCU\\Software\\Go", "root", "D:\\Go");
+    new.set("HKCU\\Software\\Go\\new", "", 7);
+    let caller = new.user().clone();
+    new.registry
+        .delete_value(&caller, &"HKCU\\Software\\Go".into(), "GONE")
+        .expect("it is there");
+    let differences = diff::diff(&old.registry, &new.registry);
+    let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    let hive = "HKEY_USERS\\S-1-5-21-1004336348-1177238915-682003330-1000\\Software\\Go";
+    assert_eq!(
+        shown.join("\n"),
+        format!(
+            "~ {hive}\n-     root    REG_SZ    C:\\Go\n+     root    REG_SZ    D:\\Go\n\
+             - {hive}\n-     gone    REG_SZ    x\n\
+             + {hive}\\new\n\
+             + {hive}\\new\n+     (Default)    REG_DWORD    0x7"
+        )
+    );
+    assert_eq!(diff::diff(&old.registry, &old.fork().registry), []);
+}
+
+#[test]
+fn a_hive_is_written_and_read_back_and_what_it_cannot_hold_is_refused() {
+    let source = hive::read(&data("hivex.hive"), "Lab").expect("hivex writes sound hives");
+    let bytes = hive::written(&source).expect("all of it can be written");
+    assert_eq!(hive::read(&bytes, "Lab"), Ok(source));
+    assert!(hive::LOST.contains("security"));
+    let refused = |change: &dyn Fn(&mut Key)| {
+        let mut key = Key::new("Lab".into());
+        change(&mut key);
+        hive::written(&key)
+            .expect_err("it cannot be written")
+            .to_string()
+    };
+    let name = Name::new(&[0xD800]);
+    let link = refused(&|key| drop(key.put_key(Key::new_link("link".into()))));
+    assert_eq!(link, "\\link: links cannot be written");
+    let value = refused(&|key| key.set_value(name.clone(), Value::dword(1)));
+    assert_eq!(value, "a name is no Unicode: it cannot be written");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn a_damaged_hive_is_an_error(
+        damage in proptest::collection::vec((0usize..20_480, any::<u8>()), 1..6), length in 0usize..=20_480,
+    ) {
+        let mut bytes = data("hivex.hive");
+        for (at, byte) in damage {
+            bytes[at] = byte;
+        }
+        let _ = hive::read(&bytes, "x");
+        bytes.truncate(length);
+        let _ = hive::read(&bytes, "x");
+        let _ = hive::read(&bytes[..length / 40], "x");
+    }
+}
