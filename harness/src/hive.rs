@@ -9,9 +9,8 @@ use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
 
 use faultlab_sim::win7::registry::{Key, Kind, MAX_DEPTH, Name, Value};
-use regf::{
-    DataType, HiveBuilder, KeyNodeFlags, KeyTreeNode, KeyTreeValue, RegistryHive, RegistryKey,
-};
+use regf::hive::RegistryKey;
+use regf::{DataType, HiveBuilder, KeyNodeFlags, KeyTreeNode, KeyTreeValue, RegistryHive};
 
 /// Why a hive is not read or written.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -44,7 +44,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 pub use access::{Access, Bits, Caller, Standing, access_check};
-pub use calls::Disposition;
+pub use calls::{AsName, Disposition};
 pub use error::Win32;
 pub use handle::{At, CreateOptions, Handle};
 pub use key::Key;

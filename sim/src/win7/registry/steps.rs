@@ -136,6 +136,8 @@ impl Import {
                     // The import never deletes a root.
                     if path.sub.iter().any(|unit| *unit != u16::from(b'\\')) {
                         self.deleting = Some(DeleteTree::new(path));
+                    } else {
+                        self.count(false);
                     }
                     continue;
                 }
@@ -144,9 +146,9 @@ impl Import {
                     self.key = done.then(|| path.clone());
                     (Call::CreateKey(path), done)
                 }
+                // Its flaw is counted already.
                 Line::NoKey => {
                     self.key = None;
-                    self.count(false);
                     continue;
                 }
                 Line::Set(name, value) => {
