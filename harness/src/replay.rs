@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use faultlab_sim::scenario::{Mistake, Outcome, Replay, Reproduction};
+use faultlab_sim::scenario::{Mistake, Replay, Reproduction};
 
 use crate::cli;
 use crate::console::{self, Layout};
@@ -26,7 +26,7 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
         Failure::mistake(mistake, text)
     };
     let (reproduction, loaded) = Reproduction::read(&file, &text).map_err(mistaken)?;
-    let (replay, outcome) = reproduction.replay(&loaded).map_err(mistaken)?;
+    let (replay, _) = reproduction.replay(&loaded).map_err(mistaken)?;
     let mut page = Page::new(layout);
     page.heading(&format!("{}: {}", replay.scenario, loaded.scenario.title));
     choices(&mut page, &reproduction);

@@ -3,7 +3,7 @@
 use super::super::errno::Errno;
 use super::super::syscall::{OpenFlags, Text, WaitFor};
 use super::eval::{Frame, Tail, Unwind};
-use super::simple::{Found, with_path};
+use super::simple::{Found, program_label, with_path};
 use super::variables::is_name;
 use super::{Cx, Go, JOB_MARK, Leave, Shell, parse_script};
 
@@ -811,7 +811,7 @@ impl Shell {
             }
             words => {
                 let found = self.find(cx, &words[0], true)?;
-                let Some(child) = cx.io.fork()? else {
+                let Some(child) = cx.io.fork(program_label(&words[0]))? else {
                     return self.execute(cx, found, words.to_vec());
                 };
                 let ended = cx.io.wait(WaitFor::Child(child))?;

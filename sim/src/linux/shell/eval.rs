@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use super::super::syscall::{OpenFlags, Text, WaitFor};
 use super::ast::{
-    Block, CaseEnd, Chain, Command, CommandKind, Connector, Pipeline, RedirectKind, Shared,
+    Argument, Block, CaseEnd, Chain, Command, CommandKind, Connector, Piece, Pipeline,
+    RedirectKind, Shared,
 };
 use super::pattern::Pattern;
 use super::redirect::SavedFd;
+use super::simple::program_label;
 use super::start::Startup;
 use super::variables::Saved;
 use super::{Cx, Go, Leave, Shell};
@@ -298,7 +300,7 @@ impl Shell {
             self.last_job = children.last().cloned();
             self.jobs.extend(children);
         } else {
-            let Some(child) = cx.io.fork()? else {
+            let Some(child) = cx.io.fork("job")? else {
                 let frame = match (&chain.first, chain.rest.is_empty()) {
                     (
                         Pipeline {
@@ -431,7 +433,7 @@ impl Shell {
             } else {
                 None
             };
-            let Some(child) = cx.io.fork()? else {
+            let Some(child) = cx.io.fork(element_label(command))? else {
                 if let Some(input) = input {
                     let _ = cx.io.dup2(input, 0)?;
                     let _ = cx.io.close(input)?;
@@ -571,7 +573,10 @@ impl Shell {
         block: &Block,
         in_place: bool,
     ) -> Go<()> {
-        let child = if in_place { None } else { cx.io.fork()? };
+        let child = match in_place {
+            true => None,
+            false => cx.io.fork("subshell")?,
+        };
         let Some(child) = child else {
             if !self.redirect(cx, &command.redirects)? {
                 return Ok(cx.io.exit(1)?);
@@ -750,4 +755,15 @@ fn redirects_stdin(command: &Shared<Command>) -> bool {
         );
         redirect.fd == 0 && reads
     })
+}
+
+/// What an element of a pipeline is called by: its command, if that is a plain word.
+fn element_label(command: &Command) -> &str {
+    if let CommandKind::Simple { words, .. } = &command.kind
+        && let Some(Argument::Word(word)) = words.first()
+        && let [Piece::Plain(text) | Piece::Quoted(text)] = word.pieces.as_slice()
+    {
+        return program_label(text);
+    }
+    "pipe"
 }
