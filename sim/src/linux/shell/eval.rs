@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::super::syscall::{OpenFlags, Text, WaitFor};
 use super::ast::{
-    Block, CaseEnd, Chain, Command, CommandKind, Connector, Pipeline, RedirectKind, Shared,
+    Block, CaseEnd, Chain, Command, CommandKind, Connector, Pipeline, Redirect, RedirectKind,
+    Shared,
 };
 use super::pattern::Pattern;
 use super::redirect::SavedFd;
@@ -272,6 +273,7 @@ impl Shell {
             CommandKind::Simple { .. } | CommandKind::Subshell(_)
         ) {
             let command = command.clone();
+            self.keeps_stdin = false;
             self.frames.push(Frame::Command {
                 command,
                 in_place: true,
@@ -309,6 +311,7 @@ impl Shell {
                     ) => {
                         let command = commands[0].clone();
                         self.read_nothing(cx, Some(&command))?;
+                        self.keeps_stdin &= !is_subshell(&command);
                         Frame::Command {
                             command,
                             in_place: true,
@@ -335,7 +338,7 @@ impl Shell {
 
     /// Without job control, a background command reads `/dev/null` (POSIX 2.9.3), if nothing else was said.
     fn read_nothing(&mut self, cx: &mut Cx<'_, '_>, command: Option<&Shared<Command>>) -> Go<()> {
-        if self.keeps_stdin || command.is_some_and(redirects_stdin) {
+        if self.keeps_stdin || command.is_some_and(|command| redirects_stdin(&command.redirects)) {
             return Ok(());
         }
         if let Ok(fd) = cx.io.open("/dev/null", OpenFlags::READ)?
@@ -436,8 +439,11 @@ impl Shell {
                     let _ = cx.io.dup2(input, 0)?;
                     let _ = cx.io.close(input)?;
                     self.keeps_stdin = true;
-                } else if background {
-                    self.read_nothing(cx, Some(command))?;
+                } else {
+                    if background {
+                        self.read_nothing(cx, Some(command))?;
+                    }
+                    self.keeps_stdin &= !is_subshell(command);
                 }
                 if let Some((read, write)) = output {
                     let _ = cx.io.close(read)?;
@@ -485,7 +491,8 @@ impl Shell {
                 saved,
                 keeps_stdin: self.keeps_stdin,
             });
-            self.keeps_stdin |= redirects_stdin(command);
+            // In a process of its own, the redirection is no longer seen as that of the compound command.
+            self.keeps_stdin |= !in_place && redirects_stdin(&command.redirects);
         }
         match &command.kind {
             CommandKind::Simple { .. } | CommandKind::Subshell(_) => {}
@@ -576,7 +583,8 @@ impl Shell {
             if !self.redirect(cx, &command.redirects)? {
                 return Ok(cx.io.exit(1)?);
             }
-            self.keeps_stdin |= redirects_stdin(command);
+            self.keeps_stdin =
+                (in_place && self.keeps_stdin) || redirects_stdin(&command.redirects);
             self.become_subshell(Frame::Block {
                 block: block.clone(),
                 next: 0,
@@ -739,8 +747,13 @@ impl Shell {
     }
 }
 
-fn redirects_stdin(command: &Shared<Command>) -> bool {
-    command.redirects.iter().any(|redirect| {
+fn is_subshell(command: &Command) -> bool {
+    matches!(command.kind, CommandKind::Subshell(_))
+}
+
+/// Something is said about standard input.
+pub(super) fn redirects_stdin(redirects: &[Redirect]) -> bool {
+    redirects.iter().any(|redirect| {
         let reads = matches!(
             redirect.kind,
             RedirectKind::Read(_)

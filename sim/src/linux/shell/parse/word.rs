@@ -65,8 +65,7 @@ impl<'a> Parser<'a> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
         let mut start = true;
-        loop {
-            let Some(c) = self.cursor.peek() else { break };
+        while let Some(c) = self.cursor.peek() {
             let place = self.cursor.place;
             let tilde = start || (mode == Mode::Value && plain.ends_with(':'));
             let piece = match c {
@@ -383,7 +382,8 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self, mode: Mode) -> Result<Word, ParseError> {
-        let pieces = self.nested(|this| this.pieces(mode))?;
+        // `braced` has counted this level.
+        let pieces = self.pieces(mode)?;
         Ok(Word { pieces })
     }
 
