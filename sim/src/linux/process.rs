@@ -7,6 +7,7 @@
 
 mod descriptors;
 mod kernel;
+mod rivals;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ use super::syscall::{Env, ExitStatus, Fd, Refused, Signal, SysResult, Syscall, T
 pub use descriptors::{Description, Object, PIPE_BUF, PIPE_CAPACITY, Pipe};
 
 pub(in crate::linux) use kernel::hash_bang;
+pub use rivals::Who;
 
 use descriptors::{DescriptionId, Slot};
 
