@@ -6,7 +6,7 @@ use super::super::errno::Errno;
 use super::super::fs::Kind;
 use super::super::syscall::{Env, OpenFlags, Text, WaitFor};
 use super::ast::{Argument, Assignment, Command, Redirect, Shared};
-use super::eval::{Frame, Tail};
+use super::eval::{Frame, Tail, redirects_stdin};
 use super::variables::Saved;
 use super::{Cx, Go, Leave, ParseError, Shell, builtin, parse_script};
 
@@ -91,6 +91,7 @@ impl Shell {
                 saved,
                 keeps_stdin: self.keeps_stdin,
             });
+            self.keeps_stdin |= redirects_stdin(redirects);
         }
         let locals = self.assign_for(cx, assignments)?;
         let positional = std::mem::replace(&mut self.positional, words[1..].into());
