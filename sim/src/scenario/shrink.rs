@@ -142,6 +142,9 @@ pub fn shrink(
     })
 }
 
+/// How many of the things that were taken away a summary names.
+const NAMED: usize = 3;
+
 fn summary(best: &Candidate, original: &Outcome, arm: &str, removed: &[String]) -> String {
     let plural = |n: usize| if n == 1 { "" } else { "s" };
     let mut text = format!(
@@ -159,7 +162,11 @@ fn summary(best: &Candidate, original: &Outcome, arm: &str, removed: &[String]) 
         text += &format!(", {faults} fault{}", plural(faults));
     }
     if !removed.is_empty() {
-        text += &format!(", without {}", removed.join(", "));
+        let named = &removed[..removed.len().min(NAMED)];
+        text += &format!(", without {}", named.join(", "));
+        if removed.len() > NAMED {
+            text += &format!(" and {} more", removed.len() - NAMED);
+        }
     }
     text
 }
