@@ -4,7 +4,7 @@ use faultlab_sim::scenario::{Judging, Loaded, Reproduction, Sequential, load, sh
 
 fn shipped(id: &str) -> Loaded {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../scenarios")
+        .join("scenarios")
         .join(id);
     let text = std::fs::read_to_string(folder.join("scenario.ron")).expect("a shipped scenario");
     load(id, &text, &mut |name| {

@@ -30,7 +30,7 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
     let mut page = Page::new(layout);
     page.heading(&format!("{}: {}", replay.scenario, loaded.scenario.title));
     choices(&mut page, &reproduction);
-    verdict(&mut page, &reproduction, &replay, &outcome);
+    verdict(&mut page, &reproduction, &replay);
     let passes = replay.recurs && (replay.identical || !args.exact);
     if replay.recurs && !passes {
         let bad = page.paint(style::BAD, "✗ the exact trace was asked for");
@@ -54,7 +54,7 @@ fn choices(page: &mut Page, reproduction: &Reproduction) {
     schedule::list(page, 4, &reproduction.choices);
 }
 
-fn verdict(page: &mut Page, reproduction: &Reproduction, replay: &Replay, outcome: &Outcome) {
+fn verdict(page: &mut Page, reproduction: &Reproduction, replay: &Replay) {
     for (family, (recorded, present)) in &replay.other_versions {
         page.item(
             "  ",
@@ -90,12 +90,11 @@ fn verdict(page: &mut Page, reproduction: &Reproduction, replay: &Replay, outcom
     };
     page.paragraph(2, &says);
     if let Some(at) = replay.parts_at {
-        match outcome.entries.get(at) {
-            Some(entry) => page.item(
-                "    ",
-                6,
-                &printable(&format!("record {at} is now: {entry}")),
-            ),
+        match &replay.parting_record {
+            Some(entry) => {
+                let entry = printable(entry);
+                page.item("    ", 6, &format!("record {at} is now: {entry}"));
+            }
             None => page.item("    ", 6, &format!("this run ends before record {at}")),
         }
     }

@@ -400,9 +400,22 @@ impl<W: World> Machine<W> {
         if env.source.heeds_keys() {
             key.ordinal = self.ordinals.next(&key, false);
         }
+        // Whoever the last one brought forth comes first by default: that is how a reader would go on.
+        let default = match (goes_on, self.current) {
+            (None, Some(current)) => {
+                let parent = env.names.path(current);
+                let is_child = |actor: &Entity| {
+                    let path = env.names.path(*actor);
+                    path.strip_prefix(&**parent)
+                        .is_some_and(|rest| rest.starts_with('/'))
+                };
+                offered.iter().position(is_child).unwrap_or(0)
+            }
+            _ => 0,
+        };
         let options = Options {
             count: offered.len() as u64,
-            default: 0,
+            default: default as u64,
             weights: match goes_on {
                 Some(_) => Weights::OnceIn(self.scheduling.preempt_once_in),
                 None => Weights::Uniform,

@@ -395,13 +395,12 @@ fn judge_claim(
             verdict
         }
     };
+    let so = matches!(report.verdict, Verdict::Holds | Verdict::HoldsUnder(_));
     for arm in &claim.control {
-        let other = tried(arm, &mut report);
-        if other.is_none() || other == baseline {
+        if tried(arm, &mut report) != Some(!so) {
             report.silent_controls.push(arm.clone());
         }
     }
-    let so = matches!(report.verdict, Verdict::Holds | Verdict::HoldsUnder(_));
     show(&mut report, claim, &searched[deciding], index, deciding, so);
     report
 }
