@@ -106,9 +106,13 @@ pub struct Run {
     /// Also write the trace of each arm's run under the seed, one record a line
     #[arg(long, value_name = "OUT.jsonl")]
     pub trace: Option<PathBuf>,
-    /// Also write the run that shows the first claim which one run shows, shrunk
+    /// Also write the run that decided a claim, shrunk
     #[arg(long, value_name = "OUT.ron")]
     pub repro: Option<PathBuf>,
+    /// Which claim --repro is about; without it, the first not as recorded, else the first of all, among
+    /// those that a single run decides
+    #[arg(long, value_name = "ID", requires = "repro")]
+    pub claim: Option<String>,
 }
 
 /// `replay`

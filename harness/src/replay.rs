@@ -9,7 +9,7 @@ use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::library;
-use crate::render::{Page, schedule, style};
+use crate::render::{Page, printable, schedule, style};
 
 /// Runs the command.
 ///
@@ -91,7 +91,10 @@ fn verdict(page: &mut Page, reproduction: &Reproduction, replay: &Replay) {
     page.paragraph(2, &says);
     if let Some(at) = replay.parts_at {
         match &replay.parting_record {
-            Some(entry) => page.item("    ", 6, &format!("record {at} is now: {entry}")),
+            Some(entry) => {
+                let entry = printable(entry);
+                page.item("    ", 6, &format!("record {at} is now: {entry}"));
+            }
             None => page.item("    ", 6, &format!("this run ends before record {at}")),
         }
     }
