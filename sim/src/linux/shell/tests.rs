@@ -158,27 +158,27 @@ fn commands_are_looked_for_once_and_found_again_from_memory() {
 #[test]
 fn forks_are_where_bash_forks() {
     for (text, last) in [
-        ("(seq 1)", "shell/child-1"),
-        ("(:; seq 1)", "shell/child-1"),
-        ("(true && seq 1)", "shell/child-1"),
-        ("(seq 1 > f)", "shell/child-1"),
-        ("(:; seq 1 2>&1)", "shell/child-1/child-1"),
-        ("(if true; then seq 1; fi)", "shell/child-1/child-1"),
-        ("((seq 1) )", "shell/child-1"),
-        ("(:; (seq 1))", "shell/child-1/child-1"),
-        ("(! seq 1)", "shell/child-1/child-1"),
-        ("(: & seq 1)", "shell/child-1/child-2"),
-        ("f() { seq 1; }; (f)", "shell/child-1/child-1"),
-        ("{ seq 1; } & wait", "shell/child-1/child-1"),
-        ("seq 1 & wait", "shell/child-1"),
-        ("true && seq 1 & wait", "shell/child-1/child-1"),
-        ("(seq 1) & wait", "shell/child-1"),
-        ("echo $(seq 1)", "shell/child-1"),
-        ("echo $(seq 1 2>&1)", "shell/child-1/child-1"),
-        (": | { :; seq 1; }", "shell/child-2/child-1"),
-        (": | (:; seq 1)", "shell/child-2"),
+        ("(seq 1)", "shell/subshell-1"),
+        ("(:; seq 1)", "shell/subshell-1"),
+        ("(true && seq 1)", "shell/subshell-1"),
+        ("(seq 1 > f)", "shell/subshell-1"),
+        ("(:; seq 1 2>&1)", "shell/subshell-1/seq-1"),
+        ("(if true; then seq 1; fi)", "shell/subshell-1/seq-1"),
+        ("((seq 1) )", "shell/subshell-1"),
+        ("(:; (seq 1))", "shell/subshell-1/subshell-1"),
+        ("(! seq 1)", "shell/subshell-1/seq-1"),
+        ("(: & seq 1)", "shell/subshell-1/seq-1"),
+        ("f() { seq 1; }; (f)", "shell/subshell-1/seq-1"),
+        ("{ seq 1; } & wait", "shell/job-1/seq-1"),
+        ("seq 1 & wait", "shell/job-1"),
+        ("true && seq 1 & wait", "shell/job-1/seq-1"),
+        ("(seq 1) & wait", "shell/job-1"),
+        ("echo $(seq 1)", "shell/subst-1"),
+        ("echo $(seq 1 2>&1)", "shell/subst-1/seq-1"),
+        (": | { :; seq 1; }", "shell/pipe-1/seq-1"),
+        (": | (:; seq 1)", "shell/pipe-1"),
         (":; seq 1", "shell"),
-        ("seq 1; :", "shell/child-1"),
+        ("seq 1; :", "shell/seq-1"),
     ] {
         let text = text.replace("((seq", "( (seq");
         assert_eq!(calls(&text, "exec"), [format!("{last} seq")], "{text}");
@@ -216,7 +216,7 @@ fn a_switch_by_ln_is_a_rename_and_never_a_missing_name() {
     let steps = run(&mut machine).steps;
     let of_ln = steps
         .iter()
-        .filter(|step| &*step.process == "shell/child-1");
+        .filter(|step| &*step.process == "shell/ln-1");
     let verbs: Vec<&str> = of_ln
         .map(|step| step.verb)
         .skip_while(|verb| *verb != "exec")
