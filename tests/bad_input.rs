@@ -1,7 +1,5 @@
 //! Damaged files: every reader of foreign input answers with a mistake and its place, and never panics.
 
-mod support;
-
 use faultlab_sim::scenario::{Loaded, Mistake, Reproduction, load};
 use proptest::prelude::*;
 
@@ -10,7 +8,9 @@ fn read_scenario(text: &str) -> Result<Loaded, Mistake> {
 }
 
 fn shipped_text(id: &str) -> String {
-    std::fs::read_to_string(support::folder(id).join("scenario.ron")).expect("a shipped scenario")
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let file = root.join("scenarios").join(id).join("scenario.ron");
+    std::fs::read_to_string(file).expect("a shipped scenario")
 }
 
 fn committed() -> String {
@@ -73,9 +73,15 @@ proptest! {
 #[test]
 fn truncated_reproductions_are_refused() {
     let text = committed();
-    for end in (0..text.trim_end().len() - 1).step_by(37).filter(|end| text.is_char_boundary(*end)) {
+    for end in (0..text.trim_end().len() - 1)
+        .step_by(37)
+        .filter(|end| text.is_char_boundary(*end))
+    {
         let cut = &text[..end];
-        check_place(&Reproduction::read("cut.ron", cut).expect_err("it is cut"), cut);
+        check_place(
+            &Reproduction::read("cut.ron", cut).expect_err("it is cut"),
+            cut,
+        );
     }
 }
 
@@ -91,12 +97,42 @@ fn nesting_does_not_overflow_the_stack() {
 fn mistakes_say_where_and_what() {
     let text = shipped_text("path-lost-update");
     for (from, to, place, what, help) in [
-        ("version: 1", "version: 9", "3:14", "version 9", "reads version 1"),
-        ("\"registry-access-denied\"", "\"registry-acess-denied\"", "", "no fault", "registry-access-denied"),
+        (
+            "version: 1",
+            "version: 9",
+            "3:14",
+            "version 9",
+            "reads version 1",
+        ),
+        (
+            "\"registry-access-denied\"",
+            "\"registry-acess-denied\"",
+            "",
+            "no fault",
+            "registry-access-denied",
+        ),
         ("kind: \"program_exit\"", "kind: \"x\"", "", "", ""),
-        ("control: [\"one-after-the-other\"]", "control: [\"one-after\"]", "", "no arm", "one-after-the-other"),
-        ("Last(of: (kind: \"reg_set\"", "Last(of: (kind: \"reg_sett\"", "", "no kind of record", "reg_set"),
-        ("cases: [(search: Exhaustive)]", "cases: [(search: Exhaustiv)]", "", "Exhaustiv", ""),
+        (
+            "control: [\"one-after-the-other\"]",
+            "control: [\"one-after\"]",
+            "",
+            "no arm",
+            "one-after-the-other",
+        ),
+        (
+            "Last(of: (kind: \"reg_set\"",
+            "Last(of: (kind: \"reg_sett\"",
+            "",
+            "no kind of record",
+            "reg_set",
+        ),
+        (
+            "cases: [(search: Exhaustive)]",
+            "cases: [(search: Exhaustiv)]",
+            "",
+            "Exhaustiv",
+            "",
+        ),
         ("ratio: (1, 4)", "ratio: (5, 4)", "", "ratio", "one in four"),
     ] {
         let damaged = text.replacen(from, to, 1);

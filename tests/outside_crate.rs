@@ -39,7 +39,10 @@ fn a_crate_outside_builds_against_the_library() {
     let output = Command::new(env!("CARGO"))
         .args(["run", "--quiet", "--offline"])
         .current_dir(folder.path())
-        .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside"))
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("outside"),
+        )
         .output()
         .expect("cargo runs");
     let text = String::from_utf8_lossy(&output.stdout);

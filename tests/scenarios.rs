@@ -73,7 +73,8 @@ fn a_shrunk_mixed_build_survives_edits() {
     let repro = shrunk(&only, &report, "2.5-f");
     assert!(repro.choices.len() <= 2, "{:#?}", repro.choices);
 
-    let edits: [(&str, &dyn Fn(&str) -> String); 5] = [
+    type Edit<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+    let edits: [Edit<'_>; 5] = [
         ("as it was", &str::to_owned),
         ("a step before", &|text| {
             text.replace("cd \"$HOME/app\"", "mkdir -p /tmp/before\ncd \"$HOME/app\"")

@@ -214,9 +214,7 @@ fn a_switch_by_ln_is_a_rename_and_never_a_missing_name() {
     fs.add_symlink("/usr/local/go", "go1.21").unwrap();
     let mut machine = machine(fs, &["-c", "ln -sfn go1.22 /usr/local/go; :"], &[]);
     let steps = run(&mut machine).steps;
-    let of_ln = steps
-        .iter()
-        .filter(|step| &*step.process == "shell/ln-1");
+    let of_ln = steps.iter().filter(|step| &*step.process == "shell/ln-1");
     let verbs: Vec<&str> = of_ln
         .map(|step| step.verb)
         .skip_while(|verb| *verb != "exec")
