@@ -35,7 +35,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// List the scenarios that this binary carries
+    /// List the scenarios that this binary carries, or what scenarios can be made of
     #[command(after_help = "Example:\n  faultlab list")]
     List(List),
     /// Replay scenarios and judge every claim (the main job)
@@ -77,6 +77,12 @@ pub enum Command {
 /// `list`
 #[derive(Clone, Debug, Args)]
 pub struct List {
+    /// The faults that scenarios can inject, with their parameters
+    #[arg(long, conflicts_with = "records")]
+    pub faults: bool,
+    /// The kinds of record that patterns can match, with their fields
+    #[arg(long)]
+    pub records: bool,
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
@@ -106,9 +112,13 @@ pub struct Run {
     /// Also write the trace of each arm's run under the seed, one record a line
     #[arg(long, value_name = "OUT.jsonl")]
     pub trace: Option<PathBuf>,
-    /// Also write the run that shows the first claim which one run shows, shrunk
+    /// Also write the run that decided a claim, shrunk
     #[arg(long, value_name = "OUT.ron")]
     pub repro: Option<PathBuf>,
+    /// Which claim --repro is about; without it, the first not as recorded, else the first of all, among
+    /// those that a single run decides
+    #[arg(long, value_name = "ID", requires = "repro")]
+    pub claim: Option<String>,
 }
 
 /// `replay`

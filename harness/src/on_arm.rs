@@ -63,7 +63,11 @@ fn tried<'a>(claim: &'a Claim, arm: &str) -> Option<OnArm<'a>> {
     let expected = match place {
         _ if arm == claim.on => baseline,
         Some(place) => expected_at(claim, place),
-        None if claim.control.iter().any(|name| name == arm) => baseline.map(|so| !so),
+        // A control comes out other than the verdict says.
+        None if claim.control.iter().any(|name| name == arm) => match claim.expected {
+            Verdict::Undecided => None,
+            _ => Some(claim.expected == Verdict::Refuted),
+        },
         None => return None,
     };
     Some(OnArm {
@@ -164,7 +168,7 @@ mod tests {
         };
         let (yes, no) = (Some(true), Some(false));
         assert_eq!(row(Verdict::Holds), [yes, None, None, None, no]);
-        assert_eq!(row(under()), [no, no, yes, None, yes]);
+        assert_eq!(row(under()), [no, no, yes, None, no]);
         assert_eq!(row(Verdict::Refuted), [no, no, no, no, yes]);
         assert_eq!(row(Verdict::Undecided), [None; 5]);
     }

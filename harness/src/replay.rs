@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use faultlab_sim::scenario::{Mistake, Outcome, Replay, Reproduction};
+use faultlab_sim::scenario::{Mistake, Replay, Reproduction};
 
 use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::library;
-use crate::render::{Page, schedule, style};
+use crate::render::{Page, printable, schedule, style};
 
 /// Runs the command.
 ///
@@ -26,7 +26,7 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
         Failure::mistake(mistake, text)
     };
     let (reproduction, loaded) = Reproduction::read(&file, &text).map_err(mistaken)?;
-    let (replay, outcome) = reproduction.replay(&loaded).map_err(mistaken)?;
+    let (replay, _) = reproduction.replay(&loaded).map_err(mistaken)?;
     let mut page = Page::new(layout);
     page.heading(&format!("{}: {}", replay.scenario, loaded.scenario.title));
     choices(&mut page, &reproduction);
@@ -91,7 +91,10 @@ fn verdict(page: &mut Page, reproduction: &Reproduction, replay: &Replay) {
     page.paragraph(2, &says);
     if let Some(at) = replay.parts_at {
         match &replay.parting_record {
-            Some(entry) => page.item("    ", 6, &format!("record {at} is now: {entry}")),
+            Some(entry) => {
+                let entry = printable(entry);
+                page.item("    ", 6, &format!("record {at} is now: {entry}"));
+            }
             None => page.item("    ", 6, &format!("this run ends before record {at}")),
         }
     }

@@ -126,15 +126,17 @@ fn tell_shrunk(page: &mut Page, shrunk: &Shrunk) {
 }
 
 /// The files that were asked for.
-struct Outputs {
+struct Outputs<'a> {
     seed: u64,
     trace: Option<Output>,
     junit: Option<(Junit, Output)>,
     repro: Option<Output>,
+    /// The claim that the reproduction is to be about.
+    claim: Option<&'a str>,
 }
 
-impl Outputs {
-    fn create(args: &cli::Run) -> Result<Outputs> {
+impl<'a> Outputs<'a> {
+    fn create(args: &'a cli::Run) -> Result<Outputs<'a>> {
         if args.repro.is_some() && args.names.len() != 1 {
             return Err(Failure::bad_input("--repro writes one run of one scenario")
                 .help("name the scenario: faultlab run path-lost-update --repro lost.ron"));
@@ -151,6 +153,7 @@ impl Outputs {
             trace: Output::create_if_asked(args.trace.as_ref())?,
             junit: junit.map(|output| (Junit::default(), output)),
             repro: Output::create_if_asked(args.repro.as_ref())?,
+            claim: args.claim.as_deref(),
         })
     }
 
@@ -165,7 +168,7 @@ impl Outputs {
         let Some(output) = &mut self.repro else {
             return Ok(None);
         };
-        let shrunk = reproduce(loaded, report, self.seed)?;
+        let shrunk = reproduce(loaded, report, self.claim, self.seed)?;
         output
             .write_all(shrunk.reproduction.write().as_bytes())
             .map_err(|error| output.failed(&error))?;
@@ -184,20 +187,31 @@ impl Outputs {
     }
 }
 
-/// Shrinks the run that decided a claim: the first claim that did not come out as recorded, else the
-/// first of all, among those that one run decides.
-fn reproduce(loaded: &Loaded, report: &Report, seed: u64) -> Result<Shrunk> {
+/// Shrinks the run that decided the claim `asked`; without one, the first claim that did not come out
+/// as recorded, else the first of all, among those that a single run decides.
+fn reproduce(loaded: &Loaded, report: &Report, asked: Option<&str>, seed: u64) -> Result<Shrunk> {
+    if let Some(asked) = asked
+        && !report.claims.iter().any(|claim| claim.id == asked)
+    {
+        let ids: Vec<&str> = report.claims.iter().map(|claim| &*claim.id).collect();
+        let what = format!("the scenario {} has no claim {asked:?}", report.scenario);
+        return Err(Failure::bad_input(what).help(format!("its claims are: {}", ids.join(", "))));
+    }
+    let meant = |claim: &&ClaimReport| asked.is_none_or(|asked| claim.id == asked);
     let witnessed = || {
-        let claims = report.claims.iter();
+        let claims = report.claims.iter().filter(meant);
         claims.filter_map(|claim| Some((claim, claim.witness.as_ref()?)))
     };
     let differing = witnessed().find(|(claim, _)| !claim.is_as_expected());
     let (claim, witness) = differing.or_else(|| witnessed().next()).ok_or_else(|| {
-        Failure::bad_input(format!(
-            "no claim of {} is decided by a single run: there is nothing to reproduce",
-            report.scenario
-        ))
-        .help("its verdicts rest on all runs of a search, or on documents")
+        let which = match asked {
+            Some(asked) => format!("the claim {asked}"),
+            None => format!("no claim of {}", report.scenario),
+        };
+        let not = if asked.is_some() { " not" } else { "" };
+        let what =
+            format!("{which} is{not} decided by a single run: there is nothing to reproduce");
+        Failure::bad_input(what).help("its verdict rests on all runs of a search, or on a document")
     })?;
     let arm = loaded.scenario.arm(&witness.arm);
     let off = Prepared::swarm(arm.expect("a witness names an arm"), seed);

@@ -1,6 +1,8 @@
 //! `run --repro`, and `replay` of what it wrote, whole, edited and damaged.
 
-use crate::{Lab, without_hashes};
+use std::fs;
+
+use crate::{Lab, exists, without_hashes};
 
 /// A folder with `lost.ron`, a reproduction of a lost write.
 fn reproduced() -> Lab {
@@ -24,6 +26,39 @@ fn a_reproduction_replays_anywhere() {
         .run(&["replay", "deep/er/lost.ron", "--exact"])
         .exits(0);
     insta::assert_snapshot!(without_hashes(&text));
+}
+
+#[test]
+fn a_claim_by_name() {
+    let lab = Lab::new();
+    let run = |claim| {
+        lab.run(&[
+            "run",
+            "two-writers.ron",
+            "--repro",
+            "out.ron",
+            "--claim",
+            claim,
+        ])
+    };
+    let text = run("a-writer-fails").exits(0);
+    assert!(
+        text.contains("a-writer-fails in the arm refused, 1-minimal: "),
+        "{text}"
+    );
+    fs::remove_file(lab.path("out.ron")).expect("it was written");
+    for (claim, expected) in [
+        (
+            "go-1.20-runs-on-windows-7",
+            "is not decided by a single run",
+        ),
+        ("a-writer-sleeps", "its claims are: a-write-is-lost, "),
+    ] {
+        let ran = run(claim);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains(expected), "{ran:?}");
+    }
+    assert!(!exists(&lab.path("out.ron")));
 }
 
 #[test]

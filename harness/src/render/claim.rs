@@ -3,7 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use faultlab_sim::scenario::{Claim, ClaimReport, Searched, Verdict};
 
-use super::{Page, search, style};
+use super::{Page, printable, search, style};
 
 /// The colour of a verdict.
 pub fn color(verdict: &Verdict) -> Style {
@@ -85,9 +85,13 @@ fn evidence(page: &mut Page, claim: &ClaimReport) {
         "" => String::new(),
         arm => format!(" ({arm})"),
     };
-    fact(page, "shown", &format!("{}{arm}", shown.words));
+    fact(page, "shown", &format!("{}{arm}", printable(&shown.words)));
     for record in &shown.records {
-        page.item(&" ".repeat(INDENT + COLUMN), INDENT + COLUMN + 4, record);
+        page.item(
+            &" ".repeat(INDENT + COLUMN),
+            INDENT + COLUMN + 4,
+            &printable(record),
+        );
     }
 }
 

@@ -113,6 +113,19 @@ pub fn counted(number: impl Display, noun: &str) -> String {
     format!("{} {noun}{plural}", grouped(number))
 }
 
+/// What a modelled machine said, so that it cannot move the reader's cursor: without the line end at
+/// its end, other control characters escaped.
+pub fn printable(text: &str) -> String {
+    let mut safe = String::new();
+    for c in text.trim_end().chars() {
+        match c.is_control() {
+            true => safe.extend(c.escape_default()),
+            false => safe.push(c),
+        }
+    }
+    safe
+}
+
 /// How long something took.
 pub fn took(time: Duration) -> String {
     match time.as_secs_f64() {
@@ -135,6 +148,14 @@ mod tests {
         assert_eq!(grouped(17_153_136), "17 153 136");
         assert_eq!(counted(1, "run"), "1 run");
         assert_eq!(counted(20_000, "run"), "20 000 runs");
+    }
+
+    #[test]
+    fn control_characters_do_not_reach_a_terminal() {
+        assert_eq!(
+            printable("one\ntwo \u{1b}[31mthree\r\n"),
+            "one\\ntwo \\u{1b}[31mthree"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use faultlab_sim::engine::{Choice, KeyText};
 
-use super::Page;
+use super::{Page, printable};
 
 /// A numbered list of choices.
 pub fn list(page: &mut Page, indent: usize, choices: &[Choice]) {
@@ -14,7 +14,7 @@ pub fn list(page: &mut Page, indent: usize, choices: &[Choice]) {
     }
     for (nth, choice) in choices.iter().enumerate() {
         let first = format!("{:indent$}{}. ", "", nth + 1);
-        page.item(&first, first.len(), &sentence(choice));
+        page.item(&first, first.len(), &printable(&sentence(choice)));
     }
 }
 

@@ -402,7 +402,7 @@ impl<W: World> Machine<W> {
         }
         // Whoever the last one brought forth comes first by default: that is how a reader would go on.
         let default = match (goes_on, self.current) {
-            (None, Some(current)) => {
+            (None, Some(current)) if env.source.heeds_keys() => {
                 let parent = env.names.path(current);
                 let is_child = |actor: &Entity| {
                     let path = env.names.path(*actor);

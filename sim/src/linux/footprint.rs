@@ -139,7 +139,7 @@ impl<I: Image> Processes<I> {
             }
             Syscall::Save { .. }
             | Syscall::Pipe
-            | Syscall::Fork
+            | Syscall::Fork { .. }
             | Syscall::Isatty(_)
             | Syscall::Nanosleep(_) => {}
             Syscall::Exec { path, argv, .. } => {

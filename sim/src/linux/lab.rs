@@ -247,7 +247,7 @@ impl<X: Image> Lab<X> {
             return None;
         };
         Some(match self.processes.pending(&self.names[actor])? {
-            Syscall::Fork => &["fork"],
+            Syscall::Fork { .. } => &["fork"],
             Syscall::Exec { .. } => &["exec", "syscall_failed"],
             Syscall::Write { .. } => &["print", "write", "exit", "syscall_failed"],
             Syscall::Exit(_) => &["exit"],

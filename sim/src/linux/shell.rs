@@ -89,7 +89,8 @@ pub struct Shell {
     ignores_errors: bool,
     /// Runs the text of `-c`.
     from_text: bool,
-    /// Standard input is a pipe or was redirected for the compound command this runs in.
+    /// Standard input is a pipe or was redirected for the compound command this runs in: a background command reads it
+    /// and not `/dev/null` (bash 5.2, `stdin_redir`, with its details as the differential tests show them).
     keeps_stdin: bool,
     /// The status of the last command substitution of the current step.
     substituted: Option<u8>,

@@ -76,7 +76,7 @@ impl<I: Image> Processes<I> {
             // What a fork copies is the process's own.
             Syscall::Save { .. }
             | Syscall::Pipe
-            | Syscall::Fork
+            | Syscall::Fork { .. }
             | Syscall::Isatty(_)
             | Syscall::Nanosleep(_) => Who::NOBODY,
             Syscall::Wait(WaitFor::Child(_)) => Who::NOBODY,

@@ -41,7 +41,9 @@ impl Image for Scripted {
         }
         match self.calls.first() {
             Some(Make(call)) => call.clone(),
-            Some(Call::Fork(_)) => Syscall::Fork,
+            Some(Call::Fork(_)) => Syscall::Fork {
+                label: "child".into(),
+            },
             _ => Syscall::Exit(0),
         }
     }

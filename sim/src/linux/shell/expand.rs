@@ -378,7 +378,7 @@ impl Shell {
                 );
             }
         };
-        let Some(child) = cx.io.fork()? else {
+        let Some(child) = cx.io.fork("subst")? else {
             let _ = cx.io.close(read)?;
             if write != 1 {
                 let _ = cx.io.dup2(write, 1)?;

@@ -6,7 +6,7 @@ use super::super::errno::Errno;
 use super::super::fs::Kind;
 use super::super::syscall::{Env, OpenFlags, Text, WaitFor};
 use super::ast::{Argument, Assignment, Command, Redirect, Shared};
-use super::eval::{Frame, Tail};
+use super::eval::{Frame, Tail, redirects_stdin};
 use super::variables::Saved;
 use super::{Cx, Go, Leave, ParseError, Shell, builtin, parse_script};
 
@@ -91,6 +91,7 @@ impl Shell {
                 saved,
                 keeps_stdin: self.keeps_stdin,
             });
+            self.keeps_stdin |= redirects_stdin(redirects);
         }
         let locals = self.assign_for(cx, assignments)?;
         let positional = std::mem::replace(&mut self.positional, words[1..].into());
@@ -169,7 +170,10 @@ impl Shell {
         let saved = self.assign_for(cx, assignments)?;
         let changes_path = saved.iter().any(|saved| saved.name() == "PATH");
         let found = self.find(cx, &words[0], !changes_path)?;
-        let child = if in_place { None } else { cx.io.fork()? };
+        let child = match in_place {
+            true => None,
+            false => cx.io.fork(program_label(&words[0]))?,
+        };
         let Some(child) = child else {
             if !self.redirect(cx, redirects)? {
                 return Ok(cx.io.exit(1)?);
@@ -339,4 +343,12 @@ pub(super) fn with_path(env: &Env, path: &Text) -> Env {
     let mut env = env.clone();
     Arc::make_mut(&mut env).insert("_".into(), path.clone());
     env
+}
+
+/// What a child that executes a command is called by: the last part of the command's name.
+pub(super) fn program_label(word: &str) -> &str {
+    match word.rsplit('/').next() {
+        Some(name) if !name.is_empty() => name,
+        _ => "command",
+    }
 }

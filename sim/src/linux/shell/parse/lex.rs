@@ -56,6 +56,11 @@ impl Lexeme {
         (!self.operator && self.shown.is_none()).then_some(&*self.text)
     }
 
+    pub(super) fn newline_for_brush(&self) -> Token {
+        let newline = Self::new(true, "\n".into(), self.from, self.to, self.place);
+        newline.for_brush()
+    }
+
     pub(super) fn for_brush(&self) -> Token {
         let position = |index, place: Place| {
             Arc::new(SourcePosition {

@@ -163,6 +163,7 @@ fn reserved_words_are_words_elsewhere() {
         "echo a & echo b & wait",
         "x=$(case a in a) echo;; (b) echo; esac; echo case)",
         "x=$(if true; then case a in a) (echo);; esac; fi) y=$( (case a in a|b) ;; esac) )",
+        "(case a in a) b;; esac | c); (case a in a) ;; esac)",
         "x=$(# comment with ' and )\n echo a)",
     ] {
         assert!(

@@ -382,7 +382,8 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self, mode: Mode) -> Result<Word, ParseError> {
-        let pieces = self.nested(|this| this.pieces(mode))?;
+        // `braced` has counted this level.
+        let pieces = self.pieces(mode)?;
         Ok(Word { pieces })
     }
 
