@@ -199,7 +199,7 @@ fn what_is_not_built_yet_says_so_with_exit_3() {
         &["validate", "--host", "wine", "--require", "wine,linux"],
         &["validate", "path-lost-update", "--host", "sim", "--json"],
         &["cmd", "install.bat", "/quiet", "--force"],
-        &["probe", "--host", "sim"],
+        &["probe", "--host", "win7"],
     ] {
         let says = lab.run(args).refuses(3);
         assert!(says.contains("not built yet"), "{args:?}: {says}");
