@@ -122,6 +122,7 @@ impl Loaded {
 
     /// All checks that need more than one field.
     pub(crate) fn check(&self) -> Result<(), Mistake> {
+        self.check_scripts()?;
         let Scenario {
             version,
             id,
@@ -175,6 +176,53 @@ impl Loaded {
             self.check_claim(claim)?;
         }
         Ok(())
+    }
+
+    /// Refuses a script that the shell does not take, at its line and column.
+    #[cfg(feature = "shell")]
+    fn check_scripts(&self) -> Result<(), Mistake> {
+        use crate::linux::shell::ParseError;
+        use crate::linux::shell::parse::parse;
+
+        for (name, text) in &self.scripts {
+            let Err(error) = parse(text.as_bytes()) else {
+                continue;
+            };
+            let (line, column, what, help) = match error {
+                ParseError::Syntax {
+                    message,
+                    line,
+                    column,
+                } => (line, column, message.to_string(), String::new()),
+                ParseError::Refused(refused) => (
+                    refused.line,
+                    refused.column,
+                    format!("{} is not supported", refused.construct),
+                    refused.help.to_string(),
+                ),
+            };
+            let (line, column) = (line.max(1) as usize, column.max(1) as usize);
+            let mistake = Mistake::at_line(name, text, line, column, what);
+            return Err(match help.is_empty() {
+                true => mistake,
+                false => mistake.help(help),
+            });
+        }
+        Ok(())
+    }
+
+    /// Without its front end the shell takes no script.
+    #[cfg(not(feature = "shell"))]
+    fn check_scripts(&self) -> Result<(), Mistake> {
+        match self.scripts.keys().next() {
+            None => Ok(()),
+            Some(name) => {
+                let what = "scripts are not supported in this build";
+                Err(self
+                    .mistake(&[], name, what)
+                    .help("build faultlab-sim with the feature `shell`"))
+            }
+        }
     }
 
     fn check_arm(&self, arm: &Arm) -> Result<(), Mistake> {
