@@ -146,3 +146,20 @@ fn mistakes_say_where_and_what() {
         assert!(said.contains(place), "{said}");
     }
 }
+
+#[test]
+fn a_script_outside_the_subset_is_refused_at_its_line_and_column() {
+    let text = shipped_text("goroot-race");
+    let scripts = |name: &str| match name {
+        "login.sh" => Ok("echo one\necho two $((1)) ${x/a/b}\n".to_owned()),
+        _ => Ok("true\n".to_owned()),
+    };
+    let mistake = load("goroot-race", &text, &mut |name| scripts(name)).expect_err("not supported");
+    assert_eq!(
+        (mistake.file.as_str(), mistake.line),
+        ("login.sh", 2),
+        "{mistake}"
+    );
+    assert!(mistake.column >= 17, "{mistake}");
+    assert!(mistake.what.contains("not supported"), "{mistake}");
+}

@@ -126,6 +126,7 @@ impl Loaded {
 
     /// All checks that need more than one field.
     pub(crate) fn check(&self) -> Result<(), Mistake> {
+        self.check_scripts()?;
         let Scenario {
             version,
             id,
@@ -202,6 +203,67 @@ impl Loaded {
                     Mistake::at_line(file, text, line as usize, column as usize, what)
                         .help("a base is taken as a whole, or not at all"),
                 )
+            }
+        }
+    }
+
+    /// The scripts that a shell runs: a base of a registry is none.
+    fn shell_scripts(&self) -> impl Iterator<Item = (&String, &String)> {
+        let arms = self.scenario.arms.iter();
+        let worlds = arms
+            .filter_map(|arm| arm.world.as_ref())
+            .chain([&self.scenario.world]);
+        let of_shells: std::collections::BTreeSet<String> = worlds
+            .filter(|world| matches!(world, World::Linux(_)))
+            .flat_map(World::script_names)
+            .collect();
+        let scripts = self.scripts.iter();
+        scripts.filter(move |(name, _)| of_shells.contains(*name))
+    }
+
+    /// Refuses a script that the shell does not take, at its line and column.
+    #[cfg(feature = "shell")]
+    fn check_scripts(&self) -> Result<(), Mistake> {
+        use crate::linux::shell::ParseError;
+        use crate::linux::shell::parse::parse;
+
+        for (name, text) in self.shell_scripts() {
+            let Err(error) = parse(text.as_bytes()) else {
+                continue;
+            };
+            let (line, column, what, help) = match error {
+                ParseError::Syntax {
+                    message,
+                    line,
+                    column,
+                } => (line, column, message.to_string(), String::new()),
+                ParseError::Refused(refused) => (
+                    refused.line,
+                    refused.column,
+                    format!("{} is not supported", refused.construct),
+                    refused.help.to_string(),
+                ),
+            };
+            let (line, column) = (line.max(1) as usize, column.max(1) as usize);
+            let mistake = Mistake::at_line(name, text, line, column, what);
+            return Err(match help.is_empty() {
+                true => mistake,
+                false => mistake.help(help),
+            });
+        }
+        Ok(())
+    }
+
+    /// Without its front end the shell takes no script.
+    #[cfg(not(feature = "shell"))]
+    fn check_scripts(&self) -> Result<(), Mistake> {
+        match self.shell_scripts().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let what = "scripts are not supported in this build";
+                Err(self
+                    .mistake(&[], name, what)
+                    .help("build faultlab-sim with the feature `shell`"))
             }
         }
     }

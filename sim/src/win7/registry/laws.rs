@@ -112,9 +112,13 @@ proptest! {
     #[test]
     fn forks_go_their_own_ways(acts in acts(), others in acts()) {
         let mut one = registry();
-        acts.iter().for_each(|act| drop(perform(&mut one, act)));
+        for act in &acts {
+            let _ = perform(&mut one, act);
+        }
         let (print, mut fork) = (format!("{one:?}"), one.clone());
-        others.iter().for_each(|act| drop(perform(&mut fork, act)));
+        for act in &others {
+            let _ = perform(&mut fork, act);
+        }
         prop_assert_eq!(print, format!("{one:?}"));
         let differences = diff::diff(&one, &fork);
         prop_assert_eq!(differences.is_empty(), one.tree() == fork.tree(), "{:?}", differences);

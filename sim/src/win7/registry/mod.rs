@@ -35,6 +35,8 @@ mod sorted;
 pub mod steps;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategies;
+#[cfg(test)]
+mod tests;
 mod value;
 mod view;
 mod watch;
