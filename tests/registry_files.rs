@@ -72,7 +72,7 @@ fn a_hive_of_hivex_is_mounted_as_it_was_written() {
         );
     }
     assert_eq!(
-        machine.get("HKLM\\Loaded\\Lab\\中文", "É"),
+        machine.get("HKLM\\Loaded\\Lab\\Zh", "中文"),
         Some(Value::sz("你好"))
     );
     let caller = machine.user().clone();
@@ -97,8 +97,8 @@ fn a_base_is_loaded_as_a_whole_or_not_at_all() {
         ),
         ("REGEDIT4\n\"v\"=\"1\"\n", "2:1: \"v\" belongs to no key"),
         (
-            "REGEDIT4\n[HKEY_CURRENT_USER\\a]\n[-HKEY_LOCAL_MACHINE\\SOFTWARE]\n",
-            "3:1: HKEY_LOCAL_MACHINE\\SOFTWARE: ERROR_ACCESS_DENIED (5)",
+            "REGEDIT4\n[HKEY_CURRENT_USER\\a]\n[-HKEY_LOCAL_MACHINE\\SECURITY]\n",
+            "3:1: HKEY_LOCAL_MACHINE\\SECURITY: ERROR_ACCESS_DENIED (5)",
         ),
     ] {
         let file = read(text.as_bytes(), &Ansi::ASCII).expect("the first line is right");
@@ -173,4 +173,39 @@ proptest! {
         let _ = hive::read(&bytes, "x");
         let _ = hive::read(&bytes[..length / 40], "x");
     }
+}
+
+/// A scenario whose machine begins from a file, with one program that reads from it.
+fn scenario(base: &str) -> Result<faultlab_sim::scenario::Loaded, faultlab_sim::scenario::Mistake> {
+    let text = r#"Scenario(version: 1, id: "base", title: "", story: (said: "", happens: "", why: "", see: ""),
+        world: Windows((base: "machine.reg", programs: [(name: "a", calls: [
+            QueryText(key: "HKCU\\Software\\Lab", value: "text", into: "t"),
+            SetText(key: "HKCU\\Software\\Lab", value: "copy", text: "{t}!"),
+        ])])),
+        cases: [(search: Exhaustive)], arms: [(name: "baseline")],
+        claims: [(id: "copied", says: "", expected: Holds, claim: Some(Last(of: (kind: "reg_set"), is: { "data": Is("C:\\Go!") })))])"#;
+    faultlab_sim::scenario::load("base.ron", text, &mut |_| Ok(base.into()))
+}
+
+#[test]
+fn a_scenario_begins_from_the_export_of_a_machine() {
+    let base = "Windows Registry Editor Version 5.00\n\n[HKEY_CURRENT_USER\\Software\\Lab]\n\"text\"=\"C:\\\\Go\"\n";
+    let loaded = scenario(base).unwrap_or_else(|mistake| panic!("{mistake}"));
+    let judging = faultlab_sim::scenario::Judging {
+        seed: 0,
+        executor: &faultlab_sim::scenario::Sequential,
+        progress: &|_| {},
+    };
+    let report = loaded
+        .judge(&judging)
+        .unwrap_or_else(|mistake| panic!("{mistake}"));
+    assert!(report.claims[0].is_as_expected(), "{:#?}", report.claims[0]);
+}
+
+#[test]
+fn a_bad_base_is_a_mistake_at_its_line() {
+    let base = "Windows Registry Editor Version 5.00\n\n[HKEY_CURRENT_USER\\Software\\Lab]\n\"text\"=oops\n";
+    let mistake = scenario(base).expect_err("the line makes no sense");
+    let place = (&*mistake.file, mistake.line, mistake.column);
+    assert_eq!(place, ("machine.reg", 4, 8), "{mistake}");
 }

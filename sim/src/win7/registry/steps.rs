@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::access::Caller;
-use super::error::DeleteError;
+use super::error::{DeleteError, OpenError};
 use super::path::KeyPath;
 use super::reg_file::{Entry, Line, RegFile};
 use super::{Name, Registry};
@@ -121,8 +121,7 @@ impl Import {
             if let Some(tree) = &mut self.deleting {
                 match tree.step(registry, caller) {
                     Ok(Step::Call(call)) => return Step::Call(call),
-                    // The file says that the key be gone, and it is.
-                    Ok(Step::Done(())) | Err(DeleteError::FileNotFound) => self.count(true),
+                    Ok(Step::Done(())) => self.count(true),
                     Err(_) => self.count(false),
                 }
                 self.deleting = None;
@@ -134,10 +133,12 @@ impl Import {
                 Line::DeleteKey(path) => {
                     self.key = None;
                     // The import never deletes a root.
-                    if path.sub.iter().any(|unit| *unit != u16::from(b'\\')) {
-                        self.deleting = Some(DeleteTree::new(path));
-                    } else {
-                        self.count(false);
+                    let is_root = path.sub.iter().all(|unit| *unit == u16::from(b'\\'));
+                    match registry.spot(caller, &path) {
+                        _ if is_root => self.count(false),
+                        // The file says that the key be gone, and it is.
+                        Err(OpenError::FileNotFound) => self.count(true),
+                        _ => self.deleting = Some(DeleteTree::new(path)),
                     }
                     continue;
                 }

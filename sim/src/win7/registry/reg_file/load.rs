@@ -5,11 +5,10 @@ use std::fmt;
 use super::{Flaw, Line, RegFile};
 use crate::win7::registry::Registry;
 use crate::win7::registry::access::Caller;
-use crate::win7::registry::error::{CreateError, DeleteError, Win32};
+use crate::win7::registry::error::{CreateError, OpenError, Win32};
 use crate::win7::registry::key::{Key, split};
 use crate::win7::registry::name::Name;
 use crate::win7::registry::path::{KeyPath, Root};
-use crate::win7::registry::steps::{DeleteTree, Step};
 
 /// Why a file was not loaded. Nothing of it was.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -71,13 +70,10 @@ impl Registry {
                 }
                 Line::DeleteKey(path) => {
                     key = None;
-                    let mut tree = DeleteTree::new(path.clone());
-                    loop {
-                        match tree.step(&mut loaded, caller) {
-                            Ok(Step::Call(_)) => {}
-                            Ok(Step::Done(())) | Err(DeleteError::FileNotFound) => break,
-                            Err(error) => return Err(refused(path, error.into())),
-                        }
+                    // What is not there need not go.
+                    if loaded.spot(caller, path).err() != Some(OpenError::FileNotFound) {
+                        let deleted = loaded.delete_tree(caller, path);
+                        deleted.map_err(|error| refused(path, error.into()))?;
                     }
                 }
                 Line::NoKey => return Err(wrong("this names no key".into())),
