@@ -2,6 +2,7 @@
 
 pub mod program;
 pub mod registry;
+pub mod text;
 
 /// The version of this family's models: it moves when a trace of theirs does.
 pub const VERSION: u32 = 1;

@@ -1,0 +1,126 @@
+//! Strings of UTF-16 units.
+
+use std::fmt;
+
+/// A string as Windows has it: 16-bit units, which need not be well-formed UTF-16.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Wide(Vec<u16>);
+
+impl Wide {
+    /// The string of some units.
+    pub fn new(units: Vec<u16>) -> Wide {
+        Wide(units)
+    }
+
+    /// Its units.
+    pub fn units(&self) -> &[u16] {
+        &self.0
+    }
+
+    /// How many units it has. Lengths of Windows count these, not characters.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The string as UTF-8, unless a surrogate stands alone.
+    pub fn to_utf8(&self) -> Option<String> {
+        String::from_utf16(&self.0).ok()
+    }
+
+    /// The string with `U+FFFD` for unpaired surrogates.
+    pub fn to_utf8_lossy(&self) -> String {
+        String::from_utf16_lossy(&self.0)
+    }
+
+    /// The units as bytes, low byte first: what REG_SZ data and UTF-16LE files hold.
+    pub fn to_le_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|unit| unit.to_le_bytes()).collect()
+    }
+
+    /// The string of bytes, low byte first; an odd byte at the end is returned beside it.
+    pub fn from_le_bytes(bytes: &[u8]) -> (Wide, Option<u8>) {
+        let (pairs, odd) = bytes.as_chunks::<2>();
+        (
+            Wide(pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect()),
+            odd.first().copied(),
+        )
+    }
+
+    /// The string with each unit in upper case: names of variables, files and keys that agree in this are
+    /// one name.
+    pub fn to_upcase(&self) -> Wide {
+        Wide(self.0.iter().copied().map(upcase).collect())
+    }
+}
+
+impl From<&str> for Wide {
+    fn from(text: &str) -> Wide {
+        Wide(text.encode_utf16().collect())
+    }
+}
+
+impl From<&[u16]> for Wide {
+    fn from(units: &[u16]) -> Wide {
+        Wide(units.to_vec())
+    }
+}
+
+/// Unpaired surrogates show as U+FFFD.
+impl fmt::Display for Wide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_utf8_lossy())
+    }
+}
+
+/// As a Rust string literal; an unpaired surrogate is `\u{d800}`, which no such literal can hold.
+impl fmt::Debug for Wide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"")?;
+        for unit in char::decode_utf16(self.0.iter().copied()) {
+            match unit {
+                Ok(c) => write!(f, "{}", c.escape_debug())?,
+                Err(lone) => write!(f, "\\u{{{:x}}}", lone.unpaired_surrogate())?,
+            }
+        }
+        f.write_str("\"")
+    }
+}
+
+/// RtlUpcaseUnicodeChar: one unit to one, by the table in `l_intl.nls`, in no locale.
+///
+/// The table has the simple mappings of Unicode that lead back (so not of ſ, ı, µ or ς, and ß has none).
+/// Where it ends is inferred: scripts that got their capitals after Unicode 5 (Georgian, Cherokee) are left
+/// as they are.
+pub fn upcase(unit: u16) -> u16 {
+    match unit {
+        0..0x80 => {
+            return if (0x61..=0x7a).contains(&unit) {
+                unit - 0x20
+            } else {
+                unit
+            };
+        }
+        // Greek with iota: the simple mapping, where `char::to_uppercase` gives the full one.
+        0x1f80..=0x1f87 | 0x1f90..=0x1f97 | 0x1fa0..=0x1fa7 => return unit + 8,
+        0x1fb3 | 0x1fc3 | 0x1ff3 => return unit + 9,
+        0x10d0..=0x10ff | 0x13f8..=0x13fd | 0xab70..=0xabbf => return unit,
+        _ => {}
+    }
+    let single = |mut chars: Box<dyn Iterator<Item = char>>| match (chars.next(), chars.next()) {
+        (Some(c), None) => Some(c),
+        _ => None,
+    };
+    let upper = char::from_u32(unit.into()).and_then(|c| {
+        let upper = single(Box::new(c.to_uppercase()))?;
+        let back = single(Box::new(upper.to_lowercase()))?;
+        (back == c).then_some(upper)
+    });
+    upper
+        .and_then(|upper| u16::try_from(u32::from(upper)).ok())
+        .unwrap_or(unit)
+}
