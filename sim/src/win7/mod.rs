@@ -1,5 +1,6 @@
 //! Windows 7 SP1 x64: so far a registry of keys and values, and programs that use it.
 
+pub mod environment;
 pub mod program;
 pub mod registry;
 pub mod text;
