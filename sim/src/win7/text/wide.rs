@@ -111,16 +111,20 @@ pub fn upcase(unit: u16) -> u16 {
         0x10d0..=0x10ff | 0x13f8..=0x13fd | 0xab70..=0xabbf => return unit,
         _ => {}
     }
-    let single = |mut chars: Box<dyn Iterator<Item = char>>| match (chars.next(), chars.next()) {
-        (Some(c), None) => Some(c),
-        _ => None,
-    };
     let upper = char::from_u32(unit.into()).and_then(|c| {
-        let upper = single(Box::new(c.to_uppercase()))?;
-        let back = single(Box::new(upper.to_lowercase()))?;
+        let upper = single(c.to_uppercase())?;
+        let back = single(upper.to_lowercase())?;
         (back == c).then_some(upper)
     });
     upper
         .and_then(|upper| u16::try_from(u32::from(upper)).ok())
         .unwrap_or(unit)
+}
+
+/// The only one of some characters.
+fn single(mut chars: impl Iterator<Item = char>) -> Option<char> {
+    match (chars.next(), chars.next()) {
+        (Some(c), None) => Some(c),
+        _ => None,
+    }
 }
