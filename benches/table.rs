@@ -35,6 +35,14 @@ fn main() {
                 rates[0] / rate,
             );
         }
+        if row.peers.is_empty() {
+            println!(
+                "| {} | {} | {} | | | |",
+                row.work,
+                row.unit,
+                grouped(rates[0])
+            );
+        }
         notes.push(row.differs);
     }
     notes.dedup();

@@ -2,6 +2,7 @@
 
 pub mod pairs;
 pub mod race;
+pub mod script;
 pub mod timers;
 
 /// Someone who does the work of a row.
@@ -38,5 +39,6 @@ pub fn rows() -> Vec<Row> {
     let mut rows = timers::rows();
     rows.extend(pairs::rows());
     rows.extend(race::rows());
+    rows.extend(script::rows());
     rows
 }

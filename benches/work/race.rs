@@ -118,9 +118,10 @@ fn race(names: &mut Names) -> Machine<Cell> {
 fn ours<S: Source>(source_of: impl Fn(u64) -> S) -> u64 {
     let mut names = Names::new();
     let start = race(&mut names);
+    let mut machine = start.clone();
     let mut lost = 0;
     for seed in 0..SCHEDULES {
-        let mut machine = start.clone();
+        machine.clone_from(&start);
         let mut env = Env {
             names: &mut names,
             source: &mut source_of(seed),

@@ -1,1 +1,118 @@
+//! The command line of faultlab: finds scenarios, runs them on the models of `faultlab-sim` on all
+//! cores, and prints what they come to.
+//!
+//! Start reading at [`cli`], which says what there is; each command has a module of its name.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod cli;
+pub mod console;
+pub mod doctor;
+pub mod exit;
+pub mod explain;
+pub mod explore;
+pub mod failure;
+pub mod hosts;
+pub mod junit;
+pub mod library;
+pub mod list;
+pub mod on_arm;
+pub mod output;
+pub mod progress;
+pub mod render;
+pub mod replay;
+pub mod run;
+pub mod sweep;
+pub mod threads;
+pub mod trace_file;
+
+use std::any::Any;
+use std::ffi::OsString;
+use std::panic::{self, UnwindSafe};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use console::Layout;
+use exit::Exit;
+use failure::{Failure, Result};
+
+/// Runs the command line.
+pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(String::new, ToString::to_string);
+        eprintln!("internal error: {}", message(panic.payload()));
+        eprintln!("  at {place}");
+        eprintln!("  This is a fault of faultlab, not of its input. Please report it.");
+    }));
+    let args: Vec<OsString> = args.collect();
+    guarded(|| start(&args)).into()
+}
+
+/// Does `work`. A panic in it, on whichever thread, is a broken invariant of ours.
+fn guarded(work: impl FnOnce() -> Exit + UnwindSafe) -> Exit {
+    panic::catch_unwind(work).unwrap_or(Exit::Internal)
+}
+
+fn message(payload: &dyn Any) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("no message")
+}
+
+fn start(args: &[OsString]) -> Exit {
+    match Cli::try_parse_from(args) {
+        Ok(cli) => run(&cli),
+        // Help and versions go to standard output and are no failure; mistakes are bad usage.
+        Err(said) => match (said.print(), said.use_stderr()) {
+            (Ok(()), false) => Exit::AsRecorded,
+            _ => Exit::BadInput,
+        },
+    }
+}
+
+fn run(cli: &Cli) -> Exit {
+    let layout = Layout::stdout(cli.color);
+    let errors = Layout::stderr(cli.color);
+    perform(&cli.command, layout, errors).unwrap_or_else(|failure| {
+        failure.report(errors);
+        failure.exit
+    })
+}
+
+fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
+    match command {
+        Command::List(args) => list::run(args, layout),
+        Command::Run(args) => run::run(args, layout, errors),
+        Command::Replay(args) => replay::run(args, layout),
+        Command::Explain(args) => explain::run(args, layout),
+        Command::Explore(args) => explore::run(args, layout),
+        Command::Sweep(args) => sweep::run(args, layout),
+        Command::Merge(args) => sweep::merge(args, layout),
+        Command::Validate(_) => Err(Failure::not_built_yet("validate")),
+        Command::Cmd(_) => Err(Failure::not_built_yet("cmd")),
+        Command::Probe(_) => Err(Failure::not_built_yet("probe")),
+        Command::Doctor => doctor::run(layout),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::threads::Threads;
+
+    #[test]
+    fn a_broken_invariant_is_exit_5_on_any_thread() {
+        assert_eq!(guarded(|| Exit::Differs), Exit::Differs);
+        assert_eq!(guarded(|| panic!("broken")), Exit::Internal);
+        let on_a_worker = || {
+            Threads::new(Some(2)).map(4, 1, |part| assert!(part.start != 3, "broken"));
+            Exit::AsRecorded
+        };
+        assert_eq!(guarded(on_a_worker), Exit::Internal);
+    }
+}

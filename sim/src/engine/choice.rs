@@ -29,6 +29,15 @@ impl Key {
     /// The object of a decision that has none.
     pub const NO_OBJECT: Entity = Entity(0);
 
+    /// Whether only the ordinal differs.
+    #[inline]
+    fn is_like(&self, other: &Key) -> bool {
+        self.entity == other.entity
+            && self.object == other.object
+            && self.verb == other.verb
+            && self.site == other.site
+    }
+
     /// One word for everything but the ordinal.
     pub(crate) fn thing(&self) -> u64 {
         mix(&[
@@ -303,9 +312,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 /// How often each thing was decided so far in this run: what ordinals are made of.
 #[derive(Debug, Default)]
 pub(crate) struct Ordinals {
-    /// The things while they are few: a list is cheaper to fork, and to search.
-    few: Vec<(u64, u32)>,
-    /// invariant: empty, or `few` is.
+    /// The things while they are few, each as the key of its last occurrence: a list is cheaper to
+    /// fork, and needs no hashes.
+    few: Vec<Key>,
+    /// By the things' words. invariant: empty, or `few` is.
     many: LookupMap<u64, u32>,
     /// Order-independent digest of the counts that can be seen in a state: of wide choices and of
     /// births (others only name choices and decide nothing by themselves).
@@ -334,33 +344,33 @@ impl Ordinals {
     /// How many things a list serves well.
     const FEW: usize = 24;
 
-    /// The ordinal of the next occurrence of `thing`, from 1.
-    pub(crate) fn next(&mut self, thing: u64, visible: bool) -> u32 {
-        let count = self.count_of(thing);
+    /// The ordinal of the next occurrence of what `key` is about, from 1.
+    pub(crate) fn next(&mut self, key: &Key, visible: bool) -> u32 {
+        let count = self.count_of(key);
         *count += 1;
         let count = *count;
         if visible {
-            self.visible = self.visible.wrapping_add(mix(&[thing, count.into()]));
+            let word = mix(&[key.thing(), count.into()]);
+            self.visible = self.visible.wrapping_add(word);
         }
         count
     }
 
-    fn count_of(&mut self, thing: u64) -> &mut u32 {
-        if !self.many.is_empty() {
-            return self.many.or_insert_with(thing, || 0);
+    fn count_of(&mut self, key: &Key) -> &mut u32 {
+        if self.many.is_empty() {
+            if let Some(index) = self.few.iter().position(|other| key.is_like(other)) {
+                return &mut self.few[index].ordinal;
+            }
+            if self.few.len() < Ordinals::FEW {
+                self.few.push(Key { ordinal: 0, ..*key });
+                let last = self.few.last_mut().expect("one was pushed");
+                return &mut last.ordinal;
+            }
+            for key in self.few.drain(..) {
+                self.many.insert(key.thing(), key.ordinal);
+            }
         }
-        if let Some(index) = self.few.iter().position(|(other, _)| *other == thing) {
-            return &mut self.few[index].1;
-        }
-        if self.few.len() < Ordinals::FEW {
-            self.few.push((thing, 0));
-            let (_, count) = self.few.last_mut().expect("one was pushed");
-            return count;
-        }
-        for (thing, count) in self.few.drain(..) {
-            self.many.insert(thing, count);
-        }
-        self.many.or_insert_with(thing, || 0)
+        self.many.or_insert_with(key.thing(), || 0)
     }
 }
 
@@ -396,8 +406,15 @@ mod tests {
     fn ordinals_count_each_thing_whether_few_or_many() {
         let mut ordinals = Ordinals::default();
         for round in 1..=3 {
-            for thing in 0..100 {
-                assert_eq!(ordinals.next(thing, false), round);
+            for entity in 0..100 {
+                let key = Key {
+                    site: "x",
+                    entity: Entity(entity),
+                    verb: "",
+                    object: Key::NO_OBJECT,
+                    ordinal: 0,
+                };
+                assert_eq!(ordinals.next(&key, false), round);
             }
         }
     }

@@ -28,6 +28,34 @@ pub trait World: Clone + Hash {
         let _ = event;
         Footprint::Everything
     }
+
+    /// The other actors that could ever take a step which does not commute with the one that `event`
+    /// stands for. The default is always sound and leaves nobody aside.
+    fn rivals(&self, event: &Self::Event) -> Rivals {
+        let _ = event;
+        Rivals::Anyone
+    }
+
+    /// Actors without a step of which one that is not ready cannot become ready.
+    fn enablers(&self, actor: Entity) -> Rivals {
+        let _ = actor;
+        Rivals::Anyone
+    }
+
+    /// The kinds of record that the step may write; `None`: any.
+    fn may_record(&self, event: &Self::Event) -> Option<&'static [&'static str]> {
+        let _ = event;
+        None
+    }
+}
+
+/// Actors that a search must look at together with one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rivals {
+    /// Any actor, present or future.
+    Anyone,
+    /// These, and nobody whom they do not bring forth.
+    Only(Vec<Entity>),
 }
 
 /// What a step reads and writes, by the names of resources. Two steps of different actors commute if
@@ -370,11 +398,24 @@ impl<W: World> Machine<W> {
             },
         };
         if env.source.heeds_keys() {
-            key.ordinal = self.ordinals.next(key.thing(), false);
+            key.ordinal = self.ordinals.next(&key, false);
         }
+        // Whoever the last one brought forth comes first by default: that is how a reader would go on.
+        let default = match (goes_on, self.current) {
+            (None, Some(current)) if env.source.heeds_keys() => {
+                let parent = env.names.path(current);
+                let is_child = |actor: &Entity| {
+                    let path = env.names.path(*actor);
+                    path.strip_prefix(&**parent)
+                        .is_some_and(|rest| rest.starts_with('/'))
+                };
+                offered.iter().position(is_child).unwrap_or(0)
+            }
+            _ => 0,
+        };
         let options = Options {
             count: offered.len() as u64,
-            default: 0,
+            default: default as u64,
             weights: match goes_on {
                 Some(_) => Weights::OnceIn(self.scheduling.preempt_once_in),
                 None => Weights::Uniform,
@@ -482,7 +523,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             object: Key::NO_OBJECT,
             ordinal: 0,
         };
-        let nth = self.ordinals.next(key.thing(), true);
+        let nth = self.ordinals.next(&key, true);
         let path = format!("{}/{label}-{nth}", self.names.path(parent));
         self.names.name(&path)
     }
@@ -587,7 +628,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             ordinal: 0,
         };
         if options.is_wide() || self.source.heeds_keys() {
-            key.ordinal = self.ordinals.next(key.thing(), options.is_wide());
+            key.ordinal = self.ordinals.next(&key, options.is_wide());
         }
         let chosen = self.source.choose(&key, options, self.names);
         assert!(chosen < options.count, "a source chooses among the options");

@@ -20,6 +20,8 @@ pub use entity::{Entity, Names, matches_pattern};
 pub use explore::{Completion, Explored, Monitor, Pruning, Search, explore};
 pub use fault::{Armed, FaultSpec, Faults, Param, ParamKind, ParamSpec, Struck, When};
 pub use hash::{LookupMap, TraceHash, TraceHasher, mix, state_key, text_hash};
-pub use machine::{Cx, End, Env, Footprint, Limits, Machine, Progress, Ready, Scheduling, World};
+pub use machine::{
+    Cx, End, Env, Footprint, Limits, Machine, Progress, Ready, Rivals, Scheduling, World,
+};
 pub use time::{Span, Time};
 pub use trace::{Entry, Field, KindSpec, Observer, Record, Trace, Value, fill};

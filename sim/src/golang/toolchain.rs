@@ -339,7 +339,7 @@ impl Run<'_, '_> {
         if there.is_err() {
             return self.fatal(&format!("no such tool \"{tool}\"")).map(Err);
         }
-        let Some(child) = self.io.fork()? else {
+        let Some(child) = self.io.fork(tool)? else {
             let argv = [path]
                 .iter()
                 .chain(arguments)

@@ -139,7 +139,7 @@ impl<I: Image> Processes<I> {
             }
             Syscall::Save { .. }
             | Syscall::Pipe
-            | Syscall::Fork
+            | Syscall::Fork { .. }
             | Syscall::Isatty(_)
             | Syscall::Nanosleep(_) => {}
             Syscall::Exec { path, argv, .. } => {
@@ -148,7 +148,7 @@ impl<I: Image> Processes<I> {
                     let Some(inode) = print.look(fs, cwd, &path, Last::Follow) else {
                         break;
                     };
-                    let file = fs.file(&inode).filter(|file| file.image.is_none());
+                    let file = fs.file(&inode).filter(|file| file.image().is_none());
                     match file.and_then(|file| super::process::hash_bang(&file.data)) {
                         Some((interpreter, _)) => path = interpreter,
                         None => break,
@@ -267,3 +267,6 @@ impl<I: Image> Processes<I> {
         }
     }
 }
+
+#[cfg(all(test, feature = "shell"))]
+mod tests;

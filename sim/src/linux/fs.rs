@@ -31,10 +31,50 @@ pub struct File {
     pub data: Arc<[u8]>,
     /// Has execute permission.
     pub executable: bool,
-    /// The program this executable is, if it is one of those the lab has a model of: `bash`, `sort`, `go`.
-    pub image: Option<Text>,
+}
+
+/// The beginning of a modelled program's file. What a real one has in its sections follows as text, so that a copy of
+/// the bytes is a copy of the program.
+const PROGRAM_MAGIC: &[u8] = b"\x7fELF";
+
+impl File {
+    /// An executable of a program the lab has a model of.
+    pub fn program(image: &str, version: Option<&str>) -> Self {
+        let version = version.unwrap_or("");
+        let data = [
+            PROGRAM_MAGIC,
+            b"\0",
+            image.as_bytes(),
+            b"\0",
+            version.as_bytes(),
+        ]
+        .concat();
+        Self {
+            data: data.into(),
+            executable: true,
+        }
+    }
+
+    fn section(&self, number: usize) -> Option<&str> {
+        let text = self
+            .data
+            .strip_prefix(PROGRAM_MAGIC)?
+            .split(|&byte| byte == 0)
+            .nth(number)?;
+        std::str::from_utf8(text)
+            .ok()
+            .filter(|text| !text.is_empty())
+    }
+
+    /// The program this executable is: `bash`, `sort`, `go`.
+    pub fn image(&self) -> Option<&str> {
+        self.section(1)
+    }
+
     /// The version of that program, where it matters: `1.21.13`.
-    pub version: Option<Text>,
+    pub fn version(&self) -> Option<&str> {
+        self.section(2)
+    }
 }
 
 /// A device.
@@ -182,7 +222,7 @@ impl FileSystem {
             path,
             Node::File(File {
                 data: data.into(),
-                ..File::default()
+                executable: false,
             }),
         )
     }
@@ -194,7 +234,6 @@ impl FileSystem {
             Node::File(File {
                 data: data.into(),
                 executable: true,
-                ..File::default()
             }),
         )
     }
@@ -206,14 +245,7 @@ impl FileSystem {
         image: &str,
         version: Option<&str>,
     ) -> Result<(), Errno> {
-        // The bytes of an ELF file begin so; that is all a reader of it may learn.
-        let data: Arc<[u8]> = Arc::from(b"\x7fELF".as_slice());
-        let file = File {
-            data,
-            executable: true,
-            image: Some(image.into()),
-            version: version.map(Into::into),
-        };
+        let file = File::program(image, version);
         self.add_node(path, Node::File(file))
     }
 

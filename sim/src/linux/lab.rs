@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::{Cx, Entity, Footprint, Key, Record as EngineRecord, Span};
+use crate::engine::{Cx, Entity, Footprint, Key, Record as EngineRecord, Rivals, Span};
 use crate::records;
 
 use super::errno::Errno;
 use super::fs::FileSystem;
-use super::process::{Effect, Image, Processes, Step};
+use super::process::{Effect, Image, Processes, Step, Who};
 use super::program::Program;
-use super::syscall::Text;
+use super::syscall::{Syscall, Text};
 
 records! {
     /// What Linux processes do, one record a system call of interest.
@@ -116,8 +116,12 @@ pub enum Event {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lab<X: Image> {
     processes: Processes<Program<X>>,
-    /// Living processes by name, in order; those that are ready.
+    /// The processes that are ready, by name.
     ready: BTreeMap<Text, Entity>,
+    /// The same, by entity.
+    names: BTreeMap<Entity, Text>,
+    /// Taken for granted by a search: no call changes a file.
+    files_stay: bool,
 }
 
 /// What the construct was that a run met and the models do not know.
@@ -130,6 +134,17 @@ impl<X: Image> Lab<X> {
         Lab {
             processes,
             ready: BTreeMap::new(),
+            names: BTreeMap::new(),
+            files_stay: false,
+        }
+    }
+
+    /// The same machine, on the assumption that no call changes a file: then looking at files commutes
+    /// with everything. A call that does break it is reported as unsupported.
+    pub fn where_files_stay(self) -> Lab<X> {
+        Lab {
+            files_stay: true,
+            ..self
         }
     }
 
@@ -139,7 +154,7 @@ impl<X: Image> Lab<X> {
         E: From<Event>,
         R: EngineRecord + From<Record>,
     {
-        self.announce(cx);
+        self.announce(None, cx);
     }
 
     /// Takes one step.
@@ -153,18 +168,44 @@ impl<X: Image> Lab<X> {
             Event::Wake(actor) => {
                 let name = cx.path(actor).clone();
                 self.processes.wake(&name).expect("who sleeps can be woken");
+                self.announce(Some(&[name]), cx);
             }
             Event::Perform(actor) => {
                 let name = cx.path(actor).clone();
                 self.ready.remove(&name);
+                self.names.remove(&actor);
+                let call = self.processes.pending(&name);
+                if self.files_stay && call.is_some_and(Syscall::changes_files) {
+                    let what = "a changed file in a search that takes files to stay";
+                    unsupported.push(Unsupported(what.into()));
+                }
+                let reaches_others = call.is_none_or(|call| {
+                    matches!(
+                        call,
+                        Syscall::Read { .. }
+                            | Syscall::Write { .. }
+                            | Syscall::Close { .. }
+                            | Syscall::Dup2 { .. }
+                            | Syscall::Exec { .. }
+                            | Syscall::Exit(_)
+                            | Syscall::Wait(_)
+                            | Syscall::Refuse(_)
+                    )
+                });
                 let step = self
                     .processes
                     .perform(&name)
                     .expect("who is ready can go on");
-                unsupported = self.record(actor, step, cx);
+                let mut touched = vec![name];
+                for effect in &step.effects {
+                    if let Effect::Forked { child } = effect {
+                        touched.push(child.clone());
+                    }
+                }
+                unsupported.extend(self.record(actor, step, cx));
+                self.announce((!reaches_others).then_some(&touched), cx);
             }
         }
-        self.announce(cx);
         unsupported
     }
 
@@ -173,14 +214,7 @@ impl<X: Image> Lab<X> {
         let Event::Perform(actor) = event else {
             return Footprint::Everything;
         };
-        let name = self
-            .ready
-            .iter()
-            .find(|(_, ready)| *ready == actor)
-            .map(|(name, _)| name);
-        let footprint = self
-            .processes
-            .footprint(name.expect("who performs is ready"));
+        let footprint = self.processes.footprint(&self.names[actor]);
         let entities = |names: Vec<Text>| names.iter().map(|name| Entity::of(name)).collect();
         Footprint::Touches {
             reads: entities(footprint.reads),
@@ -188,37 +222,87 @@ impl<X: Image> Lab<X> {
         }
     }
 
-    fn announce<E, R>(&mut self, cx: &mut Cx<'_, E, R>)
+    /// Who could ever get in the way of the pending call of a process.
+    pub fn rivals(&self, event: &Event) -> Rivals {
+        match event {
+            Event::Perform(actor) => {
+                rivals(self.processes.rivals(&self.names[actor], self.files_stay))
+            }
+            Event::Wake(_) => Rivals::Anyone,
+        }
+    }
+
+    /// Who must act before a process that is not ready can go on.
+    pub fn enablers(&self, actor: Entity) -> Rivals {
+        let mut living = self.processes.living();
+        match living.find(|name| Entity::of(name) == actor) {
+            Some(name) => rivals(self.processes.enablers(name)),
+            None => Rivals::Only(Vec::new()),
+        }
+    }
+
+    /// The kinds of record that the pending call of a process may write.
+    pub fn may_record(&self, event: &Event) -> Option<&'static [&'static str]> {
+        let Event::Perform(actor) = event else {
+            return None;
+        };
+        Some(match self.processes.pending(&self.names[actor])? {
+            Syscall::Fork { .. } => &["fork"],
+            Syscall::Exec { .. } => &["exec", "syscall_failed"],
+            Syscall::Write { .. } => &["print", "write", "exit", "syscall_failed"],
+            Syscall::Exit(_) => &["exit"],
+            Syscall::Wait(_) => &["wait", "syscall_failed"],
+            Syscall::Refuse(_) => return None,
+            call if call.changes_files() => return None,
+            _ => &["open", "syscall_failed"],
+        })
+    }
+
+    /// Makes processes ready that can go on, and takes back the readiness of those that cannot any more.
+    /// Only `touched` and what it brought forth are looked at, if a call reached nobody else.
+    fn announce<E, R>(&mut self, touched: Option<&[Text]>, cx: &mut Cx<'_, E, R>)
     where
         E: From<Event>,
         R: EngineRecord + From<Record>,
     {
-        let enabled = self.processes.enabled();
-        let stuck: Vec<Text> = self
-            .ready
-            .keys()
-            .filter(|name| !enabled.contains(name))
-            .cloned()
-            .collect();
+        let can_go_on = |name: &Text| self.processes.blocked(name).is_none();
+        let (mut able, mut stuck): (Vec<Text>, Vec<Text>) = (Vec::new(), Vec::new());
+        match touched {
+            Some(touched) => {
+                able.extend(touched.iter().filter(|name| can_go_on(name)).cloned());
+            }
+            None => {
+                // Both in the order of names.
+                let mut ready = self.ready.keys().peekable();
+                for name in self.processes.living() {
+                    stuck.extend(std::iter::from_fn(|| ready.next_if(|r| *r < name)).cloned());
+                    let was_ready = ready.next_if(|r| *r == name).is_some();
+                    match (was_ready, can_go_on(name)) {
+                        (false, true) => able.push(name.clone()),
+                        (true, false) => stuck.push(name.clone()),
+                        _ => {}
+                    }
+                }
+                stuck.extend(ready.cloned());
+            }
+        }
         for name in stuck {
             let actor = self.ready.remove(&name).expect("it was just seen");
+            self.names.remove(&actor);
             cx.withdraw(actor);
         }
-        for name in enabled {
-            if self.ready.contains_key(&name) {
-                continue;
-            }
+        for name in able {
             let (verb, object) = self
                 .processes
                 .pending_op(&name)
                 .expect("who is enabled has a pending call");
             let actor = cx.name(&name);
-            let object = if object.is_empty() {
-                Key::NO_OBJECT
-            } else {
-                cx.name(&object)
+            let object = match object.is_empty() {
+                true => Key::NO_OBJECT,
+                false => cx.name(&object),
             };
             cx.ready(actor, verb, object, Event::Perform(actor));
+            self.names.insert(actor, name.clone());
             self.ready.insert(name, actor);
         }
     }
@@ -289,6 +373,13 @@ impl<X: Image> Lab<X> {
             cx.record(actor, record);
         }
         unsupported
+    }
+}
+
+fn rivals(who: Who) -> Rivals {
+    match who {
+        Who::Anyone => Rivals::Anyone,
+        Who::Only(names) => Rivals::Only(names.iter().map(|name| Entity::of(name)).collect()),
     }
 }
 

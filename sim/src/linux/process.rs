@@ -1,12 +1,13 @@
 //! The process table: who runs, what each is about to ask of the kernel, and what happens when it does.
 //!
-//! A process is named by its birth (`shell/child-2/child-1`), not by a number: the same process has the same name in
+//! A process is named by its birth (`shell/job-2/go-1`), not by a number: the same process has the same name in
 //! every interleaving. Its program is an [`Image`]: a value that, given the answer to its last system call, says its next
 //! one. Whoever drives a [`Processes`] picks one of [`Processes::enabled`] and calls [`Processes::perform`]; everything
 //! that one process can see of another happens inside such a call.
 
 mod descriptors;
 mod kernel;
+mod rivals;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -20,6 +21,7 @@ use super::syscall::{Env, ExitStatus, Fd, Refused, Signal, SysResult, Syscall, T
 pub use descriptors::{Description, Object, PIPE_BUF, PIPE_CAPACITY, Pipe};
 
 pub(in crate::linux) use kernel::hash_bang;
+pub use rivals::Who;
 
 use descriptors::{DescriptionId, Slot};
 
@@ -81,6 +83,9 @@ struct Process<I> {
     slots: Arc<BTreeMap<Fd, Slot>>,
     cwd: InodeId,
     children_born: u32,
+    /// How many children of each label: names count them apart, so that another child before does not
+    /// rename those after it.
+    born: BTreeMap<Text, u32>,
     things_made: u32,
 }
 
@@ -293,6 +298,7 @@ impl<I: Image> Processes<I> {
             slots: Arc::default(),
             cwd,
             children_born: 0,
+            born: BTreeMap::new(),
             things_made: 0,
         };
         self.table.insert(name.clone(), Arc::new(process));
@@ -415,7 +421,7 @@ impl<I: Image> Processes<I> {
             Syscall::Dup2 { from, .. } => ("dup2", open_file(from)),
             Syscall::Save { fd } => ("save", open_file(fd)),
             Syscall::Pipe => ("pipe", none()),
-            Syscall::Fork => ("fork", none()),
+            Syscall::Fork { .. } => ("fork", none()),
             Syscall::Exec { argv, path: p, .. } => {
                 ("exec", argv.first().map_or_else(|| path(p), path))
             }
@@ -526,6 +532,7 @@ impl<I: Image> Processes<I> {
                 dead.memory.env = Env::default();
                 dead.memory.argv = Arc::from([]);
                 dead.children_born = 0;
+                dead.born.clear();
                 dead.things_made = 0;
                 dead.cwd = InodeId::root();
             }

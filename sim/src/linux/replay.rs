@@ -205,8 +205,12 @@ impl<'a> Io<'a> {
     }
 
     /// `fork`: the child's name in the parent, `None` in the child.
-    pub fn fork(&mut self) -> Asked<Option<Text>> {
-        Ok(match self.call(|| Syscall::Fork)? {
+    /// `label` says what the child is for, and becomes part of its name.
+    pub fn fork(&mut self, label: &str) -> Asked<Option<Text>> {
+        let label = || Syscall::Fork {
+            label: label.into(),
+        };
+        Ok(match self.call(label)? {
             SysResult::Forked { child } => Some(child),
             _ => None,
         })

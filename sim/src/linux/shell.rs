@@ -87,7 +87,10 @@ pub struct Shell {
     line: u32,
     /// `-e` is off because of where the command that forked this subshell stands.
     ignores_errors: bool,
-    /// Standard input is a pipe or was redirected for the compound command this runs in.
+    /// Runs the text of `-c`.
+    from_text: bool,
+    /// Standard input is a pipe or was redirected for the compound command this runs in: a background command reads it
+    /// and not `/dev/null` (bash 5.2, `stdin_redir`, with its details as the differential tests show them).
     keeps_stdin: bool,
     /// The status of the last command substitution of the current step.
     substituted: Option<u8>,
@@ -194,6 +197,7 @@ impl Shell {
             last_job: None,
             line: 1,
             ignores_errors: false,
+            from_text: false,
             keeps_stdin: false,
             substituted: None,
         }
@@ -251,10 +255,10 @@ impl Shell {
         Ok(())
     }
 
-    /// Ends the shell over an error in an expansion (POSIX 2.8.1).
-    fn fatal<T>(&mut self, cx: &mut Cx<'_, '_>, status: u8, message: &str) -> Go<T> {
+    /// Ends the shell over an error in an expansion (POSIX 2.8.1). bash 5.2 gives 127 in `-c` and 1 in a script.
+    fn fatal<T>(&mut self, cx: &mut Cx<'_, '_>, message: &str) -> Go<T> {
         self.complain(cx, message)?;
-        self.status = status;
+        self.status = if self.from_text { 127 } else { 1 };
         self.unwind = Some(Unwind::Exit);
         Err(Leave::Commit)
     }

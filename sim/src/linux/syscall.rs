@@ -185,7 +185,10 @@ pub enum Syscall {
     /// `pipe(2)`: [`SysResult::Pipe`].
     Pipe,
     /// `fork(2)`: [`SysResult::Forked`] to the parent, [`SysResult::ForkedChild`] to the child, whose image is a copy.
-    Fork,
+    Fork {
+        /// What the child is for, in one word: the first part of its name of birth. No argument of Linux.
+        label: Text,
+    },
     /// `execve(path, argv, env)`: no answer when it succeeds.
     Exec {
         /// As the program gives it.

@@ -40,6 +40,7 @@ macro_rules! tools {
 
 tools! {
     Cat "cat" streams::cat;
+    Chmod "chmod" files::chmod;
     Cp "cp" files::cp;
     Echo "echo" streams::echo;
     Env "env" streams::env;

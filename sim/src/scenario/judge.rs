@@ -11,10 +11,10 @@ use crate::engine::{TraceHash, TraceHasher};
 use super::document;
 use super::load::Loaded;
 use super::mistake::Mistake;
-use super::pattern::{Evidence, Pattern, Watch};
+use super::pattern::{Collector, Evidence, Pattern, Watch};
 use super::run::{Chooser, Keep, Prepared};
-use super::schema::{Case, Claim, Statement, Verdict};
-use super::search::{Basis, Executor, Found, search};
+use super::schema::{Case, Claim, Search, Statement, Verdict};
+use super::search::{Basis, Executor, Found, STATE_BUDGET, search};
 use super::versions::{Versions, model_versions};
 
 /// A scenario, judged.
@@ -180,6 +180,9 @@ struct SearchedArm<'a> {
     cases: Vec<(&'a Case, Prepared, Found)>,
     /// The claims, in the order of the patterns of the watch.
     claims: Vec<usize>,
+    /// What the arm's first case shows of each of them, in one run under the seed.
+    reference: Vec<Evidence>,
+    seed: u64,
 }
 
 impl Loaded {
@@ -198,11 +201,33 @@ impl Loaded {
                 .collect();
             let watch = Watch::new(patterns);
             let mut cases = Vec::new();
+            let mut reference = Vec::new();
             for (index, case) in self.scenario.cases_of(arm).iter().enumerate() {
                 let off = Prepared::swarm(arm, judging.seed);
                 let prepared = self.prepare(arm, &case.params, &off)?;
                 if index == 0 {
-                    runs.push(run_report(&prepared, judging.seed));
+                    // The run that stands for the arm, and shows what no single run decides.
+                    let mut collectors: Vec<Collector> = watch
+                        .patterns()
+                        .iter()
+                        .cloned()
+                        .map(Collector::new)
+                        .collect();
+                    let seeded = Chooser::Seed(judging.seed);
+                    let outcome =
+                        prepared.run_seen(&seeded, &watch, Keep::default(), &mut collectors);
+                    runs.push(RunReport {
+                        arm: arm.name.clone(),
+                        trace_hash: outcome.hash,
+                        events: outcome.events,
+                        virtual_ns: outcome.at.0,
+                    });
+                    reference = collectors.into_iter().map(Collector::evidence).collect();
+                    if case.search == Search::Run {
+                        let found = Found::of_run(&outcome, &watch, &seeded);
+                        cases.push((case, prepared, found));
+                        continue;
+                    }
                 }
                 if !claims.is_empty() {
                     (judging.progress)(&format!("{} / {}", self.scenario.id, arm.name));
@@ -211,12 +236,19 @@ impl Loaded {
                         &watch,
                         &case.search,
                         judging.seed,
+                        STATE_BUDGET,
                         judging.executor,
                     );
                     cases.push((case, prepared, found));
                 }
             }
-            searched.insert(arm.name.as_str(), SearchedArm { cases, claims });
+            let arm_searched = SearchedArm {
+                cases,
+                claims,
+                reference,
+                seed: judging.seed,
+            };
+            searched.insert(arm.name.as_str(), arm_searched);
         }
         let claims = self.scenario.claims.iter().enumerate();
         let claims = claims
@@ -256,17 +288,6 @@ fn pattern_of(claim: &Claim) -> Option<&Pattern> {
     match &claim.claim {
         Statement::Some(pattern) | Statement::Every(pattern) => Some(pattern),
         Statement::Document { .. } => None,
-    }
-}
-
-fn run_report(prepared: &Prepared, seed: u64) -> RunReport {
-    let watch = Watch::new(Vec::new());
-    let outcome = prepared.run(&Chooser::Seed(seed), &watch, Keep::default());
-    RunReport {
-        arm: prepared.arm().name.clone(),
-        trace_hash: outcome.hash,
-        events: outcome.events,
-        virtual_ns: outcome.at.0,
     }
 }
 
@@ -374,13 +395,12 @@ fn judge_claim(
             verdict
         }
     };
+    let so = matches!(report.verdict, Verdict::Holds | Verdict::HoldsUnder(_));
     for arm in &claim.control {
-        let other = tried(arm, &mut report);
-        if other.is_none() || other == baseline {
+        if tried(arm, &mut report) != Some(!so) {
             report.silent_controls.push(arm.clone());
         }
     }
-    let so = matches!(report.verdict, Verdict::Holds | Verdict::HoldsUnder(_));
     show(&mut report, claim, &searched[deciding], index, deciding, so);
     report
 }
@@ -401,10 +421,10 @@ fn show(
         .expect("searched above");
     // A single run decides where one can; else the strongest search stands for all.
     let one_run_decides = matches!(claim.claim, Statement::Some(_)) == so;
-    let witness_of = |found: &Found| match so == matches!(claim.claim, Statement::Some(_)) {
-        true if so => found.findings[slot].hit.clone(),
-        true => found.findings[slot].miss.clone(),
-        false => None,
+    let witness_of = |found: &Found| match (one_run_decides, so) {
+        (true, true) => found.findings[slot].hit.clone(),
+        (true, false) => found.findings[slot].miss.clone(),
+        (false, _) => None,
     };
     let strongest = arm
         .cases
@@ -417,35 +437,41 @@ fn show(
         return;
     };
     report.basis = found.basis.clone();
-    let chooser = witness_of(found).unwrap_or(Chooser::Defaults);
     let pattern = pattern_of(claim).expect("a claim about a document is judged elsewhere");
-    let watch = Watch::new(vec![pattern.clone()]);
-    let keep = Keep {
-        records: true,
-        choices: false,
+    let witness = witness_of(found);
+    let reference = arm.reference.get(slot).cloned();
+    let evidence = match (&witness, reference) {
+        (None, Some(evidence)) => evidence,
+        (Some(Chooser::Seed(seed)), Some(evidence))
+            if *seed == arm.seed && found.basis == Basis::Run =>
+        {
+            evidence
+        }
+        (chooser, _) => {
+            let chooser = chooser.as_ref().unwrap_or(&Chooser::Defaults);
+            let mut collector = Collector::new(pattern.clone());
+            let watch = Watch::new(Vec::new());
+            prepared.run_seen(chooser, &watch, Keep::default(), &mut collector);
+            collector.evidence()
+        }
     };
-    let outcome = prepared.run(&chooser, &watch, keep);
-    let evidence = Evidence::of(pattern, &outcome.entries);
+    let sentences = evidence.records.iter().map(|(_, entry)| entry.to_string());
     report.evidence = Shown {
         arm: name.into(),
         words: evidence.words,
-        records: evidence
-            .records
-            .iter()
-            .map(|at| outcome.entries[*at].to_string())
-            .collect(),
+        records: sentences.collect(),
     };
-    report.witness = one_run_decides.then(|| Witness {
+    report.witness = witness.map(|chooser| Witness {
         arm: name.into(),
         params: case.params.clone(),
         chooser,
-        so: evidence.so,
+        so,
     });
 }
 
 fn strength(basis: &Basis) -> u8 {
     match basis {
-        Basis::Exhaustive { .. } => 3,
+        Basis::Exhaustive { .. } | Basis::Reduced { .. } => 3,
         Basis::Bounded(_) => 2,
         Basis::Seeds(_) => 1,
         Basis::Run | Basis::Document(_) => 0,

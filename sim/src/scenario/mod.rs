@@ -19,7 +19,7 @@ pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witnes
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
 pub use load::{Loaded, MAX_BYTES, load};
 pub use mistake::Mistake;
-pub use pattern::{Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};
+pub use pattern::{Collector, Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};
 pub use repro::{Replay, Reproduction, VERSION as REPRODUCTION_VERSION};
 pub use run::{Chooser, Keep, Outcome, Prepared, Rest, STEP_LIMIT, parting};
 pub use schema::{

@@ -523,8 +523,8 @@ impl State {
         match (pattern, self) {
             (Pattern::Eventually(of) | Pattern::Never(of), State::Seen(seen)) => {
                 format!(
-                    "{} such record of kind {}",
-                    if *seen { "a" } else { "no" },
+                    "{} record of kind {}",
+                    if *seen { "such a" } else { "no such" },
                     of.kind
                 )
             }
@@ -658,19 +658,24 @@ impl Monitor<Record> for Watch {
     }
 
     fn heeds_order_of(&self, record: &Record) -> bool {
+        self.heeds_kind(record.kind())
+    }
+
+    fn heeds_kind(&self, kind: &str) -> bool {
         self.patterns.iter().any(|pattern| {
-            pattern.heeds_order() && pattern.matches_of().iter().any(|m| m.kind == record.kind())
+            pattern.heeds_order() && pattern.matches_of().iter().any(|m| m.kind == kind)
         })
     }
 }
 
-/// What a finished trace shows of a pattern.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+/// What a run shows of a pattern.
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Evidence {
     /// Whether the pattern is so in that run.
     pub so: bool,
-    /// The positions in the trace of the records that had a part in it, at most [`Evidence::SHOWN`].
-    pub records: Vec<usize>,
+    /// The records that had a part in it, with their positions in the trace: the first ones and the
+    /// last, at most [`Evidence::SHOWN`].
+    pub records: Vec<(usize, Entry<Record>)>,
     /// How many records had a part in it.
     pub count: usize,
     /// What they come to, in words.
@@ -680,27 +685,68 @@ pub struct Evidence {
 impl Evidence {
     /// How many records are named at most.
     pub const SHOWN: usize = 6;
+}
 
-    /// Judges a trace that was kept.
-    pub fn of(pattern: &Pattern, entries: &[Entry<Record>]) -> Evidence {
-        let mut state = State::start(pattern);
-        let mut records = Vec::new();
-        let mut count = 0;
-        for (index, entry) in entries.iter().enumerate() {
-            if state.see(pattern, entry.at, &entry.actor, &entry.record) {
-                count += 1;
-                if records.len() == Evidence::SHOWN {
-                    // The first ones and the last one.
-                    records.pop();
-                }
-                records.push(index);
-            }
+/// Collects the evidence for a pattern while a run goes on, without keeping its trace.
+#[derive(Clone, Debug)]
+pub struct Collector {
+    pattern: Pattern,
+    state: State,
+    /// How many records there were.
+    seen: usize,
+    count: usize,
+    shown: Vec<(usize, Entry<Record>)>,
+}
+
+impl Collector {
+    /// Collects for `pattern`, from the beginning of a run.
+    pub fn new(pattern: Pattern) -> Collector {
+        Collector {
+            state: State::start(&pattern),
+            pattern,
+            seen: 0,
+            count: 0,
+            shown: Vec::new(),
         }
+    }
+
+    /// What was collected.
+    pub fn evidence(self) -> Evidence {
         Evidence {
-            so: state.finish(pattern),
-            records,
-            count,
-            words: state.words(pattern),
+            so: self.state.finish(&self.pattern),
+            words: self.state.words(&self.pattern),
+            count: self.count,
+            records: self.shown,
+        }
+    }
+}
+
+impl Observer<Record> for Collector {
+    fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
+        let position = self.seen;
+        self.seen += 1;
+        let actor = names.path(actor);
+        if !self.state.see(&self.pattern, at, actor, record) {
+            return;
+        }
+        self.count += 1;
+        if self.shown.len() == Evidence::SHOWN {
+            // The first ones and the last one.
+            self.shown.pop();
+        }
+        let entry = Entry {
+            at,
+            actor: actor.clone(),
+            record: record.clone(),
+        };
+        self.shown.push((position, entry));
+    }
+}
+
+impl Observer<Record> for Vec<Collector> {
+    fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
+        for collector in self {
+            collector.see(at, actor, record, names);
         }
     }
 }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Choice, Entry, KeyText, Record as _, TraceHash, TraceHasher};
+use crate::engine::{
+    Choice, Entity, KeyText, Names, Observer, Record as _, Time, TraceHash, TraceHasher,
+};
 
 use super::load::{Loaded, dialect, parse};
 use super::mistake::{Mistake, locate};
@@ -73,6 +75,8 @@ pub struct Replay {
     /// The first record that differs, from 0, where the traces part among the records that have a
     /// checksum.
     pub parts_at: Option<usize>,
+    /// That record, if this run has one there.
+    pub parting_record: Option<String>,
     /// The hash of this run's trace.
     pub trace_hash: TraceHash,
     /// The recorded one.
@@ -88,21 +92,32 @@ pub struct Replay {
 /// How many records have a checksum at most.
 const CHECKSUMS: usize = 4096;
 
-fn checksum(entry: &Entry<Record>) -> u32 {
-    let mut hasher = TraceHasher::new();
-    hasher.u64(entry.at.0);
-    hasher.text(&entry.actor);
-    entry.record.absorb(&mut hasher);
-    hasher.finish().0 as u32
+/// Takes a checksum of each of the first records while a run goes on.
+#[derive(Debug, Default)]
+pub(crate) struct Checksums {
+    seen: usize,
+    text: String,
 }
 
-/// The checksums of a trace, as a reproduction keeps them.
-pub(crate) fn checksums(entries: &[Entry<Record>]) -> String {
-    entries
-        .iter()
-        .take(CHECKSUMS)
-        .map(|entry| format!("{:08x}", checksum(entry)))
-        .collect()
+impl Checksums {
+    /// Eight hexadecimal digits a record.
+    pub(crate) fn text(self) -> String {
+        self.text
+    }
+}
+
+impl Observer<Record> for Checksums {
+    fn see(&mut self, at: Time, actor: Entity, record: &Record, _: &Names) {
+        if self.seen == CHECKSUMS {
+            return;
+        }
+        self.seen += 1;
+        let mut hasher = TraceHasher::new();
+        hasher.u64(at.0);
+        hasher.u64(actor.0);
+        record.absorb(&mut hasher);
+        self.text += &format!("{:08x}", hasher.finish().0 as u32);
+    }
 }
 
 impl Reproduction {
@@ -198,9 +213,8 @@ impl Reproduction {
         let arm = loaded.scenario.arm(&self.arm).expect("read checks the arm");
         let prepared = loaded.prepare(arm, &self.params, &self.off)?;
         let watch = loaded.watch_of(&self.claim);
-        let (outcome, renamed) = self.run(&prepared, &watch);
+        let (outcome, now, renamed) = self.run(&prepared, &watch);
         let so = outcome.bits & 1 == 1;
-        let now = checksums(&outcome.entries);
         let (one, other) = (self.checksums.as_bytes(), now.as_bytes());
         let records = one.chunks(8).zip(other.chunks(8));
         let differs = records.clone().position(|(one, other)| one != other);
@@ -209,6 +223,15 @@ impl Reproduction {
             true => None,
             false => differs.or((one.len() != other.len()).then(|| records.count())),
         };
+        let parting_record = parts_at.and_then(|at| {
+            let keep = Keep {
+                records: true,
+                choices: false,
+            };
+            let chooser = Chooser::Named(self.choices.clone(), self.rest);
+            let entries = prepared.run(&chooser, &watch, keep).entries;
+            entries.get(at).map(ToString::to_string)
+        });
         let present = model_versions();
         let families = self.model_versions.iter();
         let other_versions = families
@@ -227,6 +250,7 @@ impl Reproduction {
             recurs: so == self.so,
             identical,
             parts_at,
+            parting_record,
             trace_hash: outcome.hash,
             recorded_hash: self.trace_hash,
             other_versions,
@@ -238,14 +262,18 @@ impl Reproduction {
 
     /// Runs it; if choices meet nothing because an object was renamed in the scenario, runs it with
     /// the object that now stands in its place.
-    fn run(&self, prepared: &Prepared, watch: &Watch) -> (Outcome, BTreeMap<String, String>) {
-        let keep = Keep {
-            records: true,
-            choices: false,
+    fn run(
+        &self,
+        prepared: &Prepared,
+        watch: &Watch,
+    ) -> (Outcome, String, BTreeMap<String, String>) {
+        let run = |choices: Vec<Choice>| {
+            let chooser = Chooser::Named(choices, self.rest);
+            let mut checksums = Checksums::default();
+            let outcome = prepared.run_seen(&chooser, watch, Keep::default(), &mut checksums);
+            (outcome, checksums.text())
         };
-        let run =
-            |choices: Vec<Choice>| prepared.run(&Chooser::Named(choices, self.rest), watch, keep);
-        let mut outcome = run(self.choices.clone());
+        let (mut outcome, mut checksums) = run(self.choices.clone());
         let mut renamed = BTreeMap::new();
         let mut choices = self.choices.clone();
         // Each round explains one object's new name.
@@ -264,7 +292,7 @@ impl Reproduction {
             let better = candidates.into_iter().find_map(|object| {
                 let with = substitute(&choices, &lost.object, object);
                 let tried = run(with.clone());
-                let helps = tried.unmatched.len() < outcome.unmatched.len();
+                let helps = tried.0.unmatched.len() < outcome.unmatched.len();
                 helps.then(|| (object.to_owned(), with, tried))
             });
             let Some((object, with, tried)) = better else {
@@ -272,9 +300,9 @@ impl Reproduction {
             };
             renamed.insert(lost.object, object);
             choices = with;
-            outcome = tried;
+            (outcome, checksums) = tried;
         }
-        (outcome, renamed)
+        (outcome, checksums, renamed)
     }
 }
 

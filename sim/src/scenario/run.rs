@@ -166,6 +166,18 @@ impl Loaded {
 }
 
 impl Prepared {
+    /// The same, on the assumption that no process changes a file: see
+    /// [`Lab::where_files_stay`](crate::linux::lab::Lab::where_files_stay).
+    pub fn where_files_stay(&self) -> Prepared {
+        let mut staying = self.clone();
+        if let Built::Linux(lab) = &*self.built {
+            staying.built = Arc::new(Built::Linux(lab.clone().where_files_stay()));
+            staying.template = None;
+            staying.make_template();
+        }
+        staying
+    }
+
     /// The names that the first machine has, to begin a table of one's own with.
     pub fn names(&self) -> Names {
         self.names.clone()
@@ -235,29 +247,35 @@ impl Prepared {
 
     /// One run.
     pub fn run(&self, chooser: &Chooser, watch: &Watch, keep: Keep) -> Outcome {
-        let mut unmatched = Vec::new();
-        let mut outcome = match chooser {
-            Chooser::Defaults => self.run_with(Defaults, watch, keep).0,
-            Chooser::Seed(seed) => self.run_with(Seed(*seed), watch, keep).0,
-            Chooser::Random(seed) => self.run_with(Random(*seed), watch, keep).0,
-            Chooser::Pct { seed, depth, steps } => {
-                self.run_with(Pct::new(*seed, *depth, *steps), watch, keep)
-                    .0
-            }
-            Chooser::Positional(picks, wide) => {
-                self.run_with(Positional::new(picks.clone(), *wide), watch, keep)
-                    .0
-            }
-            Chooser::Tape(tape) => self.run_with(tape.clone(), watch, keep).0,
+        self.run_seen(chooser, watch, keep, &mut ())
+    }
+
+    /// One run, which `also` sees too.
+    pub fn run_seen(
+        &self,
+        chooser: &Chooser,
+        watch: &Watch,
+        keep: Keep,
+        also: &mut dyn Observer<Record>,
+    ) -> Outcome {
+        let mut run = |source: &mut dyn Source| self.run_with(source, watch, keep, &mut *also);
+        match chooser {
+            Chooser::Defaults => run(&mut Defaults),
+            Chooser::Seed(seed) => run(&mut Seed(*seed)),
+            Chooser::Random(seed) => run(&mut Random(*seed)),
+            Chooser::Pct { seed, depth, steps } => run(&mut Pct::new(*seed, *depth, *steps)),
+            Chooser::Positional(picks, wide) => run(&mut Positional::new(picks.clone(), *wide)),
+            Chooser::Tape(tape) => run(&mut tape.clone()),
             Chooser::Named(choices, rest) => {
-                let source = Recorded::new(choices.clone(), *rest);
-                let (outcome, source) = self.run_with(source, watch, keep);
-                unmatched = source.unmatched().cloned().collect();
-                outcome
+                let mut source = Recorded::new(choices.clone(), *rest);
+                let outcome = run(&mut source);
+                let unmatched = source.unmatched().cloned().collect();
+                Outcome {
+                    unmatched,
+                    ..outcome
+                }
             }
-        };
-        outcome.unmatched = unmatched;
-        outcome
+        }
     }
 
     /// The keys of all choices that a run meets.
@@ -270,24 +288,32 @@ impl Prepared {
         met.keys
     }
 
-    fn run_with<S: Source>(&self, mut source: S, watch: &Watch, keep: Keep) -> (Outcome, S) {
+    fn run_with(
+        &self,
+        source: &mut dyn Source,
+        watch: &Watch,
+        keep: Keep,
+        also: &mut dyn Observer<Record>,
+    ) -> Outcome {
         let mut names = self.names.clone();
-        let trace = if keep.records {
-            Trace::kept()
-        } else {
-            Trace::hashed()
+        let trace = match keep.records {
+            true => Trace::kept(),
+            false => Trace::hashed(),
         };
-        let mut observer = (trace, watch.clone());
-        let (at, end, taken) = if keep.choices {
-            let mut recorder = Recorder::new(&mut source);
-            let (at, end) = self.run_in(&mut names, &mut recorder, &mut observer);
-            (at, end, recorder.taken())
-        } else {
-            let (at, end) = self.run_in(&mut names, &mut source, &mut observer);
-            (at, end, Taken::default())
+        let mut observer = ((trace, watch.clone()), also);
+        let (at, end, taken) = match keep.choices {
+            true => {
+                let mut recorder = Recorder::new(source);
+                let (at, end) = self.run_in(&mut names, &mut recorder, &mut observer);
+                (at, end, recorder.taken())
+            }
+            false => {
+                let (at, end) = self.run_in(&mut names, source, &mut observer);
+                (at, end, Taken::default())
+            }
         };
-        let (trace, watch) = observer;
-        let outcome = Outcome {
+        let ((trace, watch), _) = observer;
+        Outcome {
             hash: trace.hash(),
             events: trace.len(),
             at,
@@ -296,8 +322,7 @@ impl Prepared {
             entries: trace.into_entries(),
             taken,
             unmatched: Vec::new(),
-        };
-        (outcome, source)
+        }
     }
 
     fn run_in(

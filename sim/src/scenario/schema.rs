@@ -163,8 +163,10 @@ pub enum Search {
         /// The depth of bugs that are aimed at: one more than the preemptions that they need.
         depth: u32,
     },
-    /// Every interleaving and every narrow choice.
+    /// Every interleaving and every narrow choice, counted.
     Exhaustive,
+    /// The same up to the order of steps that commute: fewer states, and no count of interleavings.
+    Reduced,
     /// Every interleaving with at most so many preemptions.
     Bounded(u32),
 }

@@ -10,7 +10,7 @@ use crate::engine::source::Defaults;
 use crate::engine::{Completion, End, Env, Pruning, explore};
 
 use super::pattern::Watch;
-use super::run::{Chooser, Keep, Prepared};
+use super::run::{Chooser, Keep, Outcome, Prepared};
 use super::schema::Search;
 use super::stage::Record;
 
@@ -25,6 +25,11 @@ pub enum Basis {
     Exhaustive {
         /// How many interleavings there are; `None` if there is no bound.
         interleavings: Option<BigUint>,
+        /// How many states were told apart.
+        states: u64,
+    },
+    /// All interleavings, up to the order of steps that commute.
+    Reduced {
         /// How many states were told apart.
         states: u64,
     },
@@ -51,6 +56,7 @@ impl fmt::Display for Basis {
             } => {
                 write!(f, "exhaustive(unbounded, {states})")
             }
+            Basis::Reduced { states } => write!(f, "exhaustive(reduced, {states})"),
             Basis::Bounded(n) => write!(f, "bounded({n})"),
             Basis::Document(source) => write!(f, "document({source})"),
         }
@@ -104,12 +110,13 @@ impl Executor for Sequential {
 /// How many states an exhaustive search tells apart at most.
 pub const STATE_BUDGET: u64 = 3_000_000;
 
-/// Searches an arm.
+/// Searches an arm. An exhaustive search tells at most `budget` states apart.
 pub fn search(
     prepared: &Prepared,
     watch: &Watch,
     how: &Search,
     seed: u64,
+    budget: u64,
     executor: &dyn Executor,
 ) -> Found {
     match how {
@@ -135,8 +142,24 @@ pub fn search(
                 steps,
             })
         }
-        Search::Exhaustive => exhaustive(prepared, watch, None, seed),
-        Search::Bounded(preemptions) => exhaustive(prepared, watch, Some(*preemptions), seed),
+        Search::Exhaustive => exhaustive(prepared, watch, Pruning::States, None, seed, budget),
+        Search::Bounded(preemptions) => exhaustive(
+            prepared,
+            watch,
+            Pruning::States,
+            Some(*preemptions),
+            seed,
+            budget,
+        ),
+        Search::Reduced => {
+            // Files seldom change; where they do, that is met, and looking at them counts again.
+            let staying = prepared.where_files_stay();
+            let found = exhaustive(&staying, watch, Pruning::Steps, None, seed, budget);
+            match found.unsupported {
+                true => exhaustive(prepared, watch, Pruning::Steps, None, seed, budget),
+                false => found,
+            }
+        }
     }
 }
 
@@ -170,35 +193,58 @@ fn runs(
     basis: Basis,
     chooser: impl Fn(u64) -> Chooser,
 ) -> Found {
-    let patterns = watch.patterns().len();
-    let mut found = Found {
-        basis,
-        runs: (range.end - range.start).into(),
-        complete: true,
-        unsupported: false,
-        findings: vec![Finding::default(); patterns],
-        not_enumerated: BTreeSet::new(),
-    };
+    let mut found = Found::nothing_yet(watch, basis);
     for nth in range {
         let chooser = chooser(nth);
         let outcome = prepared.run(&chooser, watch, Keep::default());
-        found.complete &= outcome.end != End::StepLimit;
-        found.unsupported |= watch.met_unsupported(outcome.bits);
-        for (index, finding) in found.findings.iter_mut().enumerate() {
-            let so = outcome.bits >> index & 1 == 1;
-            finding.hits += u8::from(so);
-            let witness = if so {
-                &mut finding.hit
-            } else {
-                &mut finding.miss
-            };
-            witness.get_or_insert_with(|| chooser.clone());
-        }
+        found.add(&outcome, watch, &chooser);
     }
     found
 }
 
-fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed: u64) -> Found {
+impl Found {
+    fn nothing_yet(watch: &Watch, basis: Basis) -> Found {
+        Found {
+            basis,
+            runs: BigUint::ZERO,
+            complete: true,
+            unsupported: false,
+            findings: vec![Finding::default(); watch.patterns().len()],
+            not_enumerated: BTreeSet::new(),
+        }
+    }
+
+    /// What a single run says.
+    pub(crate) fn of_run(outcome: &Outcome, watch: &Watch, chooser: &Chooser) -> Found {
+        let mut found = Found::nothing_yet(watch, Basis::Run);
+        found.add(outcome, watch, chooser);
+        found
+    }
+
+    fn add(&mut self, outcome: &Outcome, watch: &Watch, chooser: &Chooser) {
+        self.runs += 1u8;
+        self.complete &= outcome.end != End::StepLimit;
+        self.unsupported |= watch.met_unsupported(outcome.bits);
+        for (index, finding) in self.findings.iter_mut().enumerate() {
+            let so = outcome.bits >> index & 1 == 1;
+            finding.hits += u8::from(so);
+            let witness = match so {
+                true => &mut finding.hit,
+                false => &mut finding.miss,
+            };
+            witness.get_or_insert_with(|| chooser.clone());
+        }
+    }
+}
+
+fn exhaustive(
+    prepared: &Prepared,
+    watch: &Watch,
+    pruning: Pruning,
+    preemptions: Option<u32>,
+    seed: u64,
+    budget: u64,
+) -> Found {
     let mut names = prepared.names();
     let mut begun = watch.clone();
     let machine = {
@@ -210,15 +256,18 @@ fn exhaustive(prepared: &Prepared, watch: &Watch, preemptions: Option<u32>, seed
         prepared.machine(&mut env)
     };
     let how = crate::engine::Search {
-        pruning: Pruning::States,
+        pruning,
         until: prepared.until,
-        budget: STATE_BUDGET,
+        budget,
         preemptions,
         wide_seed: seed,
     };
     let explored = explore(&machine, &mut names, &begun, &how);
     let basis = match (preemptions, explored.completion) {
         (Some(bound), _) => Basis::Bounded(bound),
+        (None, _) if pruning == Pruning::Steps => Basis::Reduced {
+            states: explored.states,
+        },
         (None, Completion::Unbounded) => Basis::Exhaustive {
             interleavings: None,
             states: explored.states,

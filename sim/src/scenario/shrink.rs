@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::Choice;
+use crate::engine::{Choice, Observer};
 
 use crate::linux::tcp::{TcpLab, Work};
 
@@ -12,9 +12,10 @@ use super::linux::LinuxSetup;
 use super::load::Loaded;
 use super::mistake::Mistake;
 use super::pattern::Watch;
-use super::repro::{Reproduction, VERSION, checksums};
+use super::repro::{Checksums, Reproduction, VERSION};
 use super::run::{Chooser, Keep, Outcome, Rest};
-use super::schema::{BASELINE, Claim, Scenario, Verdict, World};
+use super::schema::{Arm, BASELINE, Claim, Scenario, Verdict, World};
+use super::stage::Record;
 use super::versions::model_versions;
 
 /// What a shrinking did.
@@ -96,16 +97,29 @@ pub fn shrink(
         "named choices replay what another source took"
     );
     let mut removed = Vec::new();
+    // Where the run shows that something is missing, it would be missing from an empty scenario too,
+    // and that explains nothing: there only the choices go.
+    let is_about_absence = witness.so == watch.patterns()[0].is_absence();
     loop {
         shrinker.fewer_choices(&mut best);
+        if is_about_absence {
+            break;
+        }
         let before = removed.len();
         shrinker.smaller_scenario(&mut best, &mut removed);
         if removed.len() == before {
             break;
         }
     }
-    let outcome = shrinker.fails(&best).expect("the best candidate fails");
-    let summary = summary(&best, &original, &witness.arm, &removed);
+    let mut checksums = Checksums::default();
+    let outcome = shrinker
+        .shows(&best, &mut checksums)
+        .expect("the best candidate fails");
+    let mut summary = summary(&best, &original, &witness.arm, &removed);
+    summary += match is_about_absence {
+        true => "; removing any one choice makes it vanish",
+        false => "; removing any one choice, fault, actor or step makes it vanish",
+    };
     let reproduction = Reproduction {
         version: VERSION,
         model_versions: model_versions(),
@@ -119,7 +133,7 @@ pub fn shrink(
         rest: best.rest,
         shrunk: summary,
         trace_hash: outcome.hash,
-        checksums: checksums(&outcome.entries),
+        checksums: checksums.text(),
         scenario: best.loaded.scenario,
         scripts: best.loaded.scripts,
     };
@@ -148,25 +162,38 @@ fn summary(best: &Candidate, original: &Outcome, arm: &str, removed: &[String]) 
     if faults > 0 {
         text += &format!(", {faults} fault{}", plural(faults));
     }
-    if !removed.is_empty() {
-        text += &format!(", without {}", removed.join(", "));
+    // What was taken away, by its first word: processes, files, lines, ...
+    let nouns = [
+        ("process", "processes"),
+        ("program", "programs"),
+        ("call", "calls"),
+        ("file", "files"),
+        ("line", "lines"),
+    ];
+    for (one, many) in nouns {
+        let of_noun = |what: &&String| what.split(' ').take(2).any(|word| word == one);
+        match removed.iter().filter(of_noun).count() {
+            0 => {}
+            1 => text += &format!(", 1 {one} fewer"),
+            count => text += &format!(", {count} {many} fewer"),
+        }
     }
-    text + "; removing any one choice, fault, actor or step makes it vanish"
+    text
 }
 
 impl Shrinker<'_> {
-    /// The run of a candidate, if it still shows what is to be shown.
     fn fails(&mut self, candidate: &Candidate) -> Option<Outcome> {
+        self.shows(candidate, &mut ())
+    }
+
+    /// The run of a candidate, if it still shows what is to be shown.
+    fn shows(&mut self, candidate: &Candidate, also: &mut dyn Observer<Record>) -> Option<Outcome> {
         self.runs += 1;
         let arm = candidate.loaded.scenario.arm(self.arm)?;
         let prepared = candidate.loaded.prepare(arm, self.params, self.off).ok()?;
         let watch: Watch = candidate.loaded.watch_of(self.claim);
         let chooser = Chooser::Named(candidate.choices.clone(), candidate.rest);
-        let keep = Keep {
-            records: true,
-            choices: false,
-        };
-        let outcome = prepared.run(&chooser, &watch, keep);
+        let outcome = prepared.run_seen(&chooser, &watch, Keep::default(), also);
         let shows = outcome.bits & 1 == u64::from(self.so) && !watch.met_unsupported(outcome.bits);
         shows.then_some(outcome)
     }
@@ -221,8 +248,28 @@ impl Shrinker<'_> {
 /// The scenario with nothing but the claim and the arm (and the baseline, which every scenario has).
 fn only_what_matters(loaded: &Loaded, claim: &str, arm: &str) -> Loaded {
     let mut loaded = loaded.clone();
-    let Scenario { claims, arms, .. } = &mut loaded.scenario;
-    arms.retain(|other| other.name == arm || other.name == BASELINE);
+    let Scenario {
+        claims,
+        arms,
+        world: shared,
+        ..
+    } = &mut loaded.scenario;
+    let own = arms.iter().find(|other| other.name == arm).cloned();
+    let mut own = own.expect("a witness names an arm");
+    // The arm's world is the scenario's; the baseline is the same without faults.
+    if let Some(world) = own.world.take() {
+        *shared = world;
+    }
+    own.cases = None;
+    let baseline = Arm {
+        name: BASELINE.into(),
+        faults: Vec::new(),
+        ..own.clone()
+    };
+    *arms = match own.name == BASELINE {
+        true => vec![own],
+        false => vec![baseline, own],
+    };
     claims.retain(|other| other.id == claim);
     for Claim {
         arms: named,

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Struck, TraceHasher, Value, World,
+    Cx, Entity, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Rivals, Struck,
+    TraceHasher, Value, World,
 };
 use crate::golang::toolchain::{self, Go};
 use crate::linux::lab as linux;
@@ -164,6 +165,27 @@ impl World for Stage {
             // Everything happens on the agenda there; no actor yields.
             (Stage::Tcp(_), Event::Tcp(_)) => Footprint::Everything,
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
+        }
+    }
+
+    fn rivals(&self, event: &Event) -> Rivals {
+        match (self, event) {
+            (Stage::Linux(lab), Event::Linux(event)) => lab.rivals(event),
+            _ => Rivals::Anyone,
+        }
+    }
+
+    fn enablers(&self, actor: Entity) -> Rivals {
+        match self {
+            Stage::Linux(lab) => lab.enablers(actor),
+            _ => Rivals::Anyone,
+        }
+    }
+
+    fn may_record(&self, event: &Event) -> Option<&'static [&'static str]> {
+        match (self, event) {
+            (Stage::Linux(lab), Event::Linux(event)) => lab.may_record(event),
+            _ => None,
         }
     }
 }

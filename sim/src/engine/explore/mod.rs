@@ -2,8 +2,9 @@
 //!
 //! States are told apart by 128-bit keys over the world, the agenda relative to now, and the state of
 //! every monitor, so a claim about order or counts is never judged by another history. The number of
-//! interleavings is exact and counted over the graph of states. Partial-order pruning (sleep sets, and
-//! steps that touch nothing shared are not interleaved) explores fewer, and then counts what it ran.
+//! interleavings is exact and counted over the graph of states. Partial-order pruning explores fewer,
+//! and then counts what it ran: stubborn sets (Valmari 1989) leave actors aside whom nobody at hand could
+//! ever get in the way of, sleep sets (Godefroid 1990) drop orders of steps that commute.
 
 mod memo;
 
@@ -16,7 +17,7 @@ use memo::{Count, Known, Memo, Sleeper};
 
 use super::entity::{Entity, Names};
 use super::hash::StateKeys;
-use super::machine::{End, Env, Footprint, Limits, Machine, Progress, World};
+use super::machine::{End, Env, Footprint, Limits, Machine, Progress, Rivals, World};
 use super::source::{Enumerator, Positional};
 use super::time::Time;
 use super::trace::Observer;
@@ -32,6 +33,12 @@ pub trait Monitor<R>: Observer<R> + Clone + Hash {
     /// Whether the order of this record among other such records can matter to what is watched.
     fn heeds_order_of(&self, record: &R) -> bool {
         let _ = record;
+        true
+    }
+
+    /// The same for all records of a kind.
+    fn heeds_kind(&self, kind: &str) -> bool {
+        let _ = kind;
         true
     }
 }
@@ -127,6 +134,7 @@ pub fn explore<W: World, M: Monitor<W::Record>>(
         path: Vec::new(),
         enumerator: Enumerator::new(Vec::new(), search.wide_seed),
         steps_choose: false,
+        closed_a_cycle: false,
         found: Explored {
             completion: Completion::Complete,
             interleavings: BigUint::ZERO,
@@ -162,6 +170,8 @@ struct Frame<W: World, M> {
     goes_on: bool,
     sleep: Vec<Sleeper>,
     tried: Vec<Sleeper>,
+    /// The ready actors that are left aside here, if steps are pruned.
+    aside: Vec<Entity>,
     /// All interleavings below, then for each watched thing those where it was so. Not used where
     /// nothing is pruned.
     counts: Vec<Count>,
@@ -185,6 +195,7 @@ impl<W: World, M: Clone> Frame<W, M> {
             goes_on: false,
             sleep: Vec::new(),
             tried: Vec::new(),
+            aside: Vec::new(),
             counts: vec![Count::ZERO; 1 + watched],
             depth: 0,
             steps: 0,
@@ -203,6 +214,8 @@ struct Explorer<'a, W: World, M> {
     enumerator: Enumerator,
     /// Whether some step was met that makes a choice of its own.
     steps_choose: bool,
+    /// Whether the state that was looked at last lies on the path.
+    closed_a_cycle: bool,
     found: Explored,
     /// The counts, where nothing is pruned.
     total: Vec<Count>,
@@ -275,8 +288,15 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
                 continue;
             }
             self.transition(frame, child);
+            self.closed_a_cycle = false;
             if self.enter(frame, child) {
                 live += 1;
+            } else if self.closed_a_cycle && !frame.aside.is_empty() {
+                // Round a cycle, who is left aside might be left aside for ever: try all.
+                frame.aside.clear();
+                frame.digits.clear();
+                frame.digits.push((0, frame.actors.len() as u64));
+                frame.more = true;
             }
         }
         let counts = match self.search.pruning {
@@ -298,7 +318,10 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
         let pruned = self.search.pruning == Pruning::Steps;
         while frame.more && frame.is_choice {
             let (pick, count) = frame.digits[0];
-            let asleep = pruned && is_asleep(&frame.sleep, frame.actors[pick as usize]);
+            let asleep = pruned && {
+                let actor = frame.actors[pick as usize];
+                is_asleep(&frame.sleep, actor) || frame.aside.contains(&actor)
+            };
             let preempts = frame.goes_on && pick > 0;
             let allowed = !preempts
                 || self
@@ -471,6 +494,7 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
                         Completion::BudgetSpent => Completion::BudgetSpent,
                         _ => Completion::Unbounded,
                     };
+                    self.closed_a_cycle = true;
                     return Entered::Nothing;
                 }
                 Known::Seen(state) => {
@@ -501,11 +525,13 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
         frame.goes_on =
             frame.is_choice && self.search.preemptions.is_some() && machine.goes_on().is_some();
         frame.digits.clear();
+        frame.aside.clear();
         frame.depth = self.path.len();
         if frame.is_choice {
             frame.digits.push((0, machine.ready().len() as u64));
             if self.search.pruning == Pruning::Steps {
                 machine.offer(machine.goes_on(), &mut frame.actors);
+                left_aside(machine, &frame.monitor, &mut frame.aside);
             }
         }
         // One actor that sleeps: all that could follow was seen.
@@ -547,6 +573,58 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
 
 fn is_asleep(sleep: &[Sleeper], actor: Entity) -> bool {
     sleep.iter().any(|sleeper| sleeper.actor == actor)
+}
+
+/// The ready actors that need not be tried here: those outside the smallest set that, for each of its
+/// members, has everyone who could ever get in the way of its next step, or without whom it cannot go
+/// on. Whatever the others do, the steps of the set stay possible and come to the same.
+fn left_aside<W: World, M: Monitor<W::Record>>(
+    machine: &Machine<W>,
+    monitor: &M,
+    aside: &mut Vec<Entity>,
+) {
+    aside.clear();
+    let ready = machine.ready();
+    let inside = |set: &[Entity]| ready.iter().filter(|r| set.contains(&r.actor)).count();
+    let sets = ready
+        .iter()
+        .filter_map(|first| stubborn_set(machine, monitor, first.actor));
+    if let Some(smallest) = sets.min_by_key(|set| inside(set)) {
+        let others = ready.iter().map(|ready| ready.actor);
+        aside.extend(others.filter(|actor| !smallest.contains(actor)));
+    }
+}
+
+/// The set that grows from `first`, or `None` if it is everyone.
+fn stubborn_set<W: World, M: Monitor<W::Record>>(
+    machine: &Machine<W>,
+    monitor: &M,
+    first: Entity,
+) -> Option<Vec<Entity>> {
+    let mut set = vec![first];
+    let mut at = 0;
+    while let Some(actor) = set.get(at).copied() {
+        at += 1;
+        let with = match machine.ready().iter().find(|ready| ready.actor == actor) {
+            Some(ready) => {
+                let kinds = machine.world.may_record(&ready.event)?;
+                if kinds.iter().any(|kind| monitor.heeds_kind(kind)) {
+                    return None;
+                }
+                machine.world.rivals(&ready.event)
+            }
+            None => machine.world.enablers(actor),
+        };
+        let Rivals::Only(actors) = with else {
+            return None;
+        };
+        for actor in actors {
+            if !set.contains(&actor) {
+                set.push(actor);
+            }
+        }
+    }
+    Some(set)
 }
 
 /// What the next step of a ready actor touches; everything, if the transition is not an actor's.

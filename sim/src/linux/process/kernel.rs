@@ -110,8 +110,8 @@ impl<I: Image> Processes<I> {
                 let (read, write) = self.make_pipe(name)?;
                 SysResult::Pipe { read, write }
             }
-            Syscall::Fork => {
-                let child = self.fork(name);
+            Syscall::Fork { label } => {
+                let child = self.fork(name, &label);
                 effects.push(Effect::Forked {
                     child: child.clone(),
                 });
@@ -271,12 +271,14 @@ impl<I: Image> Processes<I> {
         Ok(Outcome::Answer(SysResult::Count(data.len() as u64)))
     }
 
-    fn fork(&mut self, name: &Text) -> Text {
+    fn fork(&mut self, name: &Text, label: &Text) -> Text {
         let Some(parent) = self.table.get_mut(name).map(Arc::make_mut) else {
             return "".into();
         };
         parent.children_born += 1;
-        let child: Text = format!("{name}/child-{}", parent.children_born).into();
+        let of_label = parent.born.entry(label.clone()).or_default();
+        *of_label += 1;
+        let child: Text = format!("{name}/{label}-{of_label}").into();
         let copy = Process {
             memory: Memory {
                 name: child.clone(),
@@ -286,6 +288,7 @@ impl<I: Image> Processes<I> {
             ordinal: parent.children_born,
             root: false,
             children_born: 0,
+            born: BTreeMap::new(),
             things_made: 0,
             ..parent.clone()
         };
@@ -369,14 +372,14 @@ impl<I: Image> Processes<I> {
             let inode = place.found()?;
             let file = self.fs.file(&inode).filter(|file| file.executable);
             let file = file.ok_or(Errno::EACCES)?;
-            if let Some(image) = &file.image {
+            if let Some(image) = file.image() {
                 let above = self.fs.path_of(&directory)?;
                 let real_path = format!("{}/{last}", above.trim_end_matches('/')).into();
                 let executable = Executable {
                     path,
                     real_path,
-                    image: image.clone(),
-                    version: file.version.clone(),
+                    image: image.into(),
+                    version: file.version().map(Into::into),
                 };
                 return Ok((executable, argv));
             }

@@ -1,16 +1,18 @@
 //! The shell's stack: which commands are under way, and what comes next.
 
+mod fork;
+
 use std::sync::Arc;
 
-use super::super::syscall::{OpenFlags, Text, WaitFor};
-use super::ast::{
-    Block, CaseEnd, Chain, Command, CommandKind, Connector, Pipeline, RedirectKind, Shared,
-};
+use super::super::syscall::{Text, WaitFor};
+use super::ast::{Block, CaseEnd, Chain, Command, CommandKind, Connector, Shared};
 use super::pattern::Pattern;
 use super::redirect::SavedFd;
 use super::start::Startup;
 use super::variables::Saved;
-use super::{Cx, Go, Leave, Shell};
+use super::{Cx, Go, Shell};
+
+pub(super) use fork::redirects_stdin;
 
 /// One level of the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -272,6 +274,7 @@ impl Shell {
             CommandKind::Simple { .. } | CommandKind::Subshell(_)
         ) {
             let command = command.clone();
+            self.keeps_stdin = false;
             self.frames.push(Frame::Command {
                 command,
                 in_place: true,
@@ -288,62 +291,6 @@ impl Shell {
             next: 0,
             tail,
         });
-        Ok(())
-    }
-
-    /// `chain &` (POSIX 2.9.3): children, for which nobody waits now.
-    fn background(&mut self, cx: &mut Cx<'_, '_>, chain: Shared<Chain>) -> Go<()> {
-        if chain.rest.is_empty() && chain.first.commands.len() > 1 && !chain.first.negated {
-            let children = self.fork_pipeline(cx, &chain.first, true)?;
-            self.last_job = children.last().cloned();
-            self.jobs.extend(children);
-        } else {
-            let Some(child) = cx.io.fork()? else {
-                let frame = match (&chain.first, chain.rest.is_empty()) {
-                    (
-                        Pipeline {
-                            negated: false,
-                            commands,
-                        },
-                        true,
-                    ) => {
-                        let command = commands[0].clone();
-                        self.read_nothing(cx, Some(&command))?;
-                        Frame::Command {
-                            command,
-                            in_place: true,
-                        }
-                    }
-                    _ => {
-                        self.read_nothing(cx, None)?;
-                        Frame::Chain {
-                            chain,
-                            next: 0,
-                            tail: Tail::No,
-                        }
-                    }
-                };
-                self.become_subshell(frame);
-                return Err(Leave::Commit);
-            };
-            self.last_job = Some(child.clone());
-            self.jobs.push(child);
-        }
-        self.status = 0;
-        Ok(())
-    }
-
-    /// Without job control, a background command reads `/dev/null` (POSIX 2.9.3), if nothing else was said.
-    fn read_nothing(&mut self, cx: &mut Cx<'_, '_>, command: Option<&Shared<Command>>) -> Go<()> {
-        if self.keeps_stdin || command.is_some_and(redirects_stdin) {
-            return Ok(());
-        }
-        if let Ok(fd) = cx.io.open("/dev/null", OpenFlags::READ)?
-            && fd != 0
-        {
-            let _ = cx.io.dup2(fd, 0)?;
-            let _ = cx.io.close(fd)?;
-        }
         Ok(())
     }
 
@@ -412,56 +359,6 @@ impl Shell {
         Ok(())
     }
 
-    /// Forks each command of a pipeline, from left to right, as bash does: the pipe to the next one is made just before.
-    fn fork_pipeline(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        pipeline: &Pipeline,
-        background: bool,
-    ) -> Go<Vec<Text>> {
-        let mut children = Vec::new();
-        let mut input = None;
-        let count = pipeline.commands.len();
-        for (number, command) in pipeline.commands.iter().enumerate() {
-            let output = if number + 1 < count {
-                match cx.io.pipe()? {
-                    Ok(ends) => Some(ends),
-                    Err(errno) => return self.fatal(cx, 1, &format!("pipe error: {errno}")),
-                }
-            } else {
-                None
-            };
-            let Some(child) = cx.io.fork()? else {
-                if let Some(input) = input {
-                    let _ = cx.io.dup2(input, 0)?;
-                    let _ = cx.io.close(input)?;
-                    self.keeps_stdin = true;
-                } else if background {
-                    self.read_nothing(cx, Some(command))?;
-                }
-                if let Some((read, write)) = output {
-                    let _ = cx.io.close(read)?;
-                    let _ = cx.io.dup2(write, 1)?;
-                    let _ = cx.io.close(write)?;
-                }
-                self.become_subshell(Frame::Command {
-                    command: command.clone(),
-                    in_place: true,
-                });
-                return Err(Leave::Commit);
-            };
-            children.push(child);
-            if let Some(input) = input.take() {
-                let _ = cx.io.close(input)?;
-            }
-            if let Some((read, write)) = output {
-                let _ = cx.io.close(write)?;
-                input = Some(read);
-            }
-        }
-        Ok(children)
-    }
-
     fn command(
         &mut self,
         cx: &mut Cx<'_, '_>,
@@ -485,7 +382,8 @@ impl Shell {
                 saved,
                 keeps_stdin: self.keeps_stdin,
             });
-            self.keeps_stdin |= redirects_stdin(command);
+            // In a process of its own, the redirection is no longer seen as that of the compound command.
+            self.keeps_stdin |= !in_place && redirects_stdin(&command.redirects);
         }
         match &command.kind {
             CommandKind::Simple { .. } | CommandKind::Subshell(_) => {}
@@ -562,31 +460,6 @@ impl Shell {
             next: 0,
             tail: Tail::No,
         });
-    }
-
-    fn subshell(
-        &mut self,
-        cx: &mut Cx<'_, '_>,
-        command: &Shared<Command>,
-        block: &Block,
-        in_place: bool,
-    ) -> Go<()> {
-        let child = if in_place { None } else { cx.io.fork()? };
-        let Some(child) = child else {
-            if !self.redirect(cx, &command.redirects)? {
-                return Ok(cx.io.exit(1)?);
-            }
-            self.keeps_stdin |= redirects_stdin(command);
-            self.become_subshell(Frame::Block {
-                block: block.clone(),
-                next: 0,
-                tail: Tail::Subshell,
-            });
-            return Err(Leave::Commit);
-        };
-        let ended = cx.io.wait(WaitFor::Child(child))?;
-        self.ended(ended.map_or(127, |(_, ended)| ended.shell_status()));
-        Ok(())
     }
 
     fn decide(&mut self, command: &Shared<Command>, arm: u32) -> Go<()> {
@@ -737,17 +610,4 @@ impl Shell {
         }
         Ok(())
     }
-}
-
-fn redirects_stdin(command: &Shared<Command>) -> bool {
-    command.redirects.iter().any(|redirect| {
-        let reads = matches!(
-            redirect.kind,
-            RedirectKind::Read(_)
-                | RedirectKind::ReadWrite(_)
-                | RedirectKind::Here(_)
-                | RedirectKind::Duplicate(_)
-        );
-        redirect.fd == 0 && reads
-    })
 }

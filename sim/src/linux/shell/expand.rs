@@ -247,7 +247,7 @@ impl Shell {
             Operation::Assign { colon, word } if !is_set(*colon) => {
                 let Parameter::Variable(name) = parameter else {
                     let message = format!("${}: cannot assign in this way", shown(parameter));
-                    return self.fatal(cx, 1, &message);
+                    return self.fatal(cx, &message);
                 };
                 let value = self.single(cx, word)?;
                 self.set(cx.memory, name, value.clone());
@@ -262,7 +262,7 @@ impl Shell {
                     (text, _) => text,
                 };
                 let message = format!("{}: {text}", shown(parameter));
-                return self.fatal(cx, 127, &message);
+                return self.fatal(cx, &message);
             }
             _ => {}
         }
@@ -274,7 +274,7 @@ impl Shell {
             Some(value) => value,
             None if self.options.nounset && !tolerant => {
                 let message = format!("{}: unbound variable", shown(parameter));
-                return self.fatal(cx, 1, &message);
+                return self.fatal(cx, &message);
             }
             None => "".into(),
         };
@@ -354,7 +354,7 @@ impl Shell {
         };
         let value = arithmetic::evaluate(text, &mut variables);
         if let Some(name) = variables.unbound {
-            return self.fatal(cx, 1, &format!("{name}: unbound variable"));
+            return self.fatal(cx, &format!("{name}: unbound variable"));
         }
         match value {
             Ok(value) => Ok(value),
@@ -374,12 +374,11 @@ impl Shell {
             Err(errno) => {
                 return self.fatal(
                     cx,
-                    1,
                     &format!("cannot make pipe for command substitution: {errno}"),
                 );
             }
         };
-        let Some(child) = cx.io.fork()? else {
+        let Some(child) = cx.io.fork("subst")? else {
             let _ = cx.io.close(read)?;
             if write != 1 {
                 let _ = cx.io.dup2(write, 1)?;

@@ -18,6 +18,7 @@ mod lex;
 mod lower;
 mod word;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::syscall::{Refused, Text};
@@ -168,8 +169,15 @@ fn parse_part(cursor: &Cursor<'_>, depth: u32) -> Result<Block, ParseError> {
         return Err(cursor.place.too_deep());
     }
     let lexed = lex::lex(cursor.clone(), depth)?;
-    guard::check(&lexed, depth)?;
-    let tokens: Vec<_> = lexed.iter().map(lex::Lexeme::for_brush).collect();
+    let replaced: BTreeSet<usize> = guard::check(&lexed, depth)?.into_iter().collect();
+    let show = |(index, lexeme): (usize, &lex::Lexeme)| {
+        if replaced.contains(&index) {
+            lexeme.newline_for_brush()
+        } else {
+            lexeme.for_brush()
+        }
+    };
+    let tokens: Vec<_> = lexed.iter().enumerate().map(show).collect();
     let options = brush_parser::ParserOptions {
         // Refused by `lex`.
         enable_extended_globbing: false,

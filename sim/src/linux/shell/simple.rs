@@ -6,12 +6,9 @@ use super::super::errno::Errno;
 use super::super::fs::Kind;
 use super::super::syscall::{Env, OpenFlags, Text, WaitFor};
 use super::ast::{Argument, Assignment, Command, Redirect, Shared};
-use super::eval::{Frame, Tail};
+use super::eval::{Frame, Tail, redirects_stdin};
 use super::variables::Saved;
 use super::{Cx, Go, Leave, ParseError, Shell, builtin, parse_script};
-
-/// What bash uses when `PATH` is unset (`DEFAULT_PATH_VALUE`, Debian).
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Where a command was found.
 pub(super) enum Found {
@@ -94,6 +91,7 @@ impl Shell {
                 saved,
                 keeps_stdin: self.keeps_stdin,
             });
+            self.keeps_stdin |= redirects_stdin(redirects);
         }
         let locals = self.assign_for(cx, assignments)?;
         let positional = std::mem::replace(&mut self.positional, words[1..].into());
@@ -172,7 +170,10 @@ impl Shell {
         let saved = self.assign_for(cx, assignments)?;
         let changes_path = saved.iter().any(|saved| saved.name() == "PATH");
         let found = self.find(cx, &words[0], !changes_path)?;
-        let child = if in_place { None } else { cx.io.fork()? };
+        let child = match in_place {
+            true => None,
+            false => cx.io.fork(program_label(&words[0]))?,
+        };
         let Some(child) = child else {
             if !self.redirect(cx, redirects)? {
                 return Ok(cx.io.exit(1)?);
@@ -195,8 +196,14 @@ impl Shell {
         if let Some(path) = self.hashed.get(name).filter(|_| remembers) {
             return Ok(Found::At(path.clone()));
         }
-        let path = self.variable(cx.memory, "PATH").cloned();
-        let path = path.unwrap_or_else(|| DEFAULT_PATH.into());
+        let Some(path) = self
+            .variable(cx.memory, "PATH")
+            .cloned()
+            .filter(|path| !path.is_empty())
+        else {
+            // No PATH: the name itself is executed (bash, `find_user_command_internal`).
+            return Ok(Found::At(name.clone()));
+        };
         let mut not_executable = None;
         for directory in path.split(':') {
             let directory = if directory.is_empty() { "." } else { directory };
@@ -211,12 +218,20 @@ impl Shell {
                 not_executable.get_or_insert(candidate);
                 continue;
             }
-            if remembers && directory.starts_with('/') {
-                Arc::make_mut(&mut self.hashed).insert(name.clone(), candidate.clone());
-            }
-            return Ok(Found::At(candidate));
+            return Ok(self.found(name, candidate, remembers));
         }
-        Ok(not_executable.map_or(Found::Nowhere, Found::At))
+        // A file that cannot be executed is taken, and remembered, if there is nothing better.
+        Ok(match not_executable {
+            Some(path) => self.found(name, path, remembers),
+            None => Found::Nowhere,
+        })
+    }
+
+    fn found(&mut self, name: &Text, path: Text, remembers: bool) -> Found {
+        if remembers && path.starts_with('/') {
+            Arc::make_mut(&mut self.hashed).insert(name.clone(), path.clone());
+        }
+        Found::At(path)
     }
 
     /// Becomes another program; says why not, and ends.
@@ -328,4 +343,12 @@ pub(super) fn with_path(env: &Env, path: &Text) -> Env {
     let mut env = env.clone();
     Arc::make_mut(&mut env).insert("_".into(), path.clone());
     env
+}
+
+/// What a child that executes a command is called by: the last part of the command's name.
+pub(super) fn program_label(word: &str) -> &str {
+    match word.rsplit('/').next() {
+        Some(name) if !name.is_empty() => name,
+        _ => "command",
+    }
 }

@@ -24,6 +24,8 @@ pub(super) enum Startup {
     Input,
 }
 
+/// `PATH` if the environment has none (`DEFAULT_PATH_VALUE`, Debian).
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 const OWN_PROFILES: [&str; 3] = [".bash_profile", ".bash_login", ".profile"];
 
 impl Shell {
@@ -139,6 +141,9 @@ impl Shell {
             "SHLVL",
             level.saturating_add(1).max(0).to_string().into(),
         );
+        if self.variable(cx.memory, "PATH").is_none() {
+            self.set(cx.memory, "PATH", DEFAULT_PATH.into());
+        }
         // Never taken from the environment (POSIX 2.5.3).
         self.unset(cx.memory, "IFS");
         self.set(cx.memory, "IFS", " \t\n".into());
@@ -171,7 +176,10 @@ impl Shell {
                 }
                 self.read_if_there(cx, &path).map(drop)
             }
-            Startup::Text(text) => self.run_script(cx, text.as_bytes(), Tail::Plain),
+            Startup::Text(text) => {
+                self.from_text = true;
+                self.run_script(cx, text.as_bytes(), Tail::Plain)
+            }
             Startup::Input => {
                 let text = cx.io.slurp(0)?.unwrap_or_default();
                 self.run_script(cx, &text, Tail::No)

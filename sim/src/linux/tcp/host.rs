@@ -9,6 +9,9 @@ use crate::linux::tracepoint::{Ipv4, TcpState};
 /// No slot.
 const NONE: u32 = u32::MAX;
 
+/// So many sockets are looked through one by one.
+const FEW: usize = 4;
+
 /// A socket: full, or a mini-socket (`TimeWait`, `NewSynRecv`) that no state event shows.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Socket {
@@ -37,6 +40,8 @@ pub(super) struct Socket {
     /// The round trip that the handshake took.
     pub(super) round_trip: Span,
     pub(super) resend: Resend,
+    /// Whether segments find it.
+    hashed: bool,
     /// The next socket in its chain of the hash table.
     next: u32,
 }
@@ -73,6 +78,7 @@ impl Socket {
             unread: 0,
             round_trip: Span::ZERO,
             resend: Resend::default(),
+            hashed: false,
             next: NONE,
         }
     }
@@ -124,10 +130,10 @@ pub(super) struct Host {
     pub(super) kernel: Kernel,
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// Chains of connected sockets by their four-tuple, as in the kernel's ehash.
-    /// invariant: the length is a power of two, or 0 as long as there is no connection.
+    /// Chains of hashed sockets by their four-tuple, as in the kernel's ehash.
+    /// invariant: the length is a power of two above 1, or 0 as long as there were only a few.
     chains: Vec<u32>,
-    connected: usize,
+    hashed: usize,
     /// (port, slot) of each listening socket.
     listeners: Vec<(u16, u32)>,
     ports: Ports,
@@ -142,7 +148,7 @@ impl Host {
             slots: Vec::new(),
             free: Vec::new(),
             chains: Vec::new(),
-            connected: 0,
+            hashed: 0,
             listeners: Vec::new(),
             ports: Ports::default(),
             cookies: 0,
@@ -199,19 +205,27 @@ impl Host {
     /// The chain of a four-tuple.
     fn chain(&self, port: u16, peer: HostId, peer_port: u16) -> usize {
         let word = u64::from(port) << 48 | u64::from(peer_port) << 32 | u64::from(peer.0);
-        let mixed = word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        mixed as usize & (self.chains.len() - 1)
+        // The high bits of a product depend on all of the word.
+        let bits = self.chains.len().trailing_zeros();
+        (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - bits)) as usize
     }
 
     /// The connected socket of a four-tuple.
     pub(super) fn find(&self, port: u16, peer: HostId, peer_port: u16) -> Option<u32> {
+        let is_it = |socket: &Socket| {
+            (socket.port, socket.peer, socket.peer_port) == (port, peer, peer_port)
+        };
         if self.chains.is_empty() {
-            return None;
+            let it = |slot: &Slot| {
+                let socket = slot.socket.as_ref();
+                socket.is_some_and(|socket| socket.hashed && is_it(socket))
+            };
+            return self.slots.iter().position(it).map(|slot| slot as u32);
         }
         let mut slot = self.chains[self.chain(port, peer, peer_port)];
         while slot != NONE {
             let socket = self.socket(slot);
-            if (socket.port, socket.peer, socket.peer_port) == (port, peer, peer_port) {
+            if is_it(socket) {
                 return Some(slot);
             }
             slot = socket.next;
@@ -221,11 +235,13 @@ impl Host {
 
     /// Makes the socket in `slot` known by its four-tuple.
     pub(super) fn hash(&mut self, slot: u32) {
-        self.connected += 1;
-        if self.connected > self.chains.len() {
+        self.socket_mut(slot).hashed = true;
+        self.hashed += 1;
+        if self.hashed > self.chains.len().max(FEW) {
             self.grow();
+        } else if !self.chains.is_empty() {
+            self.link(slot);
         }
-        self.link(slot);
     }
 
     fn link(&mut self, slot: u32) {
@@ -241,24 +257,20 @@ impl Host {
     }
 
     fn grow(&mut self) {
-        let mut known = Vec::new();
-        for head in &self.chains {
-            let mut slot = *head;
-            while slot != NONE {
-                known.push(slot);
-                slot = self.socket(slot).next;
-            }
-        }
-        let len = (self.chains.len() * 2).max(1);
+        let len = (self.hashed * 2).next_power_of_two();
         self.chains.clear();
         self.chains.resize(len, NONE);
-        for slot in known {
-            self.link(slot);
+        for slot in 0..self.slots.len() as u32 {
+            if self.get(slot).is_some_and(|socket| socket.hashed) {
+                self.link(slot);
+            }
         }
     }
 
     /// Forgets the four-tuple of the socket in `slot`, and gives its port back if it owns one.
     pub(super) fn unhash(&mut self, slot: u32) {
+        let socket = self.socket_mut(slot);
+        socket.hashed = false;
         let Socket {
             port,
             peer,
@@ -266,7 +278,14 @@ impl Host {
             owns_port,
             next,
             ..
-        } = *self.socket(slot);
+        } = *socket;
+        self.hashed -= 1;
+        if owns_port {
+            self.ports.release(port);
+        }
+        if self.chains.is_empty() {
+            return;
+        }
         let chain = self.chain(port, peer, peer_port);
         if self.chains[chain] == slot {
             self.chains[chain] = next;
@@ -276,10 +295,6 @@ impl Host {
                 before = self.socket(before).next;
             }
             self.socket_mut(before).next = next;
-        }
-        self.connected -= 1;
-        if owns_port {
-            self.ports.release(port);
         }
     }
 
@@ -317,7 +332,9 @@ impl Host {
 struct Ports {
     /// One bit a port, from the lowest; grown as far as ports were taken.
     taken: Vec<u64>,
-    /// How many ports lie before the one to try first.
+    /// How many even and how many odd ones are taken.
+    counts: [u32; 2],
+    /// How many ports lie before the one to try first: an even number.
     next: u32,
 }
 
@@ -329,14 +346,16 @@ impl Ports {
     fn take(&mut self, (low, high): (u16, u16)) -> Option<u16> {
         let count = u32::from(high - low) + 1;
         for parity in [0, 1] {
-            let evens = (count + 1 - parity) / 2;
-            for step in 0..evens {
-                let offset = (self.next / 2 + step) % evens * 2 + parity;
-                if self.is_free(offset) {
-                    self.next = (offset - parity + 2) % count;
-                    self.set(offset, true);
-                    return Some(low + offset as u16);
-                }
+            if self.counts[parity as usize] == (count + 1 - parity) / 2 {
+                continue;
+            }
+            let first = self.next + parity;
+            let mut round = (first..count).step_by(2).chain((parity..first).step_by(2));
+            if let Some(offset) = round.find(|offset| self.is_free(*offset)) {
+                let next = offset - parity + 2;
+                self.next = if next < count { next } else { 0 };
+                self.set(offset, true);
+                return Some(low + offset as u16);
             }
         }
         None
@@ -352,9 +371,16 @@ impl Ports {
         if self.taken.len() <= index {
             self.taken.resize(index + 1, 0);
         }
+        let parity = offset as usize % 2;
         match taken {
-            true => self.taken[index] |= 1 << (offset % 64),
-            false => self.taken[index] &= !(1 << (offset % 64)),
+            true => {
+                self.taken[index] |= 1 << (offset % 64);
+                self.counts[parity] += 1;
+            }
+            false => {
+                self.taken[index] &= !(1 << (offset % 64));
+                self.counts[parity] -= 1;
+            }
         }
     }
 

@@ -577,3 +577,27 @@ pub(super) fn ls(run: &mut Run<'_, '_>) -> Asked<u8> {
     run.print(text.as_bytes())?;
     Ok(status)
 }
+
+/// `chmod +x|-x|OCTAL NAME...`, of which the model keeps whether it is executable.
+pub(super) fn chmod(run: &mut Run<'_, '_>) -> Asked<u8> {
+    let arguments = run.arguments();
+    let [mode, names @ ..] = arguments.as_slice() else {
+        return run.usage("missing operand");
+    };
+    let executable = match &**mode {
+        "+x" | "a+x" | "u+x" => true,
+        "-x" | "a-x" | "u-x" => false,
+        octal => match u32::from_str_radix(octal, 8) {
+            Ok(bits) => bits & 0o111 != 0,
+            Err(_) => return run.unsupported(octal),
+        },
+    };
+    let mut status = 0;
+    for name in names {
+        if let Err(errno) = run.io.chmod(name, executable)? {
+            run.complain(format!("cannot access {}: {errno}", quoted(name)))?;
+            status = 1;
+        }
+    }
+    Ok(status)
+}

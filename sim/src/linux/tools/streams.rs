@@ -420,8 +420,10 @@ pub(super) fn uniq(run: &mut Run<'_, '_>) -> Asked<u8> {
     let all: Vec<&[u8]> = inputs.iter().flat_map(|data| lines(data)).collect();
     let mut text = Vec::new();
     for group in all.chunk_by(|a, b| a == b) {
-        let wanted = !(options.contains(&'d') && group.len() < 2)
-            && !(options.contains(&'u') && group.len() > 1);
+        let wanted = match group.len() {
+            1 => !options.contains(&'d'),
+            _ => !options.contains(&'u'),
+        };
         if let (true, [line, ..]) = (wanted, group) {
             if options.contains(&'c') {
                 text.extend_from_slice(format!("{:7} ", group.len()).as_bytes());

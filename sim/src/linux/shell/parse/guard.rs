@@ -27,8 +27,10 @@ enum Open {
     Condition,
 }
 
-/// Checks nesting and matching of everything that opens and closes.
-pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<(), ParseError> {
+/// Checks nesting and matching of everything that opens and closes. Answers which tokens the grammar is shown as newlines:
+/// each `;;` right before `esac`, after which brush-parser would take `esac)` and `esac|` for a pattern.
+pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<Vec<usize>, ParseError> {
+    let mut shown_as_newline = Vec::new();
     let mut stack: Vec<Open> = Vec::new();
     // A reserved word would be one here.
     let mut at_command = true;
@@ -83,6 +85,13 @@ pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<(), ParseError> {
         } else if only_word > 0 {
             only_word -= 1;
         } else {
+            if top == Some(Open::Pattern) && token.plain() == Some("esac") {
+                let before = tokens[..index].iter().rposition(|token| !token.is("\n"));
+                match before.filter(|&before| tokens[before].operator) {
+                    Some(end) => shown_as_newline.push(end),
+                    None => return Err(place.refused("a case without branches", "leave it out")),
+                }
+            }
             word(
                 token,
                 &mut stack,
@@ -106,7 +115,7 @@ pub(super) fn check(tokens: &[Lexeme], depth: u32) -> Result<(), ParseError> {
             return Err(place.refused(construct, "use functions"));
         }
     }
-    Ok(())
+    Ok(shown_as_newline)
 }
 
 fn replace_top(stack: &mut [Open], open: Open) {

@@ -56,6 +56,11 @@ impl Lexeme {
         (!self.operator && self.shown.is_none()).then_some(&*self.text)
     }
 
+    pub(super) fn newline_for_brush(&self) -> Token {
+        let newline = Self::new(true, "\n".into(), self.from, self.to, self.place);
+        newline.for_brush()
+    }
+
     pub(super) fn for_brush(&self) -> Token {
         let position = |index, place: Place| {
             Arc::new(SourcePosition {
@@ -531,7 +536,8 @@ fn has_partner(cursor: &Cursor<'_>) -> bool {
     end.is_some_and(|end| rest[end] == '\'')
 }
 
-/// Up to and with the parenthesis that closes. With `command`, comments are skipped.
+/// Up to and with the parenthesis that closes. With `command`, comments are skipped, and the `)` of a `case` pattern
+/// closes nothing.
 fn skip_parentheses(
     cursor: &mut Cursor<'_>,
     place: Place,
@@ -539,11 +545,26 @@ fn skip_parentheses(
     command: bool,
 ) -> Result<(), ParseError> {
     let mut open = 1u32;
+    // In how many parentheses each open `case` stands.
+    let mut cases: Vec<u32> = Vec::new();
     let mut word_start = true;
+    let mut at_command = true;
     loop {
         let Some(c) = cursor.peek() else {
             return Err(unclosed(place, ")"));
         };
+        if command && word_start && c.is_ascii_alphabetic() {
+            let word = plain_word(cursor);
+            match word.as_str() {
+                "case" if at_command => cases.push(open),
+                "esac" if cases.last() == Some(&open) => drop(cases.pop()),
+                _ => {}
+            }
+            at_command = AFTER_COMMANDS.contains(&word.as_str());
+            cursor.skip(word.len());
+            word_start = false;
+            continue;
+        }
         match c {
             '(' => {
                 open += 1;
@@ -552,6 +573,7 @@ fn skip_parentheses(
                 }
                 cursor.skip(1);
             }
+            ')' if cases.last() == Some(&open) => cursor.skip(1),
             ')' => {
                 open -= 1;
                 cursor.skip(1);
@@ -572,5 +594,21 @@ fn skip_parentheses(
             _ => skip_piece(cursor, depth + 1)?,
         }
         word_start = " \t\n;&|()".contains(c);
+        if "\n;&|()".contains(c) {
+            at_command = true;
+        } else if !word_start {
+            at_command = c == '{' || c == '!';
+        }
     }
+}
+
+/// Reserved words that a command follows.
+const AFTER_COMMANDS: [&str; 8] = ["if", "then", "else", "elif", "while", "until", "do", "esac"];
+
+/// The letters, digits and underscores that stand here.
+fn plain_word(cursor: &Cursor<'_>) -> String {
+    let rest = &cursor.chars[cursor.at..];
+    rest.iter()
+        .take_while(|c| c.is_ascii_alphanumeric() || **c == '_')
+        .collect()
 }

@@ -65,8 +65,7 @@ impl<'a> Parser<'a> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
         let mut start = true;
-        loop {
-            let Some(c) = self.cursor.peek() else { break };
+        while let Some(c) = self.cursor.peek() {
             let place = self.cursor.place;
             let tilde = start || (mode == Mode::Value && plain.ends_with(':'));
             let piece = match c {
@@ -198,7 +197,7 @@ impl<'a> Parser<'a> {
                 Some(if arithmetic {
                     Piece::Arithmetic(text(inner, depth)?)
                 } else {
-                    Piece::Command(command(&inner, depth)?)
+                    Piece::Command(parse_part(&inner, depth)?)
                 })
             }
             Some('{') => {
@@ -383,7 +382,8 @@ impl<'a> Parser<'a> {
     }
 
     fn operand(&mut self, mode: Mode) -> Result<Word, ParseError> {
-        let pieces = self.nested(|this| this.pieces(mode))?;
+        // `braced` has counted this level.
+        let pieces = self.pieces(mode)?;
         Ok(Word { pieces })
     }
 
@@ -440,28 +440,11 @@ impl<'a> Parser<'a> {
         if depth > MAX_NESTING {
             return Err(place.too_deep());
         }
-        Ok(Piece::Command(command(
+        Ok(Piece::Command(parse_part(
             &Cursor::new(&text, place, true),
             depth,
         )?))
     }
-}
-
-fn command(inner: &Cursor<'_>, depth: u32) -> Result<super::Block, ParseError> {
-    parse_part(inner, depth).map_err(|error| {
-        let text: String = inner.chars.iter().collect();
-        let has_case = text.split_whitespace().any(|word| word == "case");
-        match error {
-            // The end of the substitution was looked for without knowing of `pattern)`.
-            ParseError::Syntax { .. } if has_case => {
-                let help = "write (pattern) with both parentheses, or put it in a function";
-                inner
-                    .place
-                    .refused("case with `pattern)' inside $( )", help)
-            }
-            other => other,
-        }
-    })
 }
 
 const PROCESS_NUMBER: &str =

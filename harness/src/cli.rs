@@ -1,0 +1,347 @@
+//! What the command line takes. Commands and flags are an interface: these spellings stay.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::console::When;
+use crate::exit;
+use crate::hosts::Host;
+
+/// A reproducible lab for failures.
+///
+/// Replays failures on deterministic models of Windows 7 and of Linux TCP, and judges what is claimed
+/// about them: every verdict comes with its basis, its evidence and a trace hash.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "faultlab", version, arg_required_else_help = true, after_help = exit::HELP)]
+pub struct Cli {
+    /// Whether to colour.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_possible_values = true,
+        help = "Colour: auto, always or never"
+    )]
+    pub color: When,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// List the scenarios that this binary carries, or what scenarios can be made of
+    #[command(after_help = "Example:\n  faultlab list")]
+    List(List),
+    /// Replay scenarios and judge every claim (the main job)
+    #[command(after_help = "Example:\n  faultlab run path-lost-update --repro lost.ron")]
+    Run(Run),
+    /// Replay a reproduction file: exit 0 if its verdict recurs, 1 if not
+    #[command(after_help = "Example:\n  faultlab replay lost.ron --exact")]
+    Replay(Replay),
+    /// Tell a scenario's story: what is said, what happens, why, how to see it
+    #[command(after_help = "Example:\n  faultlab explain path-lost-update")]
+    Explain(Explain),
+    /// Search an arm's schedules, count those that show a claim, and shrink one
+    #[command(after_help = "Example:\n  faultlab explore path-lost-update --schedules exhaustive")]
+    Explore(Explore),
+    /// Run an arm under many seeds, and check that each run repeats
+    #[command(after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000")]
+    Sweep(Sweep),
+    /// Put the shards of a sweep together: prints what one sweep would print
+    #[command(
+        after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000 --shard 1/2 > one.json\n  \
+                            faultlab sweep path-lost-update --seeds 0..1000 --shard 2/2 > two.json\n  \
+                            faultlab merge one.json two.json"
+    )]
+    Merge(Merge),
+    /// Hold the models against a host, difference by difference (not built yet)
+    #[command(after_help = "Example:\n  faultlab validate --require wine,linux")]
+    Validate(Validate),
+    /// Run a batch file of your own on a modelled machine (not built yet)
+    #[command(after_help = "Example:\n  faultlab cmd install.bat")]
+    Cmd(Cmd),
+    /// Speak the probe protocol for a host (not built yet)
+    #[command(after_help = "Example:\n  faultlab probe --host sim")]
+    Probe(Probe),
+    /// Say which hosts are usable here
+    #[command(after_help = "Example:\n  faultlab doctor")]
+    Doctor,
+}
+
+/// `list`
+#[derive(Clone, Debug, Args)]
+pub struct List {
+    /// The faults that scenarios can inject, with their parameters
+    #[arg(long, conflicts_with = "records")]
+    pub faults: bool,
+    /// The kinds of record that patterns can match, with their fields
+    #[arg(long)]
+    pub records: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `run`
+#[derive(Clone, Debug, Args)]
+pub struct Run {
+    /// Ids, or paths of scenario files or folders (with a slash, or ending in .ron); none: all
+    #[arg(value_name = "ID|FILE")]
+    pub names: Vec<String>,
+    /// The seed of single runs, and the first of several
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Where to run
+    #[arg(long, value_enum, default_value_t)]
+    pub host: Host,
+    /// One JSON object a line for each scenario
+    #[arg(long)]
+    pub json: bool,
+    /// Also write a JUnit report
+    #[arg(long, value_name = "F")]
+    pub junit: Option<PathBuf>,
+    /// Also write an HTML report (not built yet)
+    #[arg(long, value_name = "F")]
+    pub html: Option<PathBuf>,
+    /// Also write the trace of each arm's run under the seed, one record a line
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub trace: Option<PathBuf>,
+    /// Also write the run that decided a claim, shrunk
+    #[arg(long, value_name = "OUT.ron")]
+    pub repro: Option<PathBuf>,
+    /// Which claim --repro is about; without it, the first not as recorded, else the first of all, among
+    /// those that a single run decides
+    #[arg(long, value_name = "ID", requires = "repro")]
+    pub claim: Option<String>,
+}
+
+/// `replay`
+#[derive(Clone, Debug, Args)]
+pub struct Replay {
+    /// The reproduction
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Demand the recorded trace, not just the recorded verdict
+    #[arg(long)]
+    pub exact: bool,
+    /// Go step by step (not built yet)
+    #[arg(long)]
+    pub step: bool,
+}
+
+/// `explain`
+#[derive(Clone, Debug, Args)]
+pub struct Explain {
+    /// The scenario
+    #[arg(value_name = "ID")]
+    pub name: String,
+}
+
+/// Which schedules to search.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Schedules {
+    /// Every interleaving and every narrow choice
+    Exhaustive,
+    /// Random priorities with few preemptions
+    Pct,
+    /// Uniformly random schedules
+    Random,
+}
+
+/// `explore`
+#[derive(Clone, Debug, Args)]
+pub struct Explore {
+    /// The scenario
+    #[arg(value_name = "ID")]
+    pub name: String,
+    /// Which schedules; without it, as the scenario says for the arm
+    #[arg(long, value_enum)]
+    pub schedules: Option<Schedules>,
+    /// How many runs (exhaustive: states) at most; needs --schedules
+    #[arg(long, value_name = "N", requires = "schedules", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget: Option<u64>,
+    /// Which arm
+    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    pub arm: String,
+    /// A value for a parameter of the scenario
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub set: Vec<(String, String)>,
+    /// One JSON object a line for each search
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `sweep`
+#[derive(Clone, Debug, Args)]
+pub struct Sweep {
+    /// The scenario
+    #[arg(value_name = "ID")]
+    pub name: String,
+    /// The seeds from A to before B
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub seeds: Range<u64>,
+    /// Only the I-th of N parts (from 1), as a shard for `faultlab merge`
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<Shard>,
+    /// Which arm
+    #[arg(long, value_name = "NAME", default_value = "baseline")]
+    pub arm: String,
+    /// A value for a parameter of the scenario
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub set: Vec<(String, String)>,
+    /// How many threads; without it, one a core. The result is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// One JSON object, with all seeds that show or break a claim
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `merge`
+#[derive(Clone, Debug, Args)]
+pub struct Merge {
+    /// The shards, in any order
+    #[arg(value_name = "SHARD", required = true)]
+    pub files: Vec<PathBuf>,
+    /// As `faultlab sweep --json`
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `validate`
+#[derive(Clone, Debug, Args)]
+pub struct Validate {
+    /// The scenarios; none: all
+    #[arg(value_name = "ID")]
+    pub names: Vec<String>,
+    /// The host
+    #[arg(long, value_enum)]
+    pub host: Option<Host>,
+    /// Hosts that must be there
+    #[arg(long, value_enum, value_name = "H,H", value_delimiter = ',')]
+    pub require: Vec<Host>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `cmd`
+#[derive(Clone, Debug, Args)]
+pub struct Cmd {
+    /// The batch file, and its arguments
+    #[arg(
+        value_name = "FILE.bat",
+        required = true,
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub command: Vec<String>,
+}
+
+/// `probe`
+#[derive(Clone, Debug, Args)]
+pub struct Probe {
+    /// The host
+    #[arg(long, value_enum)]
+    pub host: Host,
+}
+
+/// One of several equal parts of a sweep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// Which, from 1.
+    pub nth: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let (from, to) = text
+        .split_once("..")
+        .ok_or("a range is written A..B, such as 0..1000")?;
+    let number = |text: &str| {
+        text.parse::<u64>()
+            .map_err(|_| format!("{text:?} is no whole number below 2^64"))
+    };
+    let range = number(from)?..number(to)?;
+    if range.start == range.end {
+        return Err(format!("the range is empty: it ends before {}", range.end));
+    }
+    if range.is_empty() {
+        return Err("the range is reversed: A..B with A below B".into());
+    }
+    Ok(range)
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let (nth, of) = text
+        .split_once('/')
+        .and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)))
+        .ok_or("a shard is written I/N, such as 1/4")?;
+    if nth == 0 || nth > of {
+        return Err(format!("shards of {of} are called 1/{of} to {of}/{of}"));
+    }
+    Ok(Shard { nth, of })
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or("a setting is written NAME=VALUE")?;
+    Ok((name.into(), value.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string);
+            let example = format!("faultlab {}", command.get_name());
+            assert!(
+                help.is_some_and(|help| help.contains(&example)),
+                "{example}"
+            );
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        assert_eq!(seeds("3..5"), Ok(3..5));
+        for bad in [
+            "3..3",
+            "5..3",
+            "3",
+            "..",
+            "a..b",
+            "-1..4",
+            "0..18446744073709551616",
+        ] {
+            assert!(seeds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn shards() {
+        assert_eq!(shard("2/2"), Ok(Shard { nth: 2, of: 2 }));
+        for bad in ["0/2", "3/2", "1", "1/", "0/0", "1/-1"] {
+            assert!(shard(bad).is_err(), "{bad}");
+        }
+    }
+}

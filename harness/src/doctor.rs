@@ -1,0 +1,34 @@
+//! `doctor`: which hosts are usable here.
+
+use crate::console::{self, Layout};
+use crate::exit::Exit;
+use crate::failure::Result;
+use crate::hosts::Host;
+use crate::render::{Page, style};
+
+/// Runs the command.
+///
+/// # Errors
+/// The output cannot be written.
+pub fn run(layout: Layout) -> Result<Exit> {
+    let mut page = Page::new(layout);
+    page.heading("Hosts");
+    for host in Host::ALL {
+        let state = match host.is_built() {
+            true => page.paint(style::GOOD, "usable, needs nothing"),
+            false => page.paint(
+                style::FAINT,
+                "not built yet: this version cannot use it, whatever is installed",
+            ),
+        };
+        page.row(2, 10, host.name(), &format!("{}; {state}", host.what()));
+    }
+    page.gap();
+    page.heading("Not built yet");
+    page.paragraph(
+        2,
+        "The commands validate, cmd and probe, and the flags --html and --step. They answer so, with exit code 3.",
+    );
+    console::print(&page.into_text())?;
+    Ok(Exit::AsRecorded)
+}

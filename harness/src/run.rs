@@ -1,0 +1,288 @@
+//! `run`: replays scenarios on the models, judges every claim, prints verdict by verdict.
+
+use std::io::Write;
+use std::time::Instant;
+
+use faultlab_sim::scenario::{ClaimReport, Judging, Loaded, Prepared, Report, Shrunk, shrink};
+
+use crate::cli;
+use crate::console::{self, Layout};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::junit::Junit;
+use crate::library::{self, late_mistake};
+use crate::output::Output;
+use crate::progress::Progress;
+use crate::render::{Page, claim, counted, schedule, style, took};
+use crate::threads::Threads;
+use crate::trace_file;
+
+/// Runs the command.
+///
+/// A scenario that cannot be judged is reported in the layout `errors`, and the others go on.
+///
+/// # Errors
+/// Bad input, or an output that cannot be written; no file is touched then.
+pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
+    args.host.require()?;
+    if args.html.is_some() {
+        return Err(Failure::not_built_yet("--html"));
+    }
+    let began = Instant::now();
+    let scenarios = asked(&args.names)?;
+    let mut outputs = Outputs::create(args)?;
+    let mut tally = Tally::default();
+    let mut worst = Exit::AsRecorded;
+    for loaded in scenarios {
+        let judged = loaded.and_then(|loaded| Ok((judge(&loaded, args.seed)?, loaded)));
+        let (report, loaded) = match judged {
+            Ok(judged) => judged,
+            Err(failure) => {
+                failure.report(errors);
+                worst = worst.and(failure.exit);
+                continue;
+            }
+        };
+        if args.json {
+            console::print_json(&report)?;
+        } else {
+            let mut page = Page::new(layout);
+            scenario(&mut page, &loaded, &report);
+            console::print(&page.into_text())?;
+        }
+        if let Some(shrunk) = outputs.add(&loaded, &report)? {
+            let mut page = Page::new(layout);
+            tell_shrunk(&mut page, &shrunk);
+            page.gap();
+            match args.json {
+                true => eprint!("{}", page.into_text()),
+                false => console::print(&page.into_text())?,
+            }
+        }
+        tally.add(&report);
+    }
+    if worst == Exit::AsRecorded {
+        outputs.commit()?;
+    }
+    if !args.json {
+        let mut page = Page::new(layout);
+        tally.tell(&mut page);
+        console::print(&page.into_text())?;
+        eprintln!("in {}", took(began.elapsed()));
+    }
+    Ok(worst.and(Exit::of_verdicts(tally.differing.is_empty())))
+}
+
+/// The scenarios that were asked for. Those that were named are read before any is run, so that a
+/// mistake in one leaves nothing half done; all of them are read one by one, as they have their turn.
+fn asked(names: &[String]) -> Result<Box<dyn Iterator<Item = Result<Loaded>>>> {
+    if names.is_empty() {
+        return Ok(Box::new(library::embedded().map(|found| found.load())));
+    }
+    let found: Result<Vec<_>> = names.iter().map(|name| library::find(name)).collect();
+    let loaded: Result<Vec<_>> = found?.iter().map(library::Found::load).collect();
+    Ok(Box::new(loaded?.into_iter().map(Ok)))
+}
+
+/// Judges a scenario on all cores.
+///
+/// # Errors
+/// A mistake that shows only when an arm's values are filled in.
+pub fn judge(loaded: &Loaded, seed: u64) -> Result<Report> {
+    let progress = Progress::spinner();
+    let judging = Judging {
+        seed,
+        executor: &Threads::new(None),
+        progress: &|what| progress.say(what),
+    };
+    loaded
+        .judge(&judging)
+        .map_err(|mistake| late_mistake(loaded, mistake))
+}
+
+fn scenario(page: &mut Page, loaded: &Loaded, report: &Report) {
+    page.heading(&format!("{}: {}", report.scenario, loaded.scenario.title));
+    let hash = format!("  trace {}, seed {}", report.trace_hash, report.seed);
+    let hash = page.paint(style::FAINT, hash);
+    page.item("", 2, &hash);
+    for (spec, judged) in loaded.scenario.claims.iter().zip(&report.claims) {
+        page.gap();
+        claim::full(page, spec, judged);
+    }
+    page.gap();
+}
+
+fn tell_shrunk(page: &mut Page, shrunk: &Shrunk) {
+    let repro = &shrunk.reproduction;
+    page.item(
+        "  ",
+        2,
+        &format!(
+            "{} in the arm {}, {}:",
+            repro.claim, repro.arm, repro.shrunk
+        ),
+    );
+    schedule::list(page, 4, &repro.choices);
+}
+
+/// The files that were asked for.
+struct Outputs<'a> {
+    seed: u64,
+    trace: Option<Output>,
+    junit: Option<(Junit, Output)>,
+    repro: Option<Output>,
+    /// The claim that the reproduction is to be about.
+    claim: Option<&'a str>,
+}
+
+impl<'a> Outputs<'a> {
+    fn create(args: &'a cli::Run) -> Result<Outputs<'a>> {
+        if args.repro.is_some() && args.names.len() != 1 {
+            return Err(Failure::bad_input("--repro writes one run of one scenario")
+                .help("name the scenario: faultlab run path-lost-update --repro lost.ron"));
+        }
+        let asked = [&args.trace, &args.junit, &args.repro];
+        for (index, path) in asked.iter().enumerate() {
+            if path.is_some() && asked[..index].contains(path) {
+                return Err(Failure::bad_input("two outputs go to one file"));
+            }
+        }
+        let junit = Output::create_if_asked(args.junit.as_ref())?;
+        Ok(Outputs {
+            seed: args.seed,
+            trace: Output::create_if_asked(args.trace.as_ref())?,
+            junit: junit.map(|output| (Junit::default(), output)),
+            repro: Output::create_if_asked(args.repro.as_ref())?,
+            claim: args.claim.as_deref(),
+        })
+    }
+
+    /// Adds what a scenario came to; what was shrunk for a reproduction, if one was asked for.
+    fn add(&mut self, loaded: &Loaded, report: &Report) -> Result<Option<Shrunk>> {
+        if let Some(output) = &mut self.trace {
+            trace_file::write(output, loaded, report)?;
+        }
+        if let Some((junit, _)) = &mut self.junit {
+            junit.add(report);
+        }
+        let Some(output) = &mut self.repro else {
+            return Ok(None);
+        };
+        let shrunk = reproduce(loaded, report, self.claim, self.seed)?;
+        output
+            .write_all(shrunk.reproduction.write().as_bytes())
+            .map_err(|error| output.failed(&error))?;
+        Ok(Some(shrunk))
+    }
+
+    fn commit(self) -> Result<()> {
+        if let Some((junit, mut output)) = self.junit {
+            junit.write(&mut output)?;
+            output.commit()?;
+        }
+        for output in [self.trace, self.repro].into_iter().flatten() {
+            output.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// Shrinks the run that decided the claim `asked`; without one, the first claim that did not come out
+/// as recorded, else the first of all, among those that a single run decides.
+fn reproduce(loaded: &Loaded, report: &Report, asked: Option<&str>, seed: u64) -> Result<Shrunk> {
+    if let Some(asked) = asked
+        && !report.claims.iter().any(|claim| claim.id == asked)
+    {
+        let ids: Vec<&str> = report.claims.iter().map(|claim| &*claim.id).collect();
+        let what = format!("the scenario {} has no claim {asked:?}", report.scenario);
+        return Err(Failure::bad_input(what).help(format!("its claims are: {}", ids.join(", "))));
+    }
+    let meant = |claim: &&ClaimReport| asked.is_none_or(|asked| claim.id == asked);
+    let witnessed = || {
+        let claims = report.claims.iter().filter(meant);
+        claims.filter_map(|claim| Some((claim, claim.witness.as_ref()?)))
+    };
+    let differing = witnessed().find(|(claim, _)| !claim.is_as_expected());
+    let (claim, witness) = differing.or_else(|| witnessed().next()).ok_or_else(|| {
+        let which = match asked {
+            Some(asked) => format!("the claim {asked}"),
+            None => format!("no claim of {}", report.scenario),
+        };
+        let not = if asked.is_some() { " not" } else { "" };
+        let what =
+            format!("{which} is{not} decided by a single run: there is nothing to reproduce");
+        Failure::bad_input(what).help("its verdict rests on all runs of a search, or on a document")
+    })?;
+    let arm = loaded.scenario.arm(&witness.arm);
+    let off = Prepared::swarm(arm.expect("a witness names an arm"), seed);
+    shrink(loaded, &claim.id, &claim.verdict, witness, &off)
+        .map_err(|mistake| late_mistake(loaded, mistake))
+}
+
+/// What all the scenarios came to.
+#[derive(Default)]
+struct Tally {
+    scenarios: usize,
+    claims: usize,
+    /// By the words of the verdicts.
+    verdicts: [usize; 4],
+    differing: Vec<String>,
+}
+
+const WORDS: [&str; 4] = ["Holds", "HoldsUnder", "Refuted", "Undecided"];
+
+impl Tally {
+    fn add(&mut self, report: &Report) {
+        self.scenarios += 1;
+        for claim in &report.claims {
+            self.claims += 1;
+            let word = WORDS.iter().position(|word| *word == claim.verdict.word());
+            self.verdicts[word.expect("there are four words")] += 1;
+            if !claim.is_as_expected() {
+                self.differing
+                    .push(format!("{} / {}", report.scenario, difference(claim)));
+            }
+        }
+    }
+
+    fn tell(&self, page: &mut Page) {
+        let verdicts: Vec<String> = WORDS
+            .iter()
+            .zip(self.verdicts)
+            .filter(|(_, count)| *count > 0)
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        let text = format!(
+            "{} of {}: {}.",
+            counted(self.claims, "claim"),
+            counted(self.scenarios, "scenario"),
+            verdicts.join(", ")
+        );
+        match self.differing.as_slice() {
+            [] => {
+                let good = page.paint(style::GOOD, "All as recorded.");
+                page.paragraph(0, &format!("{text} {good}"));
+            }
+            differing => {
+                let bad = format!("Not as recorded: {}.", differing.len());
+                let bad = page.paint(style::BAD, bad);
+                page.paragraph(0, &format!("{text} {bad}"));
+                for line in differing {
+                    page.item("  ", 4, line);
+                }
+            }
+        }
+    }
+}
+
+/// In what a claim differs from its record.
+pub fn difference(claim: &ClaimReport) -> String {
+    let mut parts = Vec::new();
+    if claim.verdict != claim.expected {
+        parts.push(format!("{}, expected {}", claim.verdict, claim.expected));
+    }
+    for arm in &claim.silent_controls {
+        parts.push(format!("the control arm {arm} is silent"));
+    }
+    format!("{}: {}", claim.id, parts.join("; "))
+}
