@@ -19,6 +19,7 @@ pub mod library;
 pub mod list;
 pub mod on_arm;
 pub mod output;
+pub mod probe;
 pub mod progress;
 pub mod render;
 pub mod replay;
