@@ -1,7 +1,8 @@
 //! The probe protocol, as a program on the other side of a pipe sees it.
 
-use faultlab::probe::{Session, serve};
+use faultlab::probe::{FAMILIES, Session, serve};
 use proptest::prelude::*;
+use serde_json::{Map, Value};
 
 fn answers(requests: &str) -> Vec<String> {
     let mut out = Vec::new();
@@ -136,7 +137,90 @@ fn who_asks_decides_what_hkcu_is_and_what_may_be_written() {
     );
 }
 
+const FIELDS: &[&str] = &[
+    "cp",
+    "bytes",
+    "strict",
+    "utf16",
+    "no_best_fit",
+    "machine",
+    "user",
+    "account",
+    "text",
+    "vars",
+    "shell",
+    "command",
+    "cwd",
+    "path",
+    "pathext",
+    "env",
+    "files",
+    "version",
+    "env_goroot",
+    "exe",
+    "exe_target",
+    "has_pkg_tool",
+    "baked",
+    "bits",
+    "key",
+    "as",
+    "watch",
+    "filter",
+    "subtree",
+    "access",
+    "data",
+    "type",
+    "name",
+    "view",
+];
+
+fn json() -> impl Strategy<Value = Value> {
+    let shells = prop::sample::select(
+        &[
+            "cmd",
+            "HKCU\\Software",
+            "alice",
+            "REGEDIT4\n[HKEY_CURRENT_USER\\a]\n",
+            "powershell2",
+            "create_process",
+            "C:\\x",
+            "1.19.8",
+            "c4e3",
+        ][..],
+    );
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        prop::sample::select(&[0u64, 1, 2, 437, 936, 1252, 65001, u64::MAX][..])
+            .prop_map(Value::from),
+        "\\PC{0,12}".prop_map(Value::from),
+        shells.prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 12, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("\\PC{0,6}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
 proptest! {
+    /// Whatever the fields hold, there is an answer.
+    #[test]
+    fn any_request_is_answered(
+        op in proptest::sample::select(FAMILIES.concat()),
+        values in proptest::collection::vec(json(), FIELDS.len()),
+    ) {
+        let fields = FIELDS.iter().zip(values).map(|(name, value)| ((*name).to_owned(), value));
+        let mut request: Map<String, Value> = fields.filter(|(_, value)| !value.is_null()).collect();
+        request.insert("op".into(), op.0.into());
+        let mut answer = Vec::new();
+        Session::new().answer(Value::Object(request).to_string().as_bytes(), &mut answer);
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        prop_assert!(answer.is_object());
+    }
+
     #[test]
     fn every_line_gets_one_answer(
         pieces in proptest::collection::vec(prop_oneof![

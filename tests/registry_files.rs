@@ -2,8 +2,9 @@
 
 use faultlab::hive;
 use faultlab_sim::win7::Machine;
-use faultlab_sim::win7::registry::reg_file::{Ansi, read};
+use faultlab_sim::win7::registry::reg_file::read;
 use faultlab_sim::win7::registry::{Key, Kind, Name, Root, Value, diff};
+use faultlab_sim::win7::text::CodePage;
 use proptest::prelude::*;
 
 fn data(name: &str) -> Vec<u8> {
@@ -29,7 +30,7 @@ fn lab() -> [(&'static str, Value); 9] {
 #[test]
 fn an_export_of_wine_is_loaded_as_it_was_written() {
     let mut machine = Machine::windows_7();
-    let file = read(&data("wine.reg"), &Ansi::ASCII).expect("Wine writes files of version 5");
+    let file = read(&data("wine.reg"), CodePage::Cp1252).expect("Wine writes files of version 5");
     let caller = machine.user().clone();
     machine
         .registry
@@ -101,7 +102,7 @@ fn a_base_is_loaded_as_a_whole_or_not_at_all() {
             "3:1: HKEY_LOCAL_MACHINE\\SECURITY: ERROR_ACCESS_DENIED (5)",
         ),
     ] {
-        let file = read(text.as_bytes(), &Ansi::ASCII).expect("the first line is right");
+        let file = read(text.as_bytes(), CodePage::Cp1252).expect("the first line is right");
         let mut other = machine.fork();
         let error = other.registry.load(&caller, &file).expect_err(text);
         assert_eq!(error.to_string(), expected);

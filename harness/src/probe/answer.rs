@@ -95,6 +95,40 @@ impl<'a> Body<'a> {
         string(self.name(name), text);
     }
 
+    /// A text, or null.
+    pub fn maybe_text(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.name(name).extend(b"null"),
+        }
+    }
+
+    /// True, false or null.
+    pub fn maybe_flag(&mut self, name: &str, flag: Option<bool>) {
+        match flag {
+            Some(flag) => self.flag(name, flag),
+            None => self.name(name).extend(b"null"),
+        }
+    }
+
+    /// An object, its fields written by `fields`.
+    pub fn object(&mut self, name: &str, fields: impl FnOnce(&mut Body<'_>)) {
+        self.name(name).push(b'{');
+        fields(&mut Body::new(self.out));
+        self.out.push(b'}');
+    }
+
+    /// A field whose name and text are UTF-16.
+    pub fn named_by_units(&mut self, name: &[u16], text: &[u16]) {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        self.is_empty = false;
+        units(self.out, name);
+        self.out.push(b':');
+        units(self.out, text);
+    }
+
     /// A text of UTF-16, unpaired surrogates and all.
     pub fn units(&mut self, name: &str, text: &[u16]) {
         units(self.name(name), text);

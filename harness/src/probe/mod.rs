@@ -6,13 +6,17 @@
 //! `{"id":null,"bad_request":"column and reason"}`. Answers come in order, one a line; the session goes on
 //! after each.
 //!
-//! To add a family of operations, write a module beside [`windows_registry`] with a table `OPS`, and name
+//! To add a family of operations, write a module beside `windows_registry.rs` with a table `OPS`, and name
 //! that table in [`FAMILIES`].
 
 mod answer;
+mod golang;
 mod request;
 mod session;
-pub mod windows_registry;
+mod windows_command;
+mod windows_environment;
+mod windows_registry;
+mod windows_text;
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
@@ -24,7 +28,14 @@ pub use session::Session;
 pub type Operation = fn(&mut Session, &Request<'_>, &mut Body<'_>) -> Result<(), Refusal>;
 
 /// The operations that the models answer, by family.
-pub const FAMILIES: &[&[(&str, Operation)]] = &[session::OPS, windows_registry::OPS];
+pub const FAMILIES: &[&[(&str, Operation)]] = &[
+    session::OPS,
+    windows_registry::OPS,
+    windows_text::OPS,
+    windows_environment::OPS,
+    windows_command::OPS,
+    golang::OPS,
+];
 
 /// No line is longer, in bytes.
 pub const MAX_LINE: usize = 64 << 20;

@@ -169,6 +169,54 @@ impl<'a> Request<'a> {
             .unwrap_or(false))
     }
 
+    /// A list of texts; empty if it lacks.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn texts(&self, field: &str) -> Result<Vec<&str>, Bad> {
+        let texts = |value: &'_ Value| -> Option<usize> {
+            let list = value.as_array()?;
+            list.iter().all(Value::is_string).then_some(list.len())
+        };
+        self.maybe(field, "a list of texts", texts)?;
+        let list = self.get(field).and_then(Value::as_array);
+        Ok(list
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect())
+    }
+
+    /// The fields of an object, each read by `read`; none if it lacks. `kind` says what the object is.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn object<'b, T>(
+        &'b self,
+        field: &str,
+        kind: &str,
+        read: impl Fn(&'b Value) -> Option<T>,
+    ) -> Result<Vec<(&'b str, T)>, Bad> {
+        let Some(value) = self.get(field) else {
+            return Ok(Vec::new());
+        };
+        let all = value.as_object().and_then(|fields| {
+            let fields = fields.iter();
+            fields
+                .map(|(name, value)| Some((&**name, read(value)?)))
+                .collect()
+        });
+        self.need(field, all, kind)
+    }
+
+    /// An object of texts; empty if it lacks.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn object_of_texts(&self, field: &str) -> Result<Vec<(&str, &str)>, Bad> {
+        self.object(field, "an object of texts", Value::as_str)
+    }
+
     /// Bytes in hexadecimal.
     ///
     /// # Errors

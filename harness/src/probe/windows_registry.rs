@@ -1,6 +1,6 @@
 //! The operations `reg.*`.
 
-use faultlab_sim::win7::registry::reg_file::{self, Ansi};
+use faultlab_sim::win7::registry::reg_file;
 use faultlab_sim::win7::registry::steps::Import;
 use faultlab_sim::win7::registry::{
     Access, Caller, CreateOptions, Disposition, Event, Filter, KeyPath, Kind, Value, units,
@@ -156,10 +156,10 @@ fn import(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> 
     let caller = session
         .caller(request)?
         .in_view(request.maybe_bits("view")?);
-    let ansi = ansi(session.machine.code_pages().ansi);
+    let ansi = session.machine.code_pages().ansi();
     let read = match request.maybe_text("text")? {
-        Some(text) => reg_file::read_text(&units(text), &ansi),
-        None => reg_file::read(&request.hex("bytes")?, &ansi),
+        Some(text) => reg_file::read_text(&units(text), ansi),
+        None => reg_file::read(&request.hex("bytes")?, ansi),
     };
     // reg.exe says that it is no script and exits with 1; no Win32 code is known.
     let file = read.map_err(|_| failed(13, "ERROR_INVALID_DATA"))?;
@@ -209,25 +209,4 @@ fn security(_: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
         "{}: {SECURITY}",
         request.op()
     )))
-}
-
-/// The ANSI code page, as the tables of the Encoding Standard have it.
-fn ansi(code_page: u32) -> Ansi {
-    match code_page {
-        936 => Ansi {
-            decode: |bytes| units(&encoding_rs::GBK.decode_without_bom_handling(bytes).0),
-            encode: |units| {
-                let text = String::from_utf16_lossy(units);
-                let mut bytes = Vec::with_capacity(text.len());
-                for c in text.chars() {
-                    match encoding_rs::GBK.encode(c.encode_utf8(&mut [0; 4])) {
-                        (encoded, _, false) => bytes.extend_from_slice(&encoded),
-                        _ => bytes.push(b'?'),
-                    }
-                }
-                bytes
-            },
-        },
-        _ => Ansi::ASCII,
-    }
 }

@@ -6,6 +6,7 @@
 //! the release), parallel actions, telemetry. Tools write to the standard error of `go`; the real `go`
 //! collects what they say and prints it itself.
 
+use super::{Release, goroot};
 use crate::engine::{FaultSpec, ParamKind, ParamSpec};
 use crate::linux::errno::Errno;
 use crate::linux::fs::Kind;
@@ -170,28 +171,30 @@ impl Run<'_, '_> {
             .collect())
     }
 
-    /// `findGOROOT`: the variable, the settings file, the tree in which the executable lies, and at last
-    /// the directory that was built in.
+    /// `findGOROOT`, by the rule that [`goroot`] has for both systems. `/proc/self/exe` is behind symbolic
+    /// links already.
     fn find_goroot(&mut self, settings: &[(String, String)]) -> Asked<String> {
-        if let Some(goroot) = self.variable("GOROOT") {
-            return Ok(clean(goroot));
-        }
         let setting = settings
             .iter()
             .find(|(name, value)| name == "GOROOT" && !value.is_empty());
-        if let Some((_, goroot)) = setting {
-            return Ok(clean(goroot));
-        }
-        let above = |path: &str| {
-            path.rsplit_once('/')
-                .map_or(String::new(), |(up, _)| up.into())
+        let variable = self
+            .variable("GOROOT")
+            .map(str::to_owned)
+            .or_else(|| setting.map(|(_, value)| value.clone()))
+            .unwrap_or_default();
+        let question = goroot::Question {
+            paths: goroot::Paths::Unix,
+            release: Release::of(self.version).unwrap_or(Release(1, 21, 0)),
+            variable: &variable,
+            executable: self.executable,
+            target: None,
+            baked: "/usr/local/go",
         };
-        let tree = above(&above(self.executable));
-        let tools = self.io.stat(&format!("{tree}/pkg/tool"), true)?;
-        if tools.is_ok_and(|stat| stat.kind == Kind::Directory) {
-            return Ok(tree);
-        }
-        Ok("/usr/local/go".into())
+        let io = &mut self.io;
+        goroot::find(&question, &mut |tree| {
+            let tools = io.stat(&format!("{tree}/pkg/tool"), true)?;
+            Ok(tools.is_ok_and(|stat| stat.kind == Kind::Directory))
+        })
     }
 
     fn go(&mut self) -> Asked<u8> {
@@ -212,7 +215,7 @@ impl Run<'_, '_> {
         }
         let root = self.io.stat(&goroot, true)?;
         if !root.is_ok_and(|stat| stat.kind == Kind::Directory) {
-            return self.fatal(&format!("cannot find GOROOT directory: {goroot}"));
+            return self.fatal(&goroot::cannot_find(&goroot));
         }
         match words.as_slice() {
             ["env", names @ ..] if !names.is_empty() => {
@@ -432,14 +435,4 @@ impl Run<'_, '_> {
     fn header(&self) -> String {
         format!("go object linux amd64 go{}\n", self.version)
     }
-}
-
-/// `filepath.Clean` as far as roots need it: no doubled and no trailing slashes.
-fn clean(path: &str) -> String {
-    let parts: Vec<&str> = path
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".")
-        .collect();
-    let root = if path.starts_with('/') { "/" } else { "" };
-    format!("{root}{}", parts.join("/"))
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::registry::reg_file::{Ansi, read_text};
+use super::registry::reg_file::read_text;
 use super::registry::{Bits, Caller, KeyPath, Registry, Standing, Value, units};
+use super::text::CodePages;
 
 /// What the default machine has in its registry.
 const DEFAULT: &str = include_str!("windows7.reg");
@@ -47,15 +48,6 @@ pub struct Machine {
     user: Caller,
 }
 
-/// The code pages of a machine.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct CodePages {
-    /// Of windows and files: the ANSI code page.
-    pub ansi: u32,
-    /// Of consoles: the OEM code page.
-    pub oem: u32,
-}
-
 impl Default for Machine {
     fn default() -> Machine {
         Machine::windows_7()
@@ -80,15 +72,12 @@ impl Machine {
             .collect();
         let mut machine = Machine {
             registry: Registry::with_hives(&users),
-            code_pages: CodePages {
-                ansi: 936,
-                oem: 936,
-            },
+            code_pages: CodePages::CHINA,
             user: Caller::new(&accounts[0].sid, Standing::Administrator),
             accounts: accounts.clone(),
         };
-        let file =
-            read_text(&units(DEFAULT), &Ansi::ASCII).expect("the file in the source is right");
+        let file = read_text(&units(DEFAULT), machine.code_pages.ansi())
+            .expect("the file in the source is right");
         let caller = machine.user.clone();
         machine
             .registry
@@ -226,10 +215,12 @@ impl Machine {
 /// Prints as `reg query` would.
 impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let CodePages { ansi, oem } = self.code_pages;
+        let (ansi, oem) = (self.code_pages.ansi(), self.code_pages.oem());
         writeln!(
             f,
-            "Windows 7 SP1 x64, code pages {ansi} (ANSI) and {oem} (OEM)"
+            "Windows 7 SP1 x64, code pages {} (ANSI) and {} (OEM)",
+            ansi.number(),
+            oem.number()
         )?;
         self.registry.fmt(f)
     }

@@ -1,8 +1,14 @@
-//! Windows 7 SP1 x64: a machine with its registry, and programs that use it.
+//! Windows 7 SP1 x64: a machine with its registry, text and code pages, environments, command resolution,
+//! and programs that use it.
 
+pub mod environment;
 pub mod machine;
 pub mod program;
 pub mod registry;
+pub mod resolve;
+#[cfg(any(test, feature = "proptest"))]
+pub mod strategies;
+pub mod text;
 
 pub use machine::Machine;
 

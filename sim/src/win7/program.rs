@@ -11,7 +11,7 @@ use crate::records;
 
 use super::machine::Machine;
 use super::registry::error::WriteError;
-use super::registry::reg_file::{Ansi, LoadError, read_text};
+use super::registry::reg_file::{LoadError, read_text};
 use super::registry::{Data, KeyPath, Kind, UnknownRoot, Value, Win32, units};
 
 /// One call of a program. Texts may hold `{names}` of what was read before.
@@ -90,7 +90,7 @@ impl Setup {
         let caller = machine.user().clone();
         if let Some(base) = base {
             // The text was decoded already, so it holds what ANSI data there is as it was.
-            let file = read_text(&units(base), &Ansi::ASCII);
+            let file = read_text(&units(base), machine.code_pages().ansi());
             let file = file.map_err(|flaw| SetupError::Base(flaw.into()))?;
             machine
                 .registry

@@ -3,9 +3,10 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::reg_file::{Ansi, Version, read, read_text, write};
+use super::reg_file::{Version, read, read_text, write};
 use super::strategies::{key_names, key_paths, raw_values, trees, value_names, values};
 use super::*;
+use crate::win7::text::{CodePage, upcase};
 
 const USER: &str = "S-1-5-21-1-2-3-1000";
 
@@ -20,7 +21,7 @@ fn registry() -> Registry {
 fn swapped_case(name: &[u16]) -> Vec<u16> {
     let swap = |unit: u16| match unit {
         0x41..=0x5A => unit + 32,
-        _ => fold(unit),
+        _ => upcase(unit),
     };
     name.iter().map(|unit| swap(*unit)).collect()
 }
@@ -158,7 +159,7 @@ proptest! {
         let place = registry.spot(&admin, &hive).unwrap().first;
         registry.edit(&place, |software| drop(software.put_key(tree.clone())));
         let bytes = write(&registry, &admin, &path, Version::Five).unwrap();
-        let file = read(&bytes, &Ansi::ASCII).unwrap();
+        let file = read(&bytes, CodePage::Cp1252).unwrap();
         prop_assert!(file.passed_over.is_empty(), "{:?}", file.passed_over);
         let mut other = super::laws::registry();
         other.load(&admin, &file).unwrap();
@@ -192,10 +193,10 @@ proptest! {
 
     #[test]
     fn nothing_that_is_read_makes_a_reader_panic(bytes in vec(any::<u8>(), 0..400)) {
-        let _ = read(&bytes, &Ansi::ASCII);
+        let _ = read(&bytes, CodePage::Cp1252);
         let mut wide = vec![0xFF, 0xFE];
         wide.extend(&bytes);
-        let _ = read(&wide, &Ansi::ASCII);
+        let _ = read(&wide, CodePage::Cp1252);
     }
 
     #[test]
@@ -208,7 +209,7 @@ proptest! {
         ], 0..60),
     ) {
         let text = format!("{header}\n[HKEY_CURRENT_USER\\a]\n{}", pieces.concat());
-        let file = read_text(&units(&text), &Ansi::ASCII).unwrap();
+        let file = read_text(&units(&text), CodePage::Cp1252).unwrap();
         let mut registry = registry();
         let _ = registry.clone().load(&admin(), &file);
         let says = |entry: &&reg_file::Entry| entry.line != reg_file::Line::NoKey;

@@ -50,7 +50,7 @@ pub use calls::{AsName, Disposition};
 pub use error::Win32;
 pub use handle::{At, CreateOptions, Handle};
 pub use key::Key;
-pub use name::{Name, fold, units};
+pub use name::{Name, units};
 pub use path::{KeyPath, Root, UnknownRoot};
 pub use value::{Data, Kind, Value, text_bytes};
 pub use view::{documented_keys, documented_links};

@@ -18,27 +18,6 @@ use super::name::Name;
 use super::path::KeyPath;
 use super::value::Value;
 
-/// The ANSI code page of a machine, as two functions.
-#[derive(Clone, Copy, Debug)]
-pub struct Ansi {
-    /// From bytes to UTF-16.
-    pub decode: fn(&[u8]) -> Vec<u16>,
-    /// From UTF-16 to bytes.
-    pub encode: fn(&[u16]) -> Vec<u8>,
-}
-
-impl Ansi {
-    /// ASCII; what is beyond becomes a question mark.
-    pub const ASCII: Ansi = Ansi {
-        decode: |bytes| bytes.iter().map(|byte| ascii((*byte).into())).collect(),
-        encode: |units| units.iter().map(|unit| ascii(*unit) as u8).collect(),
-    };
-}
-
-fn ascii(unit: u16) -> u16 {
-    if unit < 0x80 { unit } else { b'?'.into() }
-}
-
 /// What a .reg file says.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct RegFile {

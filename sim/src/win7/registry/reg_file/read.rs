@@ -1,10 +1,11 @@
 //! Reading. The rules are those that the tests of Wine's reg.exe hold against real Windows
 //! (`programs/reg/tests/import.c`); what they leave open is marked here.
 
-use super::{Ansi, Entry, Flaw, Header, Line, RegFile};
+use super::{Entry, Flaw, Header, Line, RegFile};
 use crate::win7::registry::name::{Name, units};
 use crate::win7::registry::path::{KeyPath, Root};
 use crate::win7::registry::value::{Kind, Value, bytes_of};
+use crate::win7::text::CodePage;
 
 const TAB: u16 = b'\t' as u16;
 const SPACE: u16 = b' ' as u16;
@@ -18,7 +19,7 @@ const NEW_LINES: [u16; 2] = [b'\r' as u16, b'\n' as u16];
 ///
 /// # Errors
 /// If the first line is none of a .reg file.
-pub fn read(bytes: &[u8], ansi: &Ansi) -> Result<RegFile, Flaw> {
+pub fn read(bytes: &[u8], ansi: CodePage) -> Result<RegFile, Flaw> {
     match bytes.strip_prefix(&[0xFF, 0xFE]) {
         Some(wide) => {
             let units: Vec<u16> = wide
@@ -31,7 +32,9 @@ pub fn read(bytes: &[u8], ansi: &Ansi) -> Result<RegFile, Flaw> {
             )
         }
         None => {
-            let lines = lines(bytes, b"\r\n").map(ansi.decode).collect();
+            let lines = lines(bytes, b"\r\n")
+                .map(|line| ansi.decode(line).into_units())
+                .collect();
             read_lines(lines, ansi)
         }
     }
@@ -41,7 +44,7 @@ pub fn read(bytes: &[u8], ansi: &Ansi) -> Result<RegFile, Flaw> {
 ///
 /// # Errors
 /// If the first line is none of a .reg file.
-pub fn read_text(text: &[u16], ansi: &Ansi) -> Result<RegFile, Flaw> {
+pub fn read_text(text: &[u16], ansi: CodePage) -> Result<RegFile, Flaw> {
     let text = text.strip_prefix(&[0xFEFF]).unwrap_or(text);
     read_lines(lines(text, &NEW_LINES).map(<[u16]>::to_vec).collect(), ansi)
 }
@@ -60,7 +63,7 @@ fn lines<'a, T: PartialEq>(text: &'a [T], ends: &'a [T; 2]) -> impl Iterator<Ite
     })
 }
 
-fn read_lines(lines: Vec<Vec<u16>>, ansi: &Ansi) -> Result<RegFile, Flaw> {
+fn read_lines(lines: Vec<Vec<u16>>, ansi: CodePage) -> Result<RegFile, Flaw> {
     let header = header(lines.first().map(Vec::as_slice).unwrap_or_default())?;
     let mut reader = Reader {
         wide: header == Header::Version5,
@@ -111,7 +114,7 @@ fn header(line: &[u16]) -> Result<Header, Flaw> {
 
 struct Reader<'a> {
     wide: bool,
-    ansi: &'a Ansi,
+    ansi: CodePage,
     lines: &'a [Vec<u16>],
     /// The index of the line that comes next.
     next: usize,
@@ -303,7 +306,7 @@ impl<'a> Reader<'a> {
         if data.last() != Some(&0) {
             data.push(0);
         }
-        bytes_of((self.ansi.decode)(&data))
+        bytes_of(self.ansi.decode(&data).into_units())
     }
 
     /// Lines `HKEY_CLASSES_ROOT\key = value`; all others are comments.
@@ -456,7 +459,7 @@ mod tests {
     /// What the lines of a file of version 4 below a key come to: names, or where the flaws are.
     fn names(body: &str) -> (Vec<String>, Vec<u32>) {
         let text = format!("REGEDIT4\n[HKEY_CURRENT_USER\\K]\n{body}");
-        let file = read(text.as_bytes(), &Ansi::ASCII).expect("the header is right");
+        let file = read(text.as_bytes(), CodePage::Cp1252).expect("the header is right");
         let names = file.lines.iter().filter_map(|entry| match &entry.line {
             Line::Set(name, value) => Some(format!("{name}={:?}", value)),
             Line::Delete(name) => Some(format!("{name}=-")),
@@ -485,7 +488,7 @@ mod tests {
             ("Windows Registry Editor version 5.00\n", None),
             ("", None),
         ] {
-            let header = read(text.as_bytes(), &Ansi::ASCII)
+            let header = read(text.as_bytes(), CodePage::Cp1252)
                 .ok()
                 .map(|file| file.header);
             assert_eq!(header, expected, "{text:?}");
@@ -494,9 +497,9 @@ mod tests {
             .into_iter()
             .chain(bytes_of(units("REGEDIT4\r\n")))
             .collect();
-        assert!(read(&wide, &Ansi::ASCII).is_ok());
+        assert!(read(&wide, CodePage::Cp1252).is_ok());
         assert!(
-            read(&wide[2..], &Ansi::ASCII).is_err(),
+            read(&wide[2..], CodePage::Cp1252).is_err(),
             "UTF-16 needs its mark"
         );
     }
@@ -577,7 +580,7 @@ mod tests {
         let text = "REGEDIT4\n[hkey_CURRENT_user\\a ]\n[HKEY_CURRENT_USER\\[x]]tail\n[ HKEY_CURRENT_USER\\b]\n\
             [HKEY_CURRENT_USERS\\c]\n[-HKEY_CURRENT_USER\\d]\n[- HKEY_CURRENT_USER\\e]\n\
             [HKEY_CURRENT_USER\\f\n[-HKEY_CURRENT_USER]\n";
-        let file = read(text.as_bytes(), &Ansi::ASCII).expect("the header is right");
+        let file = read(text.as_bytes(), CodePage::Cp1252).expect("the header is right");
         let lines: Vec<Line> = file.lines.into_iter().map(|entry| entry.line).collect();
         let key = |text: &str| Line::Key(text.into());
         assert_eq!(

@@ -1,6 +1,5 @@
 //! Writing, as `reg export` does (Wine's `programs/reg/tests/export.c`, which runs on real Windows).
 
-use super::Ansi;
 use crate::win7::registry::access::Caller;
 use crate::win7::registry::calls::Spot;
 use crate::win7::registry::error::ReadError;
@@ -8,12 +7,13 @@ use crate::win7::registry::name::{Name, units};
 use crate::win7::registry::path::KeyPath;
 use crate::win7::registry::value::{Kind, Value};
 use crate::win7::registry::{Access, Registry, access_check};
+use crate::win7::text::CodePage;
 
 /// Which form of file is written.
 #[derive(Clone, Copy, Debug)]
 pub enum Version {
     /// `REGEDIT4`, in this code page: what has no character there is lost.
-    Four(Ansi),
+    Four(CodePage),
     /// `Windows Registry Editor Version 5.00`, in UTF-16.
     Five,
 }
@@ -44,7 +44,7 @@ pub fn write(
 ) -> Result<Vec<u8>, ReadError> {
     let text = text(registry, caller, path, version)?;
     Ok(match version {
-        Version::Four(ansi) => (ansi.encode)(&text),
+        Version::Four(ansi) => ansi.encode(&text),
         Version::Five => [0xFF, 0xFE]
             .into_iter()
             .chain(text.into_iter().flat_map(u16::to_le_bytes))
@@ -165,7 +165,7 @@ impl Out {
             kind => {
                 self.put(&format!("hex({:x}):", kind.0));
                 let ansi = match self.version {
-                    Version::Four(ansi) if kind.is_text() => Some((ansi.encode)(&value.units())),
+                    Version::Four(ansi) if kind.is_text() => Some(ansi.encode(&value.units())),
                     _ => None,
                 };
                 self.bytes(begin, ansi.as_deref().unwrap_or(data));
