@@ -40,6 +40,26 @@ pub struct UserAccount {
 /// assert_eq!(machine.text("HKCU\\Software\\go", "ROOT").as_deref(), Some("C:\\Go"));
 /// assert_eq!(fork.text("HKCU\\Software\\Go", "root").as_deref(), Some("D:\\Go"));
 /// ```
+///
+/// Its processes have the environment that they inherited, whatever the registry holds by now:
+///
+/// ```
+/// use faultlab_sim::win7::Machine;
+/// use faultlab_sim::win7::environment::processes::Listening;
+/// use faultlab_sim::win7::machine::EXPLORER;
+/// use faultlab_sim::win7::registry::Bits;
+///
+/// let mut machine = Machine::windows_7();
+/// machine.set("HKCU\\Environment", "GOROOT", "D:\\Go");
+/// let mut start = |machine: &mut Machine, name: &str| {
+///     let processes = machine.processes_mut();
+///     processes.start(EXPLORER, name, Bits::Bits64, Listening::NoWindow).unwrap();
+///     processes.get(name).unwrap().block.text("GOROOT")
+/// };
+/// assert_eq!(start(&mut machine, "old"), None);
+/// assert_eq!(machine.broadcast("old").unwrap(), [EXPLORER]);
+/// assert_eq!(start(&mut machine, "new").as_deref(), Some("D:\\Go"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
     /// The registry.
