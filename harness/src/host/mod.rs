@@ -1,5 +1,6 @@
 //! Hosts: whatever can perform an action and answer with an observation.
 
+pub mod go;
 pub mod recording;
 pub mod session;
 pub mod win32_probe;
@@ -33,6 +34,9 @@ pub struct Places {
     /// The Wine to use; without it, the one on PATH or in /usr/lib/wine
     #[arg(long, value_name = "PATH")]
     pub wine: Option<PathBuf>,
+    /// Build a Go for Windows from Debian's sources (once, some minutes), to answer go.*
+    #[arg(long)]
+    pub with_go: bool,
 }
 
 impl Host {

@@ -17,6 +17,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
+use super::go::Go;
 use super::session::{Identity, Session};
 use super::win32_probe::{self, unusable};
 use super::{Places, State};
@@ -119,6 +120,7 @@ pub struct Wine {
     /// Removed by the janitor.
     prefix: PathBuf,
     talk: Option<Talk>,
+    go: Option<Go>,
     janitor: Child,
 }
 
@@ -157,12 +159,16 @@ impl Wine {
             probe,
             prefix: folder,
             talk: None,
+            go: None,
             janitor,
         };
         progress.say("copying a Wine prefix");
         copy(&template, &wine.prefix).map_err(|error| unusable(&wine.prefix, &error))?;
         progress.say("starting Wine");
         wine.talk = Some(wine.talk()?);
+        if places.with_go {
+            wine.go = Some(Go::put_into(&wine.prefix, progress)?);
+        }
         Ok(wine)
     }
 
@@ -220,6 +226,21 @@ impl Wine {
             Err(RecvTimeoutError::Timeout) => Err(format!("no answer in {PATIENCE:?}")),
         }
     }
+
+    /// As [`Session::ask`], of the probe.
+    fn ask_probe(&mut self, request: &str) -> Result<String> {
+        match self.try_ask(request) {
+            Ok(answer) => Ok(answer),
+            Err(why) => {
+                if let Some(mut talk) = self.talk.take() {
+                    let _ = talk.child.kill();
+                    let _ = talk.child.wait();
+                }
+                self.talk = Some(self.talk()?);
+                Ok(serde_json::json!({ "id": null, "crashed": why }).to_string())
+            }
+        }
+    }
 }
 
 /// Lines as they come, on a thread of their own, so that one can wait for them with a limit.
@@ -246,17 +267,14 @@ impl Session for Wine {
     /// If the probe crashes, the answer is `{"id":null,"crashed":".."}`, and it is started anew: what the
     /// session made before is still there, and undone by nobody until the session ends.
     fn ask(&mut self, request: &str) -> Result<String> {
-        match self.try_ask(request) {
-            Ok(answer) => Ok(answer),
-            Err(why) => {
-                if let Some(mut talk) = self.talk.take() {
-                    let _ = talk.child.kill();
-                    let _ = talk.child.wait();
-                }
-                self.talk = Some(self.talk()?);
-                Ok(serde_json::json!({ "id": null, "crashed": why }).to_string())
+        if let Some(mut go) = self.go.take() {
+            let answer = go.answer(request, &mut |line| self.ask_probe(line));
+            self.go = Some(go);
+            if let Some(answer) = answer.transpose()? {
+                return Ok(answer);
             }
         }
+        self.ask_probe(request)
     }
 
     fn serve(&mut self, reader: &mut dyn Read, writer: &mut dyn Write) -> Result<()> {

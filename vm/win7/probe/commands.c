@@ -335,6 +335,30 @@ static void resolve(Request *request) {
     undo_to(mark);
 }
 
+// For the harness itself: runs a command line as it is. The output is taken for UTF-8.
+static void host_run(Request *request) {
+    const WCHAR *command = text_of(request, "command"), *directory = maybe_text(request, "cwd");
+    const Value *env = field(request->fields, "env");
+    if (env && env->kind != J_OBJECT) bad(request, "env", "is an object of texts");
+    if (request->bad) return;
+    DWORD exit_code = 0;
+    char *output[2];
+    size_t length[2];
+    DWORD error = run(command, directory, block_with(env, NULL), 50000, &exit_code, &output[0], &length[0], &output[1],
+                      &length[1]);
+    if (error) return fail(request, error);
+    put(request->out, "\"ok\":{\"exit\":");
+    put_number(request->out, exit_code);
+    for (int i = 0; i < 2; i++) {
+        put(request->out, i ? ",\"stderr\":" : ",\"stdout\":");
+        int count = length[i] ? MultiByteToWideChar(CP_UTF8, 0, output[i], (int)length[i], NULL, 0) : 0;
+        WCHAR *text = take(((size_t)count + 1) * sizeof *text);
+        if (count) MultiByteToWideChar(CP_UTF8, 0, output[i], (int)length[i], text, count);
+        put_wide(request->out, text, (size_t)count);
+    }
+    put(request->out, "}");
+}
+
 static void powershell_run(Request *request) {
     unsupported(request, "powershell.run: there is no PowerShell 2 here");
 }
@@ -343,5 +367,6 @@ const Entry COMMANDS[] = {
     {"cmd.run", cmd_run},
     {"resolve", resolve},
     {"powershell.run", powershell_run},
+    {"host.run", host_run},
     {NULL, NULL},
 };
