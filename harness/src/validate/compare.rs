@@ -1,6 +1,6 @@
 //! Model and host side by side, question by question.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -47,6 +47,8 @@ pub struct Comparison<'a> {
     rows: Vec<&'a Divergence>,
     /// How often each row was needed.
     needed: BTreeMap<String, usize>,
+    /// The operations that the host answered at all.
+    answered: BTreeSet<String>,
     has_differed: bool,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Comparison<'a> {
         Comparison {
             rows: table.iter().filter(|row| row.is_about(identity)).collect(),
             needed: BTreeMap::new(),
+            answered: BTreeSet::new(),
             has_differed: false,
         }
     }
@@ -72,6 +75,8 @@ impl<'a> Comparison<'a> {
             self.has_differed |= changes_something(request);
             return Outcome::UnsupportedByHost;
         }
+        let op = request.get("op").and_then(Value::as_str);
+        self.answered.extend(op.map(str::to_owned));
         if model.get("unsupported").is_some() {
             self.has_differed |= changes_something(request);
             return Outcome::UnsupportedByModel;
@@ -96,11 +101,13 @@ impl<'a> Comparison<'a> {
         outcome
     }
 
-    /// The rows that were never needed, though all sets in which they must show themselves were compared.
+    /// The rows that were never needed, though all sets in which they must show themselves were compared and
+    /// the host answers such questions.
     pub fn idle(&self, compared: &[String]) -> Vec<&'a Divergence> {
         let idle = |row: &&&Divergence| {
             let all = row.sets.iter().all(|set| compared.contains(set));
-            all && !self.needed.contains_key(&row.id)
+            let asked = self.answered.iter().any(|op| row.is_of(op));
+            all && asked && !self.needed.contains_key(&row.id)
         };
         self.rows.iter().filter(idle).copied().collect()
     }

@@ -68,13 +68,18 @@ impl Divergence {
                 .is_none_or(|before| version < numbers(before))
     }
 
+    /// Whether it is about an operation.
+    pub fn is_of(&self, op: &str) -> bool {
+        matches(&self.op, op)
+    }
+
     /// Whether it explains a difference.
     pub fn covers(&self, request: &Value, model: &Value, answer: &Value) -> bool {
         let op = request
             .get("op")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        matches(&self.op, op)
+        self.is_of(op)
             && self.longer.is_none_or(|limit| longest(request) > limit)
             && matches(&self.request, &request.to_string())
             && matches(&self.model, &model.to_string())
