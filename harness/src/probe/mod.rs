@@ -16,6 +16,7 @@ mod session;
 mod windows_command;
 mod windows_environment;
 mod windows_registry;
+mod windows_security;
 mod windows_text;
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -34,6 +35,7 @@ pub const FAMILIES: &[&[(&str, Operation)]] = &[
     windows_text::OPS,
     windows_environment::OPS,
     windows_command::OPS,
+    windows_security::OPS,
     golang::OPS,
 ];
 

@@ -6,6 +6,7 @@ pub mod machine;
 pub mod program;
 pub mod registry;
 pub mod resolve;
+pub mod security;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategies;
 pub mod text;

@@ -37,20 +37,20 @@ macro_rules! errors {
             }
 
             /// The Win32 error.
-            pub fn win32(self) -> Win32 {
+            pub fn win32(self) -> $crate::win7::registry::Win32 {
                 let (code, name) = match self { $( $error::$variant => ($code, $name), )* };
-                Win32 { code, name }
+                $crate::win7::registry::Win32 { code, name }
             }
         }
 
-        impl From<$error> for Win32 {
-            fn from(error: $error) -> Win32 {
+        impl From<$error> for $crate::win7::registry::Win32 {
+            fn from(error: $error) -> $crate::win7::registry::Win32 {
                 error.win32()
             }
         }
 
-        impl fmt::Display for $error {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.win32().fmt(f)
             }
         }
@@ -64,6 +64,8 @@ macro_rules! errors {
         } )*
     )* };
 }
+
+pub(crate) use errors;
 
 errors! {
     /// Of a handle that a call is given.
