@@ -102,9 +102,25 @@ impl Registry {
         path: &KeyPath,
         name: impl AsName,
     ) -> Result<Value, ReadError> {
-        let spot = self.spot_for(caller, path, Access::QUERY_VALUE)?;
-        name.with_folded(|folded| self.value_at(&spot, folded).cloned())
-            .ok_or(ReadError::FileNotFound)
+        let (text, other) = self.texts(caller, path.root, &path.sub, caller.is_in_32())?;
+        let found = match other {
+            // Below HKCR two keys are asked.
+            Some(_) => {
+                let spot = self.spot_for(caller, path, Access::QUERY_VALUE)?;
+                name.with_folded(|folded| self.value_at(&spot, folded).cloned())
+            }
+            // One walk is all it takes: this is the call that programs make most.
+            None => {
+                let way = self.walk(&text, false)?;
+                if !way.is_whole() {
+                    return Err(ReadError::FileNotFound);
+                }
+                access_check(caller, &way.place, way.key, Access::QUERY_VALUE)
+                    .map_err(OpenError::from)?;
+                name.with_folded(|folded| way.key.value_folded(folded).cloned())
+            }
+        };
+        found.ok_or(ReadError::FileNotFound)
     }
 
     /// RegEnumValue until there are no more: names and values, in the order in which they were first set.

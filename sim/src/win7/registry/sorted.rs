@@ -13,8 +13,25 @@ const PIECE: usize = 64;
 /// Items by folded name. invariant: pieces are not empty, and all is in order.
 #[derive(Debug)]
 pub(super) struct Sorted<T> {
-    pieces: Arc<Vec<Arc<Vec<Arc<T>>>>>,
+    pieces: Arc<Vec<Arc<Piece<T>>>>,
     len: usize,
+}
+
+/// Some items in order, each with the hash of its name: a look-up runs through the hashes, which lie side by
+/// side, and compares one name.
+#[derive(Debug)]
+struct Piece<T> {
+    hashes: Vec<u32>,
+    items: Vec<Arc<T>>,
+}
+
+impl<T> Clone for Piece<T> {
+    fn clone(&self) -> Self {
+        Piece {
+            hashes: self.hashes.clone(),
+            items: self.items.clone(),
+        }
+    }
 }
 
 impl<T> Clone for Sorted<T> {
@@ -35,6 +52,32 @@ impl<T> Default for Sorted<T> {
     }
 }
 
+impl<T: Named> Piece<T> {
+    #[inline]
+    fn find(&self, folded: &[u16], hash: u32) -> Option<usize> {
+        let mut from = 0;
+        loop {
+            let at = from
+                + self.hashes[from..]
+                    .iter()
+                    .position(|other| *other == hash)?;
+            if self.items[at].folded() == folded {
+                return Some(at);
+            }
+            from = at + 1;
+        }
+    }
+
+    fn insert(&mut self, item: Arc<T>) {
+        let at = self
+            .items
+            .binary_search_by(|other| other.folded().cmp(item.folded()))
+            .expect_err("no two items have one name");
+        self.hashes.insert(at, hash_of(item.folded()));
+        self.items.insert(at, item);
+    }
+}
+
 impl<T: Named> Sorted<T> {
     pub(super) fn len(&self) -> usize {
         self.len
@@ -42,29 +85,22 @@ impl<T: Named> Sorted<T> {
 
     /// All items in the order of their names.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
-        self.pieces.iter().flat_map(|piece| piece.iter())
+        self.pieces.iter().flat_map(|piece| piece.items.iter())
     }
 
     #[inline]
     pub(super) fn get(&self, folded: &[u16]) -> Option<&Arc<T>> {
-        let piece = &self.pieces.get(self.piece_of(folded))?;
-        let at = piece
-            .binary_search_by(|item| item.folded().cmp(folded))
-            .ok()?;
-        Some(&piece[at])
+        let piece = self.pieces.get(self.piece_of(folded))?;
+        let at = piece.find(folded, hash_of(folded))?;
+        Some(&piece.items[at])
     }
 
     /// The item, to replace.
     pub(super) fn get_mut(&mut self, folded: &[u16]) -> Option<&mut Arc<T>> {
         let index = self.piece_of(folded);
-        let at = {
-            let piece = self.pieces.get(index)?;
-            piece
-                .binary_search_by(|item| item.folded().cmp(folded))
-                .ok()?
-        };
+        let at = self.pieces.get(index)?.find(folded, hash_of(folded))?;
         let pieces = Arc::make_mut(&mut self.pieces);
-        Some(&mut Arc::make_mut(&mut pieces[index])[at])
+        Some(&mut Arc::make_mut(&mut pieces[index]).items[at])
     }
 
     /// Puts an item in its place.
@@ -75,17 +111,20 @@ impl<T: Named> Sorted<T> {
         let pieces = Arc::make_mut(&mut self.pieces);
         self.len += 1;
         if pieces.is_empty() {
-            pieces.push(Arc::new(vec![item]));
+            pieces.push(Arc::new(Piece {
+                hashes: vec![hash_of(item.folded())],
+                items: vec![item],
+            }));
             return;
         }
         let index = piece_of(pieces, item.folded()).min(pieces.len() - 1);
         let piece = Arc::make_mut(&mut pieces[index]);
-        let at = piece
-            .binary_search_by(|other| other.folded().cmp(item.folded()))
-            .expect_err("no two items have one name");
-        piece.insert(at, item);
-        if piece.len() > PIECE {
-            let rest = piece.split_off(PIECE / 2);
+        piece.insert(item);
+        if piece.items.len() > PIECE {
+            let rest = Piece {
+                hashes: piece.hashes.split_off(PIECE / 2),
+                items: piece.items.split_off(PIECE / 2),
+            };
             pieces.insert(index + 1, Arc::new(rest));
         }
     }
@@ -93,16 +132,12 @@ impl<T: Named> Sorted<T> {
     /// Takes an item out.
     pub(super) fn remove(&mut self, folded: &[u16]) -> Option<Arc<T>> {
         let index = self.piece_of(folded);
-        let at = {
-            let piece = self.pieces.get(index)?;
-            piece
-                .binary_search_by(|item| item.folded().cmp(folded))
-                .ok()?
-        };
+        let at = self.pieces.get(index)?.find(folded, hash_of(folded))?;
         let pieces = Arc::make_mut(&mut self.pieces);
         let piece = Arc::make_mut(&mut pieces[index]);
-        let item = piece.remove(at);
-        if piece.is_empty() {
+        piece.hashes.remove(at);
+        let item = piece.items.remove(at);
+        if piece.items.is_empty() {
             pieces.remove(index);
         }
         self.len -= 1;
@@ -116,14 +151,31 @@ impl<T: Named> Sorted<T> {
 
     #[inline]
     fn piece_of(&self, folded: &[u16]) -> usize {
-        piece_of(&self.pieces, folded)
+        match self.pieces.len() {
+            // Where there is one piece, it decides itself.
+            0 | 1 => 0,
+            _ => piece_of(&self.pieces, folded),
+        }
     }
 }
 
 /// The first piece that ends at or after `folded`.
 #[inline]
-fn piece_of<T: Named>(pieces: &[Arc<Vec<Arc<T>>>], folded: &[u16]) -> usize {
-    pieces.partition_point(|piece| piece.last().is_some_and(|last| last.folded() < folded))
+fn piece_of<T: Named>(pieces: &[Arc<Piece<T>>], folded: &[u16]) -> usize {
+    pieces.partition_point(|piece| {
+        piece
+            .items
+            .last()
+            .is_some_and(|last| last.folded() < folded)
+    })
+}
+
+/// FNV-1a over code units: nothing but look-ups sees it.
+#[inline]
+fn hash_of(folded: &[u16]) -> u32 {
+    folded.iter().fold(0x811C_9DC5, |hash, unit| {
+        (hash ^ u32::from(*unit)).wrapping_mul(0x0100_0193)
+    })
 }
 
 #[cfg(test)]
