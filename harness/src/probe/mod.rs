@@ -15,6 +15,7 @@ mod request;
 mod session;
 mod windows_command;
 mod windows_environment;
+mod windows_files;
 mod windows_registry;
 mod windows_security;
 mod windows_text;
@@ -36,6 +37,7 @@ pub const FAMILIES: &[&[(&str, Operation)]] = &[
     windows_environment::OPS,
     windows_command::OPS,
     windows_security::OPS,
+    windows_files::OPS,
     golang::OPS,
 ];
 

@@ -92,6 +92,8 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. HandleError { InvalidHandle, KeyDeleted }
     }
 
@@ -116,9 +118,11 @@ errors! {
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
         /// A stable key below a volatile one.
         ChildMustBeVolatile = 1021 "ERROR_CHILD_MUST_BE_VOLATILE",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -141,9 +145,11 @@ errors! {
         NoMoreItems = 259 "ERROR_NO_MORE_ITEMS",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -164,9 +170,11 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -187,9 +195,11 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -210,9 +220,11 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::mask::{Kind, Mask};
 use super::sid::Sid;
+use crate::win7::registry::feed::Feed;
 
 /// What an entry does. The numbers are those of the binary form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -276,5 +277,52 @@ impl Descriptor {
             dacl: new.dacl.as_ref().map(stored).or_else(|| self.dacl.clone()),
             sacl: new.sacl.as_ref().map(stored).or_else(|| self.sacl.clone()),
         }
+    }
+}
+
+/// A descriptor that many objects have, with its digest. Clones share it.
+#[derive(Clone)]
+pub struct Shared(Arc<(Descriptor, u128)>);
+
+impl Shared {
+    /// The digest of the descriptor.
+    pub fn digest(&self) -> u128 {
+        self.0.1
+    }
+}
+
+impl From<Descriptor> for Shared {
+    fn from(descriptor: Descriptor) -> Shared {
+        let mut feed = Feed::new();
+        feed.bytes(descriptor.sddl().as_bytes());
+        let digest = feed.finish();
+        Shared(Arc::new((descriptor, digest)))
+    }
+}
+
+impl std::ops::Deref for Shared {
+    type Target = Descriptor;
+    fn deref(&self) -> &Descriptor {
+        &self.0.0
+    }
+}
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for Shared {}
+
+impl std::hash::Hash for Shared {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.digest().hash(state);
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.0.fmt(f)
     }
 }

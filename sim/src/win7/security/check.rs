@@ -331,24 +331,34 @@ pub fn file_access_check(
     parent: Option<&Descriptor>,
     desired: Mask,
 ) -> Result<Mask, Refusal> {
-    let own = walk(
-        token,
-        descriptor,
-        Kind::File,
-        desired,
-        Mask::NONE,
-        &mut |_| {},
-    );
+    file_access_check_beyond(token, descriptor, parent, desired, Mask::NONE)
+}
+
+/// The same, with what is granted already and need not be asked for.
+///
+/// # Errors
+/// See [`Refusal`].
+pub fn file_access_check_beyond(
+    token: &Token,
+    descriptor: &Descriptor,
+    parent: Option<&Descriptor>,
+    desired: Mask,
+    before: Mask,
+) -> Result<Mask, Refusal> {
+    let check = |before| walk(token, descriptor, Kind::File, desired, before, &mut |_| {});
+    let own = check(before);
     let asked = Kind::File.map(desired);
     let from_parent = DELETE | READ_ATTRIBUTES;
-    let is_enough =
-        matches!(&own, Ok(granted) if !asked.has(MAXIMUM_ALLOWED) || granted.has(from_parent));
+    let is_enough = match &own {
+        Ok(granted) => !asked.has(MAXIMUM_ALLOWED) || granted.has(from_parent),
+        Err(_) => !asked.meets(from_parent | MAXIMUM_ALLOWED),
+    };
     match parent {
-        Some(parent) if !is_enough && asked.meets(from_parent | MAXIMUM_ALLOWED) => {
+        Some(parent) if !is_enough => {
             let granted = by_parent(token, parent, asked, &mut |_| {});
             match granted.is_empty() {
                 true => own,
-                false => walk(token, descriptor, Kind::File, desired, granted, &mut |_| {}),
+                false => check(before | granted),
             }
         }
         _ => own,

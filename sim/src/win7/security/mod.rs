@@ -24,19 +24,25 @@ pub mod acl;
 mod check;
 mod create;
 pub mod defaults;
+#[cfg(test)]
+mod laws;
 pub mod mask;
 mod sddl;
+mod set;
 mod show;
 mod sid;
+#[cfg(any(test, feature = "proptest"))]
+pub mod strategies;
 mod token;
 
-pub use acl::{Ace, AceType, Aces, Acl, Descriptor, Flags};
+pub use acl::{Ace, AceType, Aces, Acl, Descriptor, Flags, Shared};
 pub use check::{
     AccessError, Effect, Explanation, Reason, Refusal, Step, access_check, access_check_beyond,
-    explain, file_access_check,
+    explain, file_access_check, file_access_check_beyond,
 };
 pub use create::{NewObject, reinherited};
 pub use mask::{Kind, Mask};
 pub use sddl::SddlError;
+pub use set::{CannotSet, rights_to_set};
 pub use sid::{MAX_SUB_AUTHORITIES, Sid};
 pub use token::{Integrity, Privilege, Privileges, Token};
