@@ -24,7 +24,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 pub use answer::{Body, Refusal};
 pub use request::{Bad, Request};
-pub use session::Session;
+pub use session::{Mutation, Session};
 
 /// What performs an operation: it reads its fields, and writes those of its answer.
 pub type Operation = fn(&mut Session, &Request<'_>, &mut Body<'_>) -> Result<(), Refusal>;

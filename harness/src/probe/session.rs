@@ -18,6 +18,16 @@ pub struct Session {
     /// The current directory of whoever asks.
     pub directory: Vec<u16>,
     fresh: Machine,
+    mutation: Option<Mutation>,
+}
+
+/// A rule of the models that is switched off, to see that a comparison with a host notices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Mutation {
+    /// 32-bit callers see what 64-bit ones see: no view of WOW64.
+    Wow64Views,
+    /// The ANSI code page is 1252, as on an English system, and so are conversions that ask for 936.
+    CodePage936,
 }
 
 /// Where a session begins.
@@ -38,7 +48,21 @@ impl Session {
             watches: 0,
             directory: units(START),
             fresh,
+            mutation: None,
         }
+    }
+
+    /// A session whose models have one rule switched off.
+    pub fn mutated(mutation: Mutation) -> Session {
+        Session {
+            mutation: Some(mutation),
+            ..Session::new()
+        }
+    }
+
+    /// The rule that is switched off.
+    pub fn mutation(&self) -> Option<Mutation> {
+        self.mutation
     }
 
     /// Answers one line: appends one line to `out`.
@@ -85,7 +109,11 @@ impl Session {
                 request.bad("as", format!("there is no account {name:?}: use {known}"))
             })?,
         };
-        Ok(caller.of_bits(request.maybe_bits("bits")?.unwrap_or(Bits::Bits64)))
+        let bits = request.maybe_bits("bits")?.unwrap_or(Bits::Bits64);
+        Ok(match self.mutation {
+            Some(Mutation::Wow64Views) => caller,
+            _ => caller.of_bits(bits),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use faultlab_sim::win7::registry::{
 
 use super::request::failed;
 use super::windows_security::descriptor;
-use super::{Bad, Body, Operation, Refusal, Request, Session};
+use super::{Bad, Body, Mutation, Operation, Refusal, Request, Session};
 
 type Done = Result<(), Refusal>;
 
@@ -36,7 +36,11 @@ fn key(session: &Session, request: &Request<'_>) -> Result<(Caller, KeyPath), Ba
     let text = without_nul(request, "key", request.text("key")?)?;
     let path = KeyPath::parse(text).map_err(|unknown| request.bad("key", unknown.to_string()))?;
     let caller = session.caller(request)?;
-    Ok((caller.in_view(request.maybe_bits("view")?), path))
+    let view = request.maybe_bits("view")?;
+    Ok(match session.mutation() {
+        Some(Mutation::Wow64Views) => (caller, path),
+        _ => (caller.in_view(view), path),
+    })
 }
 
 fn name<'a>(request: &'a Request<'_>) -> Result<&'a str, Bad> {

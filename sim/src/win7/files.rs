@@ -22,6 +22,7 @@
 mod calls;
 mod error;
 mod handles;
+pub mod import;
 mod names;
 mod propagate;
 mod security;

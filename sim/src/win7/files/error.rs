@@ -65,10 +65,10 @@ pub struct Failure<E> {
 }
 
 impl<E> Failure<E> {
-    pub(super) fn new(error: E, why: Why) -> Failure<E> {
+    pub(super) fn new(error: E, why: impl Into<Box<Why>>) -> Failure<E> {
         Failure {
             error,
-            why: Some(Box::new(why)),
+            why: Some(why.into()),
         }
     }
 }

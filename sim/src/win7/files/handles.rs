@@ -464,7 +464,7 @@ impl Files {
         spot: &Spot,
         desired: Mask,
         for_backup: bool,
-    ) -> Result<Mask, (OpenError, Why)> {
+    ) -> Result<Mask, (OpenError, Box<Why>)> {
         let volume = self.volume_at(spot.drive);
         let node = volume.at(&spot.place).expect("it was found");
         let parent = spot
@@ -478,18 +478,18 @@ impl Files {
             Mask::NONE
         };
         file_access_check_beyond(token, node.descriptor(), parent, desired, before)
-            .map_err(|refusal| (refusal.error().into(), self.why(spot, refusal)))
+            .map_err(|refusal| (refusal.error().into(), Box::new(self.why(spot, refusal))))
     }
 
     /// Whether those who have it open share it so, and whether this one shares with them.
-    pub(super) fn share(&self, spot: &Spot, access: Mask, share: Share) -> Result<(), Why> {
+    pub(super) fn share(&self, spot: &Spot, access: Mask, share: Share) -> Result<(), Box<Why>> {
         let counted = READ_DATA | EXECUTE | WRITE_DATA | APPEND_DATA | DELETE;
         for (handle, other) in &self.open {
             if !other.is_at(spot.drive, &spot.place) {
                 continue;
             }
             if other.delete_on_close {
-                return Err(Why::DeletePending);
+                return Err(Box::new(Why::DeletePending));
             }
             // Streams of a file are shared each by itself; deleting is about the whole file.
             let is_other_stream = other.stream != spot.stream && !access.has(DELETE);
@@ -497,7 +497,7 @@ impl Files {
                 continue;
             }
             if !other.share.admits(access) || !share.admits(other.access) {
-                return Err(Why::Shared { with: *handle });
+                return Err(Box::new(Why::Shared { with: *handle }));
             }
         }
         Ok(())
@@ -577,9 +577,9 @@ fn open_error(lookup: Lookup) -> Failure<OpenError> {
 }
 
 /// The failure of a sharing check: what is about to go is no more to be had.
-pub(super) fn sharing<E>(why: Why, violation: E, denied: E) -> Failure<E> {
-    match why {
+pub(super) fn sharing<E>(why: Box<Why>, violation: E, denied: E) -> Failure<E> {
+    match *why {
         Why::DeletePending => Failure::new(denied, why),
-        why => Failure::new(violation, why),
+        _ => Failure::new(violation, why),
     }
 }

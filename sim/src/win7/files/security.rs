@@ -116,12 +116,13 @@ impl Files {
         rights: Mask,
     ) -> Result<(), Failure<SecurityError>> {
         let done = self.may_have(actor.token, spot, rights, false);
-        done.map(|_| ()).map_err(|(error, why): (OpenError, Why)| {
-            let error = match error {
-                OpenError::PrivilegeNotHeld => SecurityError::PrivilegeNotHeld,
-                _ => SecurityError::AccessDenied,
-            };
-            Failure::new(error, why)
-        })
+        done.map(|_| ())
+            .map_err(|(error, why): (OpenError, Box<Why>)| {
+                let error = match error {
+                    OpenError::PrivilegeNotHeld => SecurityError::PrivilegeNotHeld,
+                    _ => SecurityError::AccessDenied,
+                };
+                Failure::new(error, why)
+            })
     }
 }

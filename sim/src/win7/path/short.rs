@@ -69,7 +69,7 @@ pub fn short_candidates(name: &[u16]) -> impl Iterator<Item = Vec<u16>> + use<> 
         let kept = text.iter().filter(|unit| **unit != DOT && **unit != BLANK);
         kept.take(most)
             .map(|unit| match upcase(*unit) {
-                unit if unit > 0x7E || unit < 0x20 => u16::from(b'_'),
+                unit if !(0x20..=0x7E).contains(&unit) => u16::from(b'_'),
                 unit if b"+,;=[]".contains(&(unit as u8)) => u16::from(b'_'),
                 unit => unit,
             })

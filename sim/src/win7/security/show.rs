@@ -139,6 +139,56 @@ impl Ace {
     }
 }
 
+impl Sid {
+    /// The identifier of an account that every machine has, by its English name, in any case.
+    pub fn named(name: &str) -> Option<Sid> {
+        let known = ACCOUNTS
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|(_, sid)| *sid)
+    }
+}
+
+impl Ace {
+    /// Reads what `icacls` writes behind an account, such as `(I)(OI)(CI)(F)`; none if it is nothing that
+    /// `icacls` writes.
+    pub fn parse_icacls(text: &str, sid: Sid) -> Option<Ace> {
+        let inner = text.strip_prefix('(')?.strip_suffix(')')?;
+        let mut ace = Ace::new(AceType::Allow, Flags::default(), Mask::NONE, sid);
+        let mut has_rights = false;
+        for group in inner.split(")(") {
+            let flag = match group {
+                "I" => Flags::ID,
+                "OI" => Flags::OI,
+                "CI" => Flags::CI,
+                "IO" => Flags::IO,
+                "NP" => Flags::NP,
+                "DENY" => {
+                    ace.kind = AceType::Deny;
+                    continue;
+                }
+                "N" => {
+                    ace.kind = AceType::Deny;
+                    ace.mask = SIMPLE[0].1;
+                    has_rights = true;
+                    continue;
+                }
+                rights => {
+                    for name in rights.split(',') {
+                        let all = SIMPLE.iter().chain(&SINGLE).chain(&[("D", Mask(0x1_0000))]);
+                        let (_, mask) = all.into_iter().find(|(known, _)| *known == name)?;
+                        ace.mask |= *mask;
+                    }
+                    has_rights = true;
+                    continue;
+                }
+            };
+            ace.flags = ace.flags.with(flag);
+        }
+        has_rights.then_some(ace)
+    }
+}
+
 /// As `icacls` lists it, with owner and control bits before it.
 impl fmt::Debug for Descriptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
