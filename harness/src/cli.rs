@@ -75,9 +75,32 @@ pub enum Command {
     /// Speak the probe protocol for a host, on standard input and output
     #[command(after_help = "Example:\n  faultlab probe --host sim")]
     Probe(Probe),
+    /// Tell why a user gets or does not get an access: which entry, which right, which rule
+    #[command(
+        after_help = "Example:\n  faultlab explain-access C:\\Windows --as alice --access 0x2\n  \
+                            faultlab explain-access HKLM\\SOFTWARE --as alice --access 0x20006"
+    )]
+    ExplainAccess(ExplainAccess),
     /// Say which hosts are usable here
     #[command(after_help = "Example:\n  faultlab doctor")]
     Doctor,
+}
+
+/// `explain-access`
+#[derive(Clone, Debug, Args)]
+pub struct ExplainAccess {
+    /// A file, directory or key of the default machine; with --sddl, what the descriptor is of
+    #[arg(value_name = "PATH|KEY")]
+    pub object: String,
+    /// Who asks: alice, admin, admin-filtered, SYSTEM, LocalService or NetworkService
+    #[arg(long = "as", value_name = "USER", default_value = "alice")]
+    pub user: String,
+    /// What for, in hexadecimal: 0x2 is writing data, 0x2000000 all that is allowed
+    #[arg(long, value_name = "MASK", default_value = "0x2000000")]
+    pub access: String,
+    /// The descriptor, such as `icacls /save` or `(Get-Acl X).Sddl` gives it, in place of the machine's
+    #[arg(long, value_name = "SDDL")]
+    pub sddl: Option<String>,
 }
 
 /// `list`

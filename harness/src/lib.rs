@@ -11,6 +11,7 @@ pub mod console;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
+pub mod explain_access;
 pub mod explore;
 pub mod failure;
 pub mod hive;
@@ -105,6 +106,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
             session.serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
             Ok(Exit::AsRecorded)
         }
+        Command::ExplainAccess(args) => explain_access::run(args),
         Command::Doctor => doctor::run(layout),
     }
 }

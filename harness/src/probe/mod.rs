@@ -15,7 +15,9 @@ mod request;
 mod session;
 mod windows_command;
 mod windows_environment;
+mod windows_files;
 mod windows_registry;
+mod windows_security;
 mod windows_text;
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -34,6 +36,8 @@ pub const FAMILIES: &[&[(&str, Operation)]] = &[
     windows_text::OPS,
     windows_environment::OPS,
     windows_command::OPS,
+    windows_security::OPS,
+    windows_files::OPS,
     golang::OPS,
 ];
 

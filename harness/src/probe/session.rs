@@ -1,7 +1,7 @@
 //! A session on the models: one machine, and what was asked of it.
 
 use faultlab_sim::win7::Machine;
-use faultlab_sim::win7::registry::{Bits, Caller};
+use faultlab_sim::win7::registry::{Bits, Caller, units};
 
 use super::answer::{self, Body, Refusal};
 use super::request::{Bad, Request};
@@ -15,6 +15,8 @@ pub struct Session {
     pub machine: Machine,
     /// How many watches there were since the reset.
     pub watches: u32,
+    /// The current directory of whoever asks.
+    pub directory: Vec<u16>,
     fresh: Machine,
     mutation: Option<Mutation>,
 }
@@ -27,6 +29,9 @@ pub enum Mutation {
     /// The ANSI code page is 1252, as on an English system, and so are conversions that ask for 936.
     CodePage936,
 }
+
+/// Where a session begins.
+const START: &str = "C:\\Windows\\System32";
 
 impl Default for Session {
     fn default() -> Session {
@@ -41,6 +46,7 @@ impl Session {
         Session {
             machine: fresh.clone(),
             watches: 0,
+            directory: units(START),
             fresh,
             mutation: None,
         }
@@ -130,5 +136,6 @@ fn reset(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Resu
     }
     session.machine = session.fresh.clone();
     session.watches = 0;
+    session.directory = units(START);
     Ok(())
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::environment::processes::{ENVIRONMENT, Error as ProcessError, Processes};
 use super::environment::{Account, Computer, Stored, Value as Setting};
+use super::files::Files;
 use super::registry::reg_file::read_text;
 use super::registry::{Bits, Caller, KeyPath, Kind, Name, Registry, Standing, Value, units};
+use super::security::{Sid, Token};
 use super::text::{CodePages, Wide};
 
 /// What the default machine has in its registry.
@@ -64,6 +66,8 @@ pub struct UserAccount {
 pub struct Machine {
     /// The registry.
     pub registry: Registry,
+    /// The drives.
+    pub files: Files,
     code_pages: CodePages,
     accounts: Arc<[UserAccount]>,
     /// Who acts where nobody is named.
@@ -102,6 +106,13 @@ impl Machine {
             .collect();
         let mut machine = Machine {
             registry: Registry::with_hives(&users),
+            files: Files::windows_7(
+                &accounts
+                    .iter()
+                    .map(|account| (&*account.name, Sid::from(&*account.sid)))
+                    .collect::<Vec<_>>(),
+                CodePages::CHINA.oem(),
+            ),
             code_pages: CodePages::CHINA,
             user: Caller::new(&accounts[0].sid, Standing::Administrator),
             accounts: accounts.clone(),
@@ -260,6 +271,10 @@ impl Machine {
         let account = self.accounts.iter().find(|account| account.name == plain)?;
         match account.is_administrator {
             true if !filtered => Some(Caller::new(&account.sid, Standing::Administrator)),
+            true => {
+                let token = Token::filtered_administrator(Sid::from(&*account.sid));
+                Some(Caller::with_token(&account.sid, token))
+            }
             false if filtered => None,
             _ => Some(Caller::new(&account.sid, Standing::User)),
         }

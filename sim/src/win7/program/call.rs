@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disk::DiskCall;
+
 /// One call of a program. Texts may hold `{names}`: of what was read before, and of the scenario's params.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -106,6 +108,8 @@ pub enum Call {
         /// Its command line, divided at blanks.
         command: String,
     },
+    /// A call on a disk of the machine, as whoever the program runs as.
+    Disk(DiskCall),
     /// Sleep: lets virtual time pass.
     Sleep {
         /// How long.
@@ -171,6 +175,7 @@ impl Call {
             Call::Resolve { command, .. } => ("resolve", command.clone()),
             Call::Save { file, .. } => ("save", file.clone()),
             Call::Run { command } => ("run", command.clone()),
+            Call::Disk(call) => (call.verb(), call.object()),
             Call::Sleep { .. } => ("sleep", String::new()),
         }
     }

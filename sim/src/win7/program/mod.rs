@@ -5,6 +5,7 @@
 //! nothing else of its own. Registry and files are the machine's.
 
 mod call;
+mod disk;
 pub mod encoding;
 mod fault;
 mod files;
@@ -20,17 +21,19 @@ use crate::engine::{Cx, Entity, Footprint, Key, Record as EngineRecord, Span};
 
 use super::environment::processes::Listening;
 use super::environment::{Block, cut_as_path_dialog, cut_as_setx};
+use super::files::{Actor as DiskActor, Propagation};
 use super::machine::{EXPLORER, Machine};
 use super::registry::error::WriteError;
 use super::registry::reg_file;
 use super::registry::steps::{self, DeleteTree, Import, Step};
 use super::registry::{
-    Access, Bits, Caller, Event as Signal, Filter, Handle, KeyPath, Kind, Value, Win32,
+    Access, Bits, Caller, Event as Signal, Filter, Handle, KeyPath, Kind, Value, Win32, units,
 };
 use super::resolve::{Place, cmd, create_process, powershell2};
 use super::text::Wide;
 
 pub use call::{Call, Searcher};
+pub use disk::DiskCall;
 pub use encoding::Encoding;
 pub use fault::FAULTS;
 pub use files::Files;
@@ -58,12 +61,15 @@ pub struct Unsupported(pub String);
 enum Compound {
     Delete(DeleteTree),
     Import(Box<Import>),
+    Propagate(Box<Propagation>),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Program {
     /// Its name among the processes.
     name: Arc<str>,
+    /// Who it is on disks.
+    user: Arc<str>,
     /// How it is told of changes.
     signal: Signal,
     calls: Arc<[Call]>,
@@ -90,6 +96,8 @@ pub struct Programs<T = NoTools> {
     params: Arc<BTreeMap<String, String>>,
     /// The block that Explorer had when the programs began.
     logon: Arc<Block>,
+    /// What of the disks could not be prepared: the first call says so.
+    flaw: Option<String>,
     tools: PhantomData<T>,
 }
 
@@ -136,12 +144,18 @@ impl<T: Tools> Programs<T> {
             files: setup.files(),
             programs: BTreeMap::new(),
             params: params.clone(),
+            flaw: None,
             tools: PhantomData,
         };
+        let fill = |text: &str| fill_params(text, params);
+        if let Err(what) = setup.prepare_disk(&mut world.machine, fill) {
+            world.flaw = Some(what);
+        }
         for (place, program) in (1..).zip(&setup.programs) {
             let actor = cx.name(&program.name);
             let begun = Program {
                 name: program.name.as_str().into(),
+                user: program.user.as_deref().unwrap_or("admin").into(),
                 signal: Signal(place),
                 calls: program.calls.clone().into(),
                 next: 0,
@@ -217,6 +231,10 @@ impl<T: Tools> Programs<T> {
         };
         let program = &self.programs[&actor];
         let call = program.calls[program.next].clone();
+        if let Some(flaw) = self.flaw.take() {
+            self.end(actor, 1, cx);
+            return Some(Unsupported(format!("the disks cannot be prepared: {flaw}")));
+        }
         let (outcome, unsupported) = match call {
             Call::Run { command } => self.run(actor, &command, cx),
             call => (self.perform(actor, call, cx), None),
@@ -350,7 +368,95 @@ impl<T: Tools> Programs<T> {
                 cx.record(actor, saved);
                 Outcome::Next
             }
+            Call::Disk(call) => self.on_disk(actor, &call, cx),
             Call::Run { .. } | Call::Sleep { .. } => unreachable!("they are performed elsewhere"),
+        }
+    }
+
+    /// A call on a disk. A program goes on after one that failed: what follows is its business.
+    fn on_disk<E, R>(&mut self, actor: Entity, call: &DiskCall, cx: &mut Cx<'_, E, R>) -> Outcome
+    where
+        E: From<Event>,
+        R: EngineRecord + From<Record>,
+    {
+        let user = self.programs[&actor].user.clone();
+        let caller = self
+            .machine
+            .caller(&user)
+            .expect("names of users were checked");
+        let directory = units(&self.directory(actor));
+        let block = self.block(actor).clone();
+        let on = DiskActor {
+            token: caller.token(),
+            directory: &directory,
+            environment: Some(&block),
+        };
+        if let Some(Compound::Propagate(rest)) =
+            &mut self.programs.get_mut(&actor).expect("it runs").compound
+        {
+            let step = rest.step(&mut self.machine.files, &on);
+            let Some(step) = step else {
+                self.programs.get_mut(&actor).expect("it runs").compound = None;
+                return Outcome::Next;
+            };
+            let code = step
+                .result
+                .map_or_else(|failure| failure.win32().code, |()| 0);
+            let path = String::from_utf16_lossy(&step.path).into();
+            cx.record(actor, Record::DiskRewrite { path, code });
+            return Outcome::More;
+        }
+        let struck = disk::strike(&mut self.machine, actor, cx);
+        let params = self.params.clone();
+        let program = self.programs[&actor].clone();
+        let cut = match struck {
+            disk::Struck::Cut(most) => most,
+            _ => usize::MAX,
+        };
+        let fill = |text: &str| program.fill(text, &params).0;
+        let fill_path = |text: &str| {
+            let path = units(&fill(text));
+            String::from_utf16_lossy(&path[..path.len().min(cut)])
+        };
+        let (done, rest) = match &struck {
+            disk::Struck::Fails(error, why) => (Err((*error, (*why).to_owned())), None),
+            _ => disk::perform(call, &mut self.machine.files, &on, fill_path),
+        };
+        if let disk::Struck::Held(handle) = struck {
+            let _ = self.machine.files.close(handle);
+        }
+        let path = fill_path(&call.object());
+        let full = self.machine.files.full_name(&on, &units(&path));
+        let prefix = if path.starts_with("\\\\?\\") { 4 } else { 0 };
+        let (code, why) = match &done {
+            Ok(()) => (0, String::new()),
+            Err((error, why)) => (error.code, why.clone()),
+        };
+        let record = Record::Disk {
+            op: call.verb(),
+            units: full.map_or(0, |full| full.path.len() as u64 - prefix),
+            path: path.into(),
+            user,
+            code,
+            why: why.into(),
+        };
+        cx.record(actor, record);
+        if let (DiskCall::ChangeDirectory { path }, Ok(())) = (call, &done) {
+            let name = self.programs[&actor].name.clone();
+            let directory = fill(path).as_str().into();
+            let changed = self
+                .machine
+                .processes_mut()
+                .change_directory(&name, directory);
+            changed.expect("each running program is a process");
+        }
+        match rest {
+            None => Outcome::Next,
+            Some(rest) => {
+                let program = self.programs.get_mut(&actor).expect("it runs");
+                program.compound = Some(Compound::Propagate(Box::new(rest)));
+                Outcome::More
+            }
         }
     }
 
@@ -772,6 +878,15 @@ impl<T: Tools> Programs<T> {
 
 fn path(key: &str) -> KeyPath {
     KeyPath::from(key)
+}
+
+/// The text with the `{names}` of params filled in.
+fn fill_params(template: &str, params: &BTreeMap<String, String>) -> String {
+    let mut text = template.to_owned();
+    for (name, value) in params {
+        text = text.replace(&format!("{{{name}}}"), value);
+    }
+    text
 }
 
 impl Program {

@@ -124,6 +124,35 @@ records! {
             /// The bytes, in hexadecimal.
             bytes: Arc<str>,
         },
+        /// A call on a disk was made.
+        Disk = "disk", "{op} {path} as {user} (code {code}) {why}" {
+            /// What it does: write, read, open, make_directory, delete, ...
+            op: &'static str,
+            /// The path, as the program gives it.
+            path: Arc<str>,
+            /// How many UTF-16 units the full path has, without `\\\\?\\`.
+            units: u64,
+            /// Who made it.
+            user: Arc<str>,
+            /// The Win32 code, 0 for success.
+            code: u32,
+            /// Why it failed; empty if the code says all.
+            why: Arc<str>,
+        },
+        /// The entries of a file or directory were inherited anew.
+        DiskRewrite = "disk_rewrite", "rewrites the descriptor of {path} (code {code})" {
+            /// The path.
+            path: Arc<str>,
+            /// The Win32 code, 0 for success.
+            code: u32,
+        },
+        /// A fault changed something on a disk.
+        DiskFault = "disk_fault", "{fault}: {path}" {
+            /// The fault.
+            fault: &'static str,
+            /// The path.
+            path: Arc<str>,
+        },
         /// A tool ran.
         Tool = "tool", "runs `{command}`: exit {code} {said}" {
             /// Its command line.

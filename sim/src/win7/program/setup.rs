@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::win7::files::Actor;
 use crate::win7::machine::{EXPLORER, Machine};
 use crate::win7::registry::reg_file::{LoadError, read_text};
 use crate::win7::registry::{Data, KeyPath, UnknownRoot, Win32, units};
 use crate::win7::text::CodePages;
 
 use super::call::Call;
+use super::disk::{self, DiskCall};
 use super::encoding::Encoding;
 use super::files::Files;
 
@@ -30,6 +32,9 @@ pub struct Setup {
     /// Files by full path.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, FileSetup>,
+    /// What was done on the disks before the programs begin, by whom; each must succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disk: Vec<(String, DiskCall)>,
     /// The programs that run side by side.
     pub programs: Vec<ProgramSetup>,
 }
@@ -82,6 +87,10 @@ pub struct ProgramSetup {
     /// Its working directory; without it, that of Explorer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
+    /// Who it runs as on disks: `alice`, `admin`, `admin-filtered`, `SYSTEM`, `LocalService`,
+    /// `NetworkService`; without it, the machine's administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// Variables beside those that it inherits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,
@@ -138,6 +147,23 @@ impl Setup {
             }
         }
         self.check_programs()?;
+        for program in &self.programs {
+            let user = program.user.as_deref();
+            if let Some(user) = user.filter(|user| machine.caller(user).is_none()) {
+                let what = format!("there is no account {user:?}");
+                return Err(SetupError::Text(user.into(), what));
+            }
+        }
+        let calls = self.programs.iter().flat_map(|program| &program.calls);
+        let on_disk = calls.filter_map(|call| match call {
+            Call::Disk(call) => Some(call),
+            _ => None,
+        });
+        for call in on_disk.chain(self.disk.iter().map(|(_, call)| call)) {
+            if let Some(flaw) = call.flaw() {
+                return Err(SetupError::Text(call.object(), flaw));
+            }
+        }
         machine.restart();
         Ok(machine)
     }
@@ -181,6 +207,31 @@ impl Setup {
                     known_encoding(encoding)?;
                 }
                 _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does on the disks what was done before, with the names of params filled in.
+    ///
+    /// # Errors
+    /// The first call that fails.
+    pub(super) fn prepare_disk(
+        &self,
+        machine: &mut Machine,
+        fill: impl Fn(&str) -> String,
+    ) -> Result<(), String> {
+        for (user, call) in &self.disk {
+            let caller = machine
+                .caller(&fill(user))
+                .ok_or_else(|| format!("there is no account {user:?}"))?;
+            let actor = Actor::new(caller.token());
+            let (done, rest) = disk::perform(call, &mut machine.files, &actor, &fill);
+            done.map_err(|(error, why)| {
+                format!("{} {}: {error} {why}", call.verb(), call.object())
+            })?;
+            if let Some(rest) = rest {
+                rest.run(&mut machine.files, &actor);
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// What has a place in a [`Sorted`]: by its folded name.
-pub(super) trait Named {
+pub(in crate::win7) trait Named {
     fn folded(&self) -> &[u16];
 }
 
@@ -12,7 +12,7 @@ const PIECE: usize = 64;
 
 /// Items by folded name. invariant: pieces are not empty, and all is in order.
 #[derive(Debug)]
-pub(super) struct Sorted<T> {
+pub(in crate::win7) struct Sorted<T> {
     pieces: Arc<Vec<Arc<Piece<T>>>>,
     len: usize,
 }
@@ -79,24 +79,24 @@ impl<T: Named> Piece<T> {
 }
 
 impl<T: Named> Sorted<T> {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::win7) fn len(&self) -> usize {
         self.len
     }
 
     /// All items in the order of their names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
+    pub(in crate::win7) fn iter(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
         self.pieces.iter().flat_map(|piece| piece.items.iter())
     }
 
     #[inline]
-    pub(super) fn get(&self, folded: &[u16]) -> Option<&Arc<T>> {
+    pub(in crate::win7) fn get(&self, folded: &[u16]) -> Option<&Arc<T>> {
         let piece = self.pieces.get(self.piece_of(folded))?;
         let at = piece.find(folded, hash_of(folded))?;
         Some(&piece.items[at])
     }
 
     /// The item, to replace.
-    pub(super) fn get_mut(&mut self, folded: &[u16]) -> Option<&mut Arc<T>> {
+    pub(in crate::win7) fn get_mut(&mut self, folded: &[u16]) -> Option<&mut Arc<T>> {
         let index = self.piece_of(folded);
         let at = self.pieces.get(index)?.find(folded, hash_of(folded))?;
         let pieces = Arc::make_mut(&mut self.pieces);
@@ -107,7 +107,7 @@ impl<T: Named> Sorted<T> {
     ///
     /// # Panics
     /// If there is one of that name.
-    pub(super) fn insert(&mut self, item: Arc<T>) {
+    pub(in crate::win7) fn insert(&mut self, item: Arc<T>) {
         let pieces = Arc::make_mut(&mut self.pieces);
         self.len += 1;
         if pieces.is_empty() {
@@ -130,7 +130,7 @@ impl<T: Named> Sorted<T> {
     }
 
     /// Takes an item out.
-    pub(super) fn remove(&mut self, folded: &[u16]) -> Option<Arc<T>> {
+    pub(in crate::win7) fn remove(&mut self, folded: &[u16]) -> Option<Arc<T>> {
         let index = self.piece_of(folded);
         let at = self.pieces.get(index)?.find(folded, hash_of(folded))?;
         let pieces = Arc::make_mut(&mut self.pieces);
@@ -144,8 +144,17 @@ impl<T: Named> Sorted<T> {
         Some(item)
     }
 
+    /// The items that nobody else holds: those whose last owner this is.
+    pub(in crate::win7) fn into_unshared(self) -> impl Iterator<Item = Arc<T>> {
+        let pieces = Arc::try_unwrap(self.pieces).unwrap_or_default();
+        let pieces = pieces
+            .into_iter()
+            .filter_map(|piece| Arc::try_unwrap(piece).ok());
+        pieces.flat_map(|piece| piece.items)
+    }
+
     /// Whether both share all their pieces.
-    pub(super) fn is_shared_with(&self, other: &Self) -> bool {
+    pub(in crate::win7) fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.pieces, &other.pieces)
     }
 
