@@ -250,6 +250,9 @@ pub struct Probe {
     /// The host
     #[arg(long, value_enum)]
     pub host: Host,
+    /// Decides what the models leave open, such as the phase of a kernel's clock; without it, the defaults
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 /// One of several equal parts of a sweep.

@@ -99,7 +99,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Cmd(_) => Err(Failure::not_built_yet("cmd")),
         Command::Probe(args) => {
             args.host.require()?;
-            probe::serve(std::io::stdin().lock(), std::io::stdout().lock())
+            probe::serve(std::io::stdin().lock(), std::io::stdout().lock(), args.seed)
                 .map_err(Failure::output)?;
             Ok(Exit::AsRecorded)
         }
