@@ -320,6 +320,9 @@ pub struct Probe {
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub places: Places,
+    /// Decides what the models leave open, such as the phase of a kernel's clock; without it, the defaults
+    #[arg(long)]
+    pub seed: Option<u64>,
 }
 
 /// One of several equal parts of a sweep.

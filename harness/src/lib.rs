@@ -42,6 +42,8 @@ use cli::{Cli, Command};
 use console::Layout;
 use exit::Exit;
 use failure::{Failure, Result};
+use host::Host;
+use host::session::{Models, Session};
 use progress::Progress;
 
 /// Runs the command line.
@@ -102,7 +104,10 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Record(args) => validate::record(args),
         Command::Cmd(_) => Err(Failure::not_built_yet("cmd")),
         Command::Probe(args) => {
-            let mut session = args.host.start(&args.places, &Progress::spinner())?;
+            let mut session: Box<dyn Session> = match args.host {
+                Host::Sim => Box::new(Models::seeded(args.seed)),
+                host => host.start(&args.places, &Progress::spinner())?,
+            };
             session.serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
             Ok(Exit::AsRecorded)
         }

@@ -55,13 +55,23 @@ pub fn ask_json(session: &mut dyn Session, request: &Value) -> Result<Value> {
 #[derive(Default)]
 pub struct Models {
     session: probe::Session,
+    seed: Option<u64>,
 }
 
 impl Models {
+    /// The models, where `seed` decides what they leave open; without one, the defaults.
+    pub fn seeded(seed: Option<u64>) -> Models {
+        Models {
+            session: probe::Session::seeded(seed),
+            seed,
+        }
+    }
+
     /// The models with one rule changed: to see that a comparison notices.
     pub fn mutated(mutation: probe::Mutation) -> Models {
         Models {
             session: probe::Session::mutated(mutation),
+            seed: None,
         }
     }
 }
@@ -82,6 +92,6 @@ impl Session for Models {
     }
 
     fn serve(&mut self, reader: &mut dyn Read, writer: &mut dyn Write) -> Result<()> {
-        probe::serve(reader, writer).map_err(Failure::output)
+        probe::serve(reader, writer, self.seed).map_err(Failure::output)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use faultlab_sim::engine::Value;
 use faultlab_sim::win7::registry::Win32;
 
 use super::request::Bad;
@@ -109,6 +110,23 @@ impl<'a> Body<'a> {
             Some(flag) => self.flag(name, flag),
             None => self.name(name).extend(b"null"),
         }
+    }
+
+    /// A value of a record.
+    pub fn value(&mut self, name: &str, value: &Value) {
+        let out = self.name(name);
+        serde_json::to_writer(out, value).expect("a value is JSON, and memory takes it");
+    }
+
+    /// A list of numbers.
+    pub fn numbers(&mut self, name: &str, numbers: impl IntoIterator<Item = u64>) {
+        let out = self.name(name);
+        out.push(b'[');
+        for (index, number) in numbers.into_iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
+            let _ = write!(out, "{comma}{number}");
+        }
+        out.push(b']');
     }
 
     /// An object, its fields written by `fields`.

@@ -11,6 +11,7 @@
 
 mod answer;
 mod golang;
+mod linux_tcp;
 mod request;
 mod session;
 mod windows_command;
@@ -39,20 +40,21 @@ pub const FAMILIES: &[&[(&str, Operation)]] = &[
     windows_security::OPS,
     windows_files::OPS,
     golang::OPS,
+    linux_tcp::OPS,
 ];
 
 /// No line is longer, in bytes.
 pub const MAX_LINE: usize = 64 << 20;
 
 /// Answers the requests of `reader` on the models, until it ends. Answers are sent when no further request
-/// is waiting.
+/// is waiting. `seed` decides what the models leave open; without one, each takes its default.
 ///
 /// # Errors
 /// If reading or writing fails.
-pub fn serve(reader: impl Read, writer: impl Write) -> io::Result<()> {
+pub fn serve(reader: impl Read, writer: impl Write, seed: Option<u64>) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, reader);
     let mut writer = BufWriter::with_capacity(1 << 16, writer);
-    let mut session = Session::new();
+    let mut session = Session::seeded(seed);
     let mut line = Vec::new();
     let mut answers = Vec::new();
     loop {

@@ -159,14 +159,49 @@ impl<'a> Request<'a> {
         self.need(field, number, "a whole number of 32 bits")
     }
 
+    /// Any value, if it does not lack.
+    pub fn maybe_value(&self, field: &str) -> Option<&Value> {
+        self.get(field)
+    }
+
+    /// A whole number of at most `most` that may lack.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn maybe_number(&self, field: &str, most: u64) -> Result<Option<u64>, Bad> {
+        let kind = format!("a whole number of at most {most}");
+        self.maybe(field, &kind, |value| {
+            value.as_u64().filter(|number| *number <= most)
+        })
+    }
+
+    /// A number, or a list of numbers, of 32 bits.
+    ///
+    /// # Errors
+    /// If it lacks, or is something else.
+    pub fn numbers(&self, field: &str) -> Result<Vec<u32>, Bad> {
+        let number = |value: &Value| u32::try_from(value.as_u64()?).ok();
+        let numbers = self.get(field).and_then(|value| match value {
+            Value::Array(list) => list.iter().map(number).collect(),
+            value => Some(vec![number(value)?]),
+        });
+        self.need(field, numbers, "a number or a list of numbers, of 32 bits")
+    }
+
+    /// True or false, if it does not lack.
+    ///
+    /// # Errors
+    /// If it is something else.
+    pub fn maybe_flag(&self, field: &str) -> Result<Option<bool>, Bad> {
+        self.maybe(field, "true or false", Value::as_bool)
+    }
+
     /// True or false; false if it lacks.
     ///
     /// # Errors
     /// If it is something else.
     pub fn flag(&self, field: &str) -> Result<bool, Bad> {
-        Ok(self
-            .maybe(field, "true or false", Value::as_bool)?
-            .unwrap_or(false))
+        Ok(self.maybe_flag(field)?.unwrap_or(false))
     }
 
     /// A list of texts; empty if it lacks.

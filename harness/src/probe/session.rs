@@ -4,6 +4,7 @@ use faultlab_sim::win7::Machine;
 use faultlab_sim::win7::registry::{Bits, Caller, units};
 
 use super::answer::{self, Body, Refusal};
+use super::linux_tcp::Linux;
 use super::request::{Bad, Request};
 use super::{FAMILIES, Operation};
 
@@ -17,6 +18,8 @@ pub struct Session {
     pub watches: u32,
     /// The current directory of whoever asks.
     pub directory: Vec<u16>,
+    /// The two Linux hosts.
+    pub(super) linux: Linux,
     fresh: Machine,
     mutation: Option<Mutation>,
 }
@@ -42,11 +45,17 @@ impl Default for Session {
 impl Session {
     /// A fresh default machine.
     pub fn new() -> Session {
+        Session::seeded(None)
+    }
+
+    /// The same, where `seed` decides what the models leave open; without one, the defaults.
+    pub fn seeded(seed: Option<u64>) -> Session {
         let fresh = Machine::windows_7();
         Session {
             machine: fresh.clone(),
             watches: 0,
             directory: units(START),
+            linux: Linux::seeded(seed),
             fresh,
             mutation: None,
         }
@@ -124,16 +133,10 @@ fn operation(op: &str) -> Option<Operation> {
         .map(|(_, operation)| operation)
 }
 
-/// A fresh machine.
+/// Fresh machines.
 fn reset(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Result<(), Refusal> {
-    let of_linux = ["kernel", "sysctl", "link"];
-    request.knows(&of_linux)?;
-    for linux in of_linux {
-        if request.has(linux) {
-            let what = format!("{linux}: the model of Linux TCP does not speak this protocol yet");
-            return Err(Refusal::Unsupported(what));
-        }
-    }
+    request.knows(Linux::RESET)?;
+    session.linux.reset(request)?;
     session.machine = session.fresh.clone();
     session.watches = 0;
     session.directory = units(START);

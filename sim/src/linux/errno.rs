@@ -35,6 +35,7 @@ errnos! {
     ENOEXEC = 8, "Exec format error";
     EBADF = 9, "Bad file descriptor";
     ECHILD = 10, "No child processes";
+    EAGAIN = 11, "Resource temporarily unavailable";
     EACCES = 13, "Permission denied";
     EBUSY = 16, "Device or resource busy";
     EEXIST = 17, "File exists";
@@ -49,6 +50,7 @@ errnos! {
     ENAMETOOLONG = 36, "File name too long";
     ENOTEMPTY = 39, "Directory not empty";
     ELOOP = 40, "Too many levels of symbolic links";
+    EADDRINUSE = 98, "Address already in use";
     EADDRNOTAVAIL = 99, "Cannot assign requested address";
     ECONNRESET = 104, "Connection reset by peer";
     ETIMEDOUT = 110, "Connection timed out";

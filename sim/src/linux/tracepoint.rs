@@ -126,18 +126,34 @@ kernel_enum! {
     NoSocket = 1, "NO_SOCKET";
     /// The acknowledgement is for something else, such as an earlier connection.
     InvalidAckSequence = 2, "TCP_INVALID_ACK_SEQUENCE";
+    /// The timestamp is older than one that was seen.
+    Paws = 3, "TCP_RFC7323_PAWS";
+    /// An acknowledgement that is far too old.
+    TooOldAck = 4, "TCP_TOO_OLD_ACK";
+    /// An acknowledgement of something that was never sent.
+    AckUnsentData = 5, "TCP_ACK_UNSENT_DATA";
     /// A segment that makes no sense in this state, such as an ACK to a listener.
     Flags = 6, "TCP_FLAGS";
+    /// An acknowledgement of something that is long past.
+    OldAck = 7, "TCP_OLD_ACK";
     /// Data came for a socket whose application is gone.
     AbortOnData = 8, "TCP_ABORT_ON_DATA";
     /// Data came for a mini-socket in TIME_WAIT or FIN_WAIT2.
     TimewaitSocket = 9, "TCP_TIMEWAIT_SOCKET";
+    /// A half-open request cannot be finished, as the accept queue is full (tcp_abort_on_overflow).
+    InvalidSyn = 10, "INVALID_SYN";
     /// close() while received data was unread.
     AbortOnClose = 11, "TCP_ABORT_ON_CLOSE";
     /// As named, but close() with linger 0 does not report it (measured on Linux 6.18.44).
     AbortOnLinger = 12, "TCP_ABORT_ON_LINGER";
+    /// No memory for the socket.
+    AbortOnMemory = 13, "TCP_ABORT_ON_MEMORY";
     /// The state demanded it: what close() with linger 0 reports.
     State = 14, "TCP_STATE";
+    /// Keepalive found nobody.
+    KeepaliveTimeout = 15, "TCP_KEEPALIVE_TIMEOUT";
+    /// close() with linger 0 while data was not sent yet.
+    DisconnectWithData = 16, "TCP_DISCONNECT_WITH_DATA";
 }
 
 kernel_enum! {

@@ -6,6 +6,7 @@ use super::calls::{ConnectError, SendError};
 use super::config::{Jitter, TcpLab, Work};
 use super::net::{Net, Notice, Out, What};
 use super::segment::{Flow, HostId};
+use super::socket::{Place, SocketOptions};
 use crate::engine::{Entity, Span};
 use crate::linux::errno::Errno;
 use crate::linux::tracepoint::{AppOp, Record};
@@ -18,7 +19,7 @@ pub(super) struct Client {
     /// How many connections it has begun.
     conn: u32,
     /// Its socket, if it has one.
-    slot: Option<u32>,
+    at: Option<Place>,
     /// Failures since the last success.
     failures: u32,
 }
@@ -28,7 +29,7 @@ impl Client {
         Client {
             host,
             conn: 0,
-            slot: None,
+            at: None,
             failures: 0,
         }
     }
@@ -51,77 +52,81 @@ impl Apps {
             client: number,
             conn: client.conn,
         };
-        match net.connect(out, client.host, (HostId::SERVER, lab.port), flow) {
-            Ok(slot) => client.slot = Some(slot),
-            Err(ConnectError::NoPort(slot)) => {
-                client.slot = Some(slot);
-                let host = client.host;
-                self.fail(
-                    lab,
-                    net,
-                    out,
-                    (host, slot, flow),
-                    AppOp::Connect,
-                    Errno::EADDRNOTAVAIL,
-                );
+        let to = (HostId::SERVER, lab.port);
+        match net.connect(out, client.host, to, flow, SocketOptions::default()) {
+            Ok(at) => client.at = Some(at),
+            Err(ConnectError::NoPort(at)) => {
+                client.at = Some(at);
+                let errno = Errno::EADDRNOTAVAIL;
+                self.fail(lab, net, out, (at, flow), AppOp::Connect, errno);
             }
         }
     }
 
-    /// A client sends its next request, if it still has the connection.
+    /// A client does what it does on its connection, if it still has it.
     pub(super) fn work(&mut self, lab: &TcpLab, net: &mut Net, out: &mut impl Out, flow: Flow) {
-        let client = &self.clients[flow.client as usize];
-        let Work::Requests { interval_ms, bytes } = lab.work else {
+        let client = &mut self.clients[flow.client as usize];
+        let (true, Some(at)) = (client.conn == flow.conn, client.at) else {
             return;
         };
-        let (true, Some(slot)) = (client.conn == flow.conn, client.slot) else {
-            return;
-        };
-        let host = client.host;
-        match net.send(out, host, slot, bytes) {
-            Ok(()) => out.after(
-                Span::from_ms(interval_ms),
-                net.clients[flow.client as usize],
-                Event::Work(flow),
-            ),
-            Err(SendError::Pipe) => {
-                self.fail(lab, net, out, (host, slot, flow), AppOp::Send, Errno::EPIPE);
+        match lab.work {
+            Work::Idle => {}
+            Work::Requests { bytes, .. } => match net.send(out, at, bytes.into()) {
+                Ok(()) => self.work_later(lab, net, out, flow),
+                Err(SendError::Again) => {}
+                Err(SendError::Pipe) => {
+                    self.fail(lab, net, out, (at, flow), AppOp::Send, Errno::EPIPE);
+                }
+            },
+            Work::Short { .. } => self.lose(lab, net, out, (at, flow)),
+            Work::Leak { .. } => {
+                client.at = None;
+                self.connect(lab, net, out, flow.client);
             }
         }
+    }
+
+    /// A client will have something to do on its connection.
+    fn work_later(&self, lab: &TcpLab, net: &Net, out: &mut impl Out, flow: Flow) {
+        let after_ms = match lab.work {
+            Work::Idle => return,
+            Work::Requests { interval_ms, .. } | Work::Leak { interval_ms } => interval_ms,
+            Work::Short { hold_ms } => hold_ms,
+        };
+        let entity = net.clients[flow.client as usize];
+        out.after(Span::from_ms(after_ms), entity, Event::Work(flow));
     }
 
     /// Applications hear what their kernels have for them, and act on it at once.
     pub(super) fn hear(&mut self, lab: &TcpLab, net: &mut Net, out: &mut impl Out, notice: Notice) {
-        let Notice {
-            host,
-            slot,
-            flow,
-            what,
-        } = notice;
-        match (what, host) {
-            (What::Accepted, _) => {}
-            (What::Readable, _) => {
-                net.read(host, slot);
-            }
-            (What::Connected, _) => {
-                let client = &mut self.clients[flow.client as usize];
-                client.failures = 0;
-                if let Work::Requests { interval_ms, .. } = lab.work {
-                    let entity = net.clients[flow.client as usize];
-                    out.after(Span::from_ms(interval_ms), entity, Event::Work(flow));
+        let Notice { at, flow, what } = notice;
+        let is_server = at.host == HostId::SERVER;
+        match what {
+            What::Acceptable => while net.accept(at).is_some() {},
+            What::Readable => {
+                if net
+                    .host(at.host)
+                    .get(at.slot)
+                    .is_some_and(|socket| socket.flow == flow)
+                {
+                    net.read(out, at);
                 }
             }
-            (What::PeerClosed, HostId::SERVER) => net.close(out, host, slot),
-            (What::PeerClosed, _) => self.lose(lab, net, out, (host, slot, flow)),
-            (What::ConnectFailed(errno), _) => {
-                self.fail(lab, net, out, (host, slot, flow), AppOp::Connect, errno);
+            What::Connected => {
+                self.clients[flow.client as usize].failures = 0;
+                self.work_later(lab, net, out, flow);
             }
-            (What::Broken(errno), HostId::SERVER) => {
-                record(net, out, (host, slot, flow), AppOp::Error, errno);
-                net.close(out, host, slot);
+            What::PeerClosed if is_server => net.close(out, at),
+            What::PeerClosed => self.lose(lab, net, out, (at, flow)),
+            What::ConnectFailed(errno) => {
+                self.fail(lab, net, out, (at, flow), AppOp::Connect, errno);
             }
-            (What::Broken(errno), _) => {
-                self.fail(lab, net, out, (host, slot, flow), AppOp::Error, errno);
+            What::Broken(errno) if is_server => {
+                record(net, out, (at, flow), AppOp::Error, errno);
+                net.close(out, at);
+            }
+            What::Broken(errno) => {
+                self.fail(lab, net, out, (at, flow), AppOp::Error, errno);
             }
         }
     }
@@ -132,7 +137,7 @@ impl Apps {
         lab: &TcpLab,
         net: &mut Net,
         out: &mut impl Out,
-        connection: (HostId, u32, Flow),
+        connection: (Place, Flow),
         op: AppOp,
         errno: Errno,
     ) {
@@ -141,16 +146,13 @@ impl Apps {
     }
 
     /// A client closes a connection that is of no use any more, and will connect again.
-    fn lose(
-        &mut self,
-        lab: &TcpLab,
-        net: &mut Net,
-        out: &mut impl Out,
-        (host, slot, flow): (HostId, u32, Flow),
-    ) {
-        net.close(out, host, slot);
+    fn lose(&mut self, lab: &TcpLab, net: &mut Net, out: &mut impl Out, (at, flow): (Place, Flow)) {
+        net.close(out, at);
         let client = &mut self.clients[flow.client as usize];
-        client.slot = None;
+        if client.conn != flow.conn {
+            return;
+        }
+        client.at = None;
         client.failures = client.failures.saturating_add(1);
         let entity = net.clients[flow.client as usize];
         let Some(delay_ms) = lab.reconnect.delay_ms(client.failures) else {
@@ -176,17 +178,12 @@ impl Apps {
 }
 
 /// An application writes down an error.
-fn record(
-    net: &Net,
-    out: &mut impl Out,
-    (host, slot, flow): (HostId, u32, Flow),
-    op: AppOp,
-    errno: Errno,
-) {
-    let (sport, dport, saddr, daddr) = net.four_tuple(host, slot);
-    let actor: Entity = net.actor(host, flow);
+fn record(net: &Net, out: &mut impl Out, (at, flow): (Place, Flow), op: AppOp, errno: Errno) {
+    let (sport, dport, saddr, daddr) = net.four_tuple(at);
+    let actor: Entity = net.actor(at.host, flow);
     out.record(
         actor,
+        flow,
         Record::App {
             op,
             errno,

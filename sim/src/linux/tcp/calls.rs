@@ -1,18 +1,18 @@
 //! The system calls that applications make, as far as the kernel's part of them goes.
 
-use super::host::Socket;
 use super::net::{Net, Out};
-use super::segment::{Flags, Flow, HostId, Segment, initial_sequence};
-use crate::linux::tracepoint::{Family, Record, RstReason, TcpState};
-
-/// The socket in a listener's place has no connection.
-const NO_FLOW: Flow = Flow { client: 0, conn: 0 };
+use super::profile::SYN_TIMEOUT_MS;
+use super::segment::{Flags, Flow, HostId, Segment};
+use super::socket::{Listener, NONE, Pending, Place, Sending, Sent, Socket, SocketOptions};
+use super::timer::Timer;
+use super::transmit::Push;
+use crate::linux::tracepoint::{RstReason, TcpState};
 
 /// What is left after a connect() that failed at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ConnectError {
     /// EADDRNOTAVAIL: all local ports are taken. The socket in this slot is closed, not yet destroyed.
-    NoPort(u32),
+    NoPort(Place),
 }
 
 /// Why a write fails at once.
@@ -20,6 +20,8 @@ pub(super) enum ConnectError {
 pub(super) enum SendError {
     /// EPIPE: the connection is not open for writing (any more).
     Pipe,
+    /// EAGAIN: the connection is not there yet.
+    Again,
 }
 
 /// Why nobody listens then.
@@ -36,15 +38,33 @@ impl Net {
         out: &mut impl Out,
         host: HostId,
         port: u16,
-    ) -> Result<u32, ListenError> {
+        backlog: u32,
+    ) -> Result<Place, ListenError> {
         if self.host(host).listener(port).is_some() {
             return Err(ListenError::InUse);
         }
-        let socket = Socket::new(TcpState::Close, port, (host, 0), NO_FLOW);
+        let mut socket = Socket::new(TcpState::Close, port, (host, 0), Flow::NONE);
+        socket.listener = Some(Box::new(Listener {
+            backlog: backlog.min(self.sysctls(host).somaxconn),
+            ..Listener::default()
+        }));
         let slot = self.host_mut(host).insert(socket);
         self.host_mut(host).add_listener(port, slot);
-        self.set_state(out, host, slot, TcpState::Listen);
-        Ok(slot)
+        let at = Place { host, slot };
+        self.set_state(out, at, TcpState::Listen);
+        Ok(at)
+    }
+
+    /// accept(): the connection that has waited longest.
+    pub(super) fn accept(&mut self, listener: Place) -> Option<Place> {
+        let queues = self.host_mut(listener.host).listening(listener.slot)?;
+        let slot = queues.queue.pop_front()?;
+        let at = Place {
+            host: listener.host,
+            slot,
+        };
+        self.socket_mut(at).parent = NONE;
+        Some(at)
     }
 
     /// socket() and a connect() that does not block. The local port is chosen after the state event,
@@ -55,82 +75,183 @@ impl Net {
         host: HostId,
         to: (HostId, u16),
         flow: Flow,
-    ) -> Result<u32, ConnectError> {
-        let slot = self
-            .host_mut(host)
-            .insert(Socket::new(TcpState::Close, 0, to, flow));
-        self.set_state(out, host, slot, TcpState::SynSent);
-        let Some(port) = self.host_mut(host).take_port() else {
-            self.set_state(out, host, slot, TcpState::Close);
-            return Err(ConnectError::NoPort(slot));
-        };
+        options: SocketOptions,
+    ) -> Result<Place, ConnectError> {
         let now = out.now();
-        let timeout = self.profile(host).syn_timeout;
-        let socket = self.socket_mut(host, slot);
+        let mut socket = Socket::new(TcpState::Close, 0, to, flow);
+        socket.options = options;
+        let slot = self.host_mut(host).insert(socket);
+        let at = Place { host, slot };
+        self.set_state(out, at, TcpState::SynSent);
+        let may_reuse = self.may_reuse(host, now);
+        let Some((port, old)) = self.host_mut(host).take_port(to, may_reuse) else {
+            self.set_state(out, at, TcpState::Close);
+            self.socket_mut(at).cannot_send = true;
+            return Err(ConnectError::NoPort(at));
+        };
+        let mut first = Net::initial_sequence(now);
+        if let Some(slot) = old {
+            // The numbers go on beyond those of the connection whose TIME_WAIT ends here.
+            let mini = Place { host, slot };
+            first = first.max(self.socket(mini).send.nxt + 65_537);
+            self.socket_mut(mini).owns_port = false;
+            self.free_mini(mini);
+        }
+        let timeout = self.clock.ticks_of_ms(SYN_TIMEOUT_MS);
+        let since_ms = self.clock.milliseconds(now);
+        let socket = self.socket_mut(at);
         socket.port = port;
         socket.owns_port = true;
-        socket.snd_una = initial_sequence(now);
-        socket.snd_nxt = socket.snd_una + 1;
-        socket.begin_connect(now, timeout);
-        self.host_mut(host).hash(slot);
-        self.send_unacknowledged(out, host, slot);
-        self.set_timer(out, host, slot, timeout);
-        Ok(slot)
+        socket.send = Sending::from(first);
+        socket.send.nxt = first + 1;
+        socket.send.end = first + 1;
+        socket.send.queue.push_back(Sent {
+            seq: first,
+            end: first + 1,
+            fin: false,
+            at: now,
+            was_resent: false,
+            is_resent: false,
+            is_sacked: false,
+            is_lost: false,
+        });
+        socket.resend.timeout = timeout;
+        socket.resend.since_ms = Some(since_ms);
+        self.host_mut(host).enter(slot);
+        let syn = Segment {
+            seq: first,
+            ..self.segment(at, Flags::SYN, out)
+        };
+        self.transmit(out, syn);
+        self.set_write_timer(out, at, Pending::Retransmission, timeout);
+        Ok(at)
     }
 
-    /// write(): one segment, whatever its length.
+    /// write().
+    ///
+    /// The buffer takes whatever is written: a limit is not modelled.
     pub(super) fn send(
         &mut self,
         out: &mut impl Out,
-        host: HostId,
-        slot: u32,
-        len: u32,
+        at: Place,
+        len: u64,
     ) -> Result<(), SendError> {
-        let socket = self.socket_mut(host, slot);
-        if !matches!(socket.state, TcpState::Established | TcpState::CloseWait) {
+        let socket = self.socket_mut(at);
+        if socket.state == TcpState::SynSent {
+            return Err(SendError::Again);
+        }
+        let is_open = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
+        if socket.cannot_send || !is_open {
             return Err(SendError::Pipe);
         }
-        let seq = socket.snd_nxt;
-        let is_first = !socket.has_unacknowledged();
-        socket.snd_nxt += u64::from(len);
-        let segment = Segment {
-            seq,
-            len,
-            ..self.segment(host, slot, Flags::ACK)
-        };
-        self.transmit(out, segment);
-        if is_first {
-            self.start_resend(out, host, slot);
-        }
+        socket.send.end += len;
+        self.push(out, at, Push::Nagle);
         Ok(())
     }
 
-    /// read() of all that is there.
-    pub(super) fn read(&mut self, host: HostId, slot: u32) -> u64 {
-        std::mem::take(&mut self.socket_mut(host, slot).unread)
+    /// read() of all that is there: an acknowledgement may go out then (tcp_cleanup_rbuf).
+    pub(super) fn read(&mut self, out: &mut impl Out, at: Place) -> u64 {
+        let socket = self.socket_mut(at);
+        let receive = &mut socket.receive;
+        let read = std::mem::take(&mut receive.unread);
+        let is_open = socket.state != TcpState::Close;
+        if read == 0 || !is_open {
+            return read;
+        }
+        let receive = &socket.receive;
+        let pushed = receive.pushed == 2 || receive.pushed == 1 && !receive.ping_pong;
+        let is_full = receive.nxt - receive.acked > u64::from(receive.largest);
+        let owes = receive.owes_ack && (pushed || is_full);
+        // The window opens again by half of the buffer or more: the peer is told.
+        let left = receive.window_left();
+        let opens = !receive.fin && 2 * left <= receive.space && receive.space >= 2 * left.max(1);
+        if owes || opens {
+            self.send_ack(out, at);
+        }
+        read
+    }
+
+    /// shutdown(SHUT_WR) (tcp_shutdown): a FIN, if the connection is open.
+    pub(super) fn shutdown(&mut self, out: &mut impl Out, at: Place) {
+        let socket = self.socket_mut(at);
+        socket.cannot_send = true;
+        match socket.state {
+            TcpState::SynSent => self.done(out, at),
+            TcpState::Established => self.send_fin(out, at, TcpState::FinWait1),
+            TcpState::CloseWait => self.send_fin(out, at, TcpState::LastAck),
+            _ => {}
+        }
     }
 
     /// close() (tcp_close): a FIN, or a RST if received data was not read or SO_LINGER is 0. For the
     /// latter 6.18 does not give the reason TCP_ABORT_ON_LINGER (measured).
-    pub(super) fn close(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        let socket = self.socket_mut(host, slot);
-        socket.orphan = true;
+    pub(super) fn close(&mut self, out: &mut impl Out, at: Place) {
+        let socket = self.socket_mut(at);
+        let is_broken_off = socket.lingers_zero;
         match socket.state {
-            TcpState::Close => self.destroy(out, host, slot),
-            TcpState::Listen => self.close_listener(out, host, slot),
-            TcpState::SynSent => self.done(out, host, slot),
-            _ if socket.unread > 0 => {
-                self.close_with_reset(out, host, slot, RstReason::AbortOnClose);
-                self.destroy(out, host, slot);
+            TcpState::Listen => {
+                socket.orphan = true;
+                return self.close_listener(out, at);
             }
-            _ if socket.lingers_zero => {
-                self.close_with_reset(out, host, slot, RstReason::State);
-                self.destroy_disconnected(out, host, slot);
+            TcpState::Close => {}
+            _ if socket.receive.unread > 0 => {
+                self.end_connection(out, at);
+                self.send_active_reset(out, at, RstReason::AbortOnClose);
             }
-            TcpState::Established => self.close_with_fin(out, host, slot, TcpState::FinWait1),
-            TcpState::CloseWait => self.close_with_fin(out, host, slot, TcpState::LastAck),
-            state => debug_assert!(false, "close() of an orphan in {state}"),
+            _ if is_broken_off => self.disconnect(out, at),
+            TcpState::SynSent => self.end_connection(out, at),
+            TcpState::Established => self.send_fin(out, at, TcpState::FinWait1),
+            TcpState::CloseWait => self.send_fin(out, at, TcpState::LastAck),
+            _ => {}
         }
+        let socket = self.socket_mut(at);
+        socket.orphan = true;
+        socket.cannot_send = true;
+        match socket.state {
+            TcpState::Close => self.destroy(out, at),
+            TcpState::FinWait2 => {
+                self.wait_for_fin(out, at, false);
+            }
+            _ => {}
+        }
+    }
+
+    /// A connection goes to TCP_CLOSE without more ado (tcp_set_state).
+    fn end_connection(&mut self, out: &mut impl Out, at: Place) {
+        self.set_state(out, at, TcpState::Close);
+        self.stop_timers(at);
+        self.host_mut(at.host).unhash(at.slot);
+        let socket = self.socket_mut(at);
+        socket.cannot_send = true;
+    }
+
+    /// tcp_disconnect(): the state event comes first, then the RST, and the peer's port is forgotten
+    /// (measured).
+    fn disconnect(&mut self, out: &mut impl Out, at: Place) {
+        use TcpState::{CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv};
+        let socket = self.socket(at);
+        let state = socket.state;
+        let has_unsent = socket.send.has_unsent();
+        let reason = match state {
+            TcpState::Close => return,
+            Established | CloseWait | FinWait1 | FinWait2 | SynRecv => Some(RstReason::State),
+            Closing | LastAck if has_unsent => Some(RstReason::DisconnectWithData),
+            _ => None,
+        };
+        self.end_connection(out, at);
+        if let Some(reason) = reason {
+            self.send_active_reset(out, at, reason);
+        }
+        self.socket_mut(at).is_disconnected = true;
+    }
+
+    /// A FIN after all that was written (tcp_send_fin).
+    fn send_fin(&mut self, out: &mut impl Out, at: Place, next: TcpState) {
+        self.set_state(out, at, next);
+        let send = &mut self.socket_mut(at).send;
+        send.fin = true;
+        send.end += 1;
+        self.push(out, at, Push::Off);
     }
 
     /// The process ends: all its sockets are closed, the listener before the rest, as file descriptors
@@ -138,81 +259,48 @@ impl Net {
     /// the slots here; a kernel gives the lowest free one.)
     pub(super) fn exit(&mut self, out: &mut impl Out, host: HostId) {
         let slots: Vec<u32> = self.host(host).occupied().collect();
+        let at = |slot| Place { host, slot };
         let (listeners, connections): (Vec<u32>, Vec<u32>) = slots
             .into_iter()
-            .partition(|slot| self.socket(host, *slot).state == TcpState::Listen);
+            .partition(|slot| self.socket(at(*slot)).state == TcpState::Listen);
         for slot in listeners.into_iter().chain(connections) {
             let is_open = |socket: &Socket| !socket.orphan && !socket.is_mini();
             if self.host(host).get(slot).is_some_and(is_open) {
-                self.close(out, host, slot);
+                self.close(out, at(slot));
             }
         }
     }
 
-    fn close_with_fin(&mut self, out: &mut impl Out, host: HostId, slot: u32, next: TcpState) {
-        self.set_state(out, host, slot, next);
-        let socket = self.socket_mut(host, slot);
-        let seq = socket.snd_nxt;
-        let is_first = !socket.has_unacknowledged();
-        socket.snd_nxt += 1;
-        let flags = Flags {
-            fin: true,
-            ..Flags::ACK
-        };
-        let segment = Segment {
-            seq,
-            ..self.segment(host, slot, flags)
-        };
-        self.transmit(out, segment);
-        if is_first {
-            self.start_resend(out, host, slot);
+    /// A listener ends (inet_csk_listen_stop): each connection that nobody accepted gets a RST; half-open
+    /// requests are forgotten when something next concerns them.
+    fn close_listener(&mut self, out: &mut impl Out, at: Place) {
+        let queues = self.host_mut(at.host).listening(at.slot);
+        let waiting = queues.map(|queues| std::mem::take(&mut queues.queue));
+        self.set_state(out, at, TcpState::Close);
+        self.host_mut(at.host).remove_listener(at.slot);
+        for slot in waiting.into_iter().flatten() {
+            let child = Place {
+                host: at.host,
+                slot,
+            };
+            self.disconnect(out, child);
+            let socket = self.socket_mut(child);
+            socket.orphan = true;
+            socket.is_disconnected = true;
+            self.destroy(out, child);
         }
-    }
-
-    /// The state event comes first, then the RST (tcp_send_active_reset; measured).
-    fn close_with_reset(&mut self, out: &mut impl Out, host: HostId, slot: u32, why: RstReason) {
-        self.set_state(out, host, slot, TcpState::Close);
-        self.stop_timer(host, slot);
-        self.host_mut(host).unhash(slot);
-        let (sport, dport, saddr, daddr) = self.four_tuple(host, slot);
-        out.record(
-            self.actor(host, self.socket(host, slot).flow),
-            Record::SendReset {
-                skaddr: self.host(host).skaddr(slot),
-                state: TcpState::Close,
-                reason: self.reason(host, why),
-                sport,
-                dport,
-                family: Family::Inet,
-                saddr,
-                daddr,
-            },
-        );
-        let flags = Flags {
-            rst: true,
-            ..Flags::ACK
-        };
-        let segment = self.segment(host, slot, flags);
-        self.transmit(out, segment);
-    }
-
-    /// A listener ends: half-open requests are forgotten without a word, so that a late ACK meets a
-    /// closed port.
-    fn close_listener(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        self.set_state(out, host, slot, TcpState::Close);
-        let port = self.socket(host, slot).port;
-        let requests: Vec<u32> = self
-            .host(host)
-            .occupied()
-            .filter(|slot| {
-                let socket = self.socket(host, *slot);
-                socket.state == TcpState::NewSynRecv && socket.port == port
-            })
-            .collect();
-        for request in requests {
-            self.free_mini(host, request);
+        let requests: Vec<u32> = self.host(at.host).occupied().collect();
+        for slot in requests {
+            let request = Place {
+                host: at.host,
+                slot,
+            };
+            let socket = self.socket(request);
+            if socket.state == TcpState::NewSynRecv && socket.parent == at.slot {
+                self.socket_mut(request).parent = NONE;
+            }
         }
-        self.host_mut(host).remove_listener(slot);
-        self.destroy(out, host, slot);
+        self.stop_timer(at, Timer::Write);
+        self.destroy(out, at);
     }
 }

@@ -1,10 +1,13 @@
 //! What a TCP lab is made of, as scenarios write it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::profile::Kernel;
+use super::sysctl::{SysctlError, Sysctls};
+use super::timer::Clock;
 use crate::engine::{Span, Time};
 
 /// A server with one listening port, and clients that hold a connection to it each: they send requests
@@ -21,6 +24,12 @@ pub struct TcpLab {
     pub port: u16,
     /// The kernel of all hosts.
     pub kernel: Kernel,
+    /// The kernel's tick: HZ. Timers are late by a part of their granule, which is a matter of it.
+    pub hz: u32,
+    /// Settings of all hosts, by the names under /proc/sys: `net.ipv4.tcp_retries2`.
+    pub sysctl: BTreeMap<String, String>,
+    /// What the server gives listen().
+    pub backlog: u32,
     /// How long a segment travels, one way.
     pub link_delay_us: u64,
     /// How long a segment occupies the server's link, each way. 672: the smallest Ethernet frame at 1
@@ -50,6 +59,18 @@ pub enum Work {
         interval_ms: u64,
         /// The length of a request.
         bytes: u32,
+    },
+    /// It closes it after a while, before the server does, and connects again as after a failure: TIME_WAIT
+    /// is the client's.
+    Short {
+        /// The while.
+        hold_ms: u64,
+    },
+    /// It forgets it, and connects again after a while: a client that is made for each request and never
+    /// closed.
+    Leak {
+        /// The while.
+        interval_ms: u64,
     },
 }
 
@@ -96,6 +117,9 @@ impl Default for TcpLab {
             client_hosts: 0,
             port: 6379,
             kernel: Kernel::V6_18,
+            hz: 250,
+            sysctl: BTreeMap::new(),
+            backlog: 4_096,
             link_delay_us: 100,
             link_packet_ns: 672,
             ramp_ms: 0,
@@ -107,7 +131,7 @@ impl Default for TcpLab {
 }
 
 /// Why a [`TcpLab`] makes no sense.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum ConfigError {
     /// There is no client.
     NoClients,
@@ -127,6 +151,15 @@ pub enum ConfigError {
     },
     /// A request of no bytes sends nothing.
     EmptyRequest,
+    /// A kernel of this HZ is not built.
+    Hz,
+    /// A sysctl that the kernel would refuse, or that is not modelled.
+    Sysctl {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: SysctlError,
+    },
     /// A backoff of factor 0, or one that begins above its maximum.
     ShrinkingBackoff,
 }
@@ -140,6 +173,8 @@ impl fmt::Display for ConfigError {
             ConfigError::PortZero => write!(f, "port: 0 cannot be listened on"),
             ConfigError::NoTimePasses { field } => write!(f, "{field}: must be above 0"),
             ConfigError::EmptyRequest => write!(f, "bytes: a request has at least one"),
+            ConfigError::Hz => write!(f, "hz: kernels are built with 100, 250, 300 or 1000"),
+            ConfigError::Sysctl { name, why } => write!(f, "sysctl {name}: {why}"),
             ConfigError::ShrinkingBackoff => write!(
                 f,
                 "reconnect: factor is at least 1, and max_ms at least initial_ms"
@@ -171,11 +206,18 @@ impl TcpLab {
             _ if self.port == 0 => return Err(ConfigError::PortZero),
             _ => {}
         }
+        if ![100, 250, 300, 1000].contains(&self.hz) {
+            return Err(ConfigError::Hz);
+        }
+        self.sysctls()?;
         if let Work::Requests { interval_ms, bytes } = self.work {
             positive("interval_ms", interval_ms)?;
             if bytes == 0 {
                 return Err(ConfigError::EmptyRequest);
             }
+        }
+        if let Work::Leak { interval_ms } = self.work {
+            positive("interval_ms", interval_ms)?;
         }
         match self.reconnect {
             Reconnect::Never => Ok(()),
@@ -186,6 +228,24 @@ impl TcpLab {
             } if initial_ms > max_ms => Err(ConfigError::ShrinkingBackoff),
             Reconnect::Backoff { initial_ms, .. } => positive("initial_ms", initial_ms),
         }
+    }
+
+    /// The settings of its hosts.
+    pub(super) fn sysctls(&self) -> Result<Sysctls, ConfigError> {
+        let mut sysctls = Sysctls::of(self.kernel);
+        for (name, value) in &self.sysctl {
+            let set = sysctls.set(self.kernel, name, value);
+            set.map_err(|why| ConfigError::Sysctl {
+                name: name.clone(),
+                why,
+            })?;
+        }
+        Ok(sysctls)
+    }
+
+    /// The clocks of its kernel.
+    pub(super) fn clock(&self) -> Clock {
+        Clock::of_hz(self.hz)
     }
 
     /// When the run ends.

@@ -3,9 +3,12 @@
 use super::app::{Apps, Client};
 use super::config::{ConfigError, TcpLab};
 use super::fault::{self, FaultError, windows};
-use super::link::Carried;
+use super::host::Counters;
+use super::link::{Carried, Link};
 use super::net::{Net, Out};
 use super::segment::{Flow, HostId, Segment};
+use super::socket::Place;
+use super::timer::Timer;
 use crate::engine::{Cx, Entity, Record, Span, Time};
 use crate::linux::tracepoint;
 
@@ -20,6 +23,8 @@ pub enum Event {
         host: HostId,
         /// For which of its sockets.
         slot: u32,
+        /// Which of that one's timers.
+        timer: Timer,
     },
     /// A client connects.
     Connect {
@@ -58,13 +63,16 @@ impl Lab {
         config.check()?;
         let server = Entity::of(Lab::SERVER);
         let delay = Span::from_us(config.link_delay_us);
-        let mut net = Net::new(server, config.kernel, delay, Span(config.link_packet_ns));
+        let link = Link::new(delay, Span(config.link_packet_ns));
+        let sysctls = config.sysctls()?;
+        let kernel = config.kernel;
+        let mut net = Net::new(server, kernel, sysctls.clone(), config.clock(), link);
         let hosts = match config.client_hosts {
             0 => config.clients,
             hosts => hosts,
         };
         for _ in 0..hosts {
-            net.add_host(config.kernel);
+            net.add_host(kernel, sysctls.clone());
         }
         let mut apps = Apps {
             clients: Vec::with_capacity(config.clients as usize),
@@ -92,6 +100,12 @@ impl Lab {
         self.net.carried()
     }
 
+    /// What a host has counted: 0 is the server.
+    pub fn counters(&self, host: HostId) -> Option<Counters> {
+        let host = self.net.hosts.get(host.0 as usize);
+        host.map(|host| host.counters)
+    }
+
     /// Makes the first entries of the agenda: the server listens, clients are to connect, faults that
     /// last from one time to another are to begin and to end.
     pub fn begin<E, R>(&mut self, cx: &mut Cx<'_, E, R>) -> Result<(), FaultError>
@@ -102,6 +116,7 @@ impl Lab {
         let deaths = windows(cx.faults(), fault::LISTENER_DOWN)?;
         let outages = windows(cx.faults(), fault::LINK_DOWN)?;
         self.net.link.may_lose = cx.faults().named(fault::PACKET_LOSS).next().is_some();
+        self.net.boot(cx);
         cx.name(Lab::SERVER);
         cx.name(Lab::LINK);
         for number in 0..self.config.clients {
@@ -141,8 +156,8 @@ impl Lab {
             config, net, apps, ..
         } = self;
         match event {
-            Event::Arrive(segment) => net.receive(cx, segment),
-            Event::Timer { host, slot } => net.timer_due(cx, host, slot),
+            Event::Arrive(segment) => net.receive(cx, &segment),
+            Event::Timer { host, slot, timer } => net.timer_due(cx, Place { host, slot }, timer),
             Event::Connect { client } => apps.connect(config, net, cx, client),
             Event::Work(flow) => apps.work(config, net, cx, flow),
             Event::ServerDies => self.die(cx),
@@ -168,7 +183,9 @@ impl Lab {
     /// The server's process starts and listens.
     fn serve(&mut self, out: &mut impl Out) {
         if !self.apps.serves {
-            let listening = self.net.listen(out, HostId::SERVER, self.config.port);
+            let backlog = self.config.backlog;
+            let port = self.config.port;
+            let listening = self.net.listen(out, HostId::SERVER, port, backlog);
             debug_assert!(
                 listening.is_ok(),
                 "a process that did not serve held no port"
@@ -184,13 +201,17 @@ impl Lab {
         }
         let connections: Vec<u32> = self.net.host(HostId::SERVER).occupied().collect();
         for slot in connections {
-            let socket = self.net.socket(HostId::SERVER, slot);
+            let at = Place {
+                host: HostId::SERVER,
+                slot,
+            };
+            let socket = self.net.socket(at);
             if socket.is_open_connection() {
                 let client = self.net.clients[socket.flow.client as usize];
                 let is_unread = out.strikes(fault::ABORT_ON_DEATH, client);
                 let lingers_zero = out.strikes(fault::LINGER_ZERO, client);
-                let socket = self.net.socket_mut(HostId::SERVER, slot);
-                socket.unread += u64::from(is_unread);
+                let socket = self.net.socket_mut(at);
+                socket.receive.unread += u64::from(is_unread);
                 socket.lingers_zero |= lingers_zero;
             }
         }

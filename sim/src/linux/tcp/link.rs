@@ -31,7 +31,7 @@ impl Hash for Carried {
 /// A full-duplex link: each way a queue without a bound, then a delay.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Link {
-    delay: Span,
+    pub(super) delay: Span,
     packet_time: Span,
     /// Until when the queue of each way is busy.
     busy_until: [Time; 2],
@@ -39,6 +39,9 @@ pub(super) struct Link {
     pub(super) down: bool,
     /// Whether `packet-loss` is armed at all: asking costs time.
     pub(super) may_lose: bool,
+    /// Of a million segments so many are lost: a narrow choice each, at site `loss`, by the connection's
+    /// way.
+    pub(super) lost_of_million: u32,
     pub(super) carried: Carried,
     /// The names of the two ways of each client's latest connection, once a loss was asked for.
     ways: Vec<Option<Named>>,
@@ -59,6 +62,7 @@ impl Link {
             busy_until: [Time::default(); 2],
             down: false,
             may_lose: false,
+            lost_of_million: 0,
             carried: Carried::default(),
             ways: Vec::new(),
         }

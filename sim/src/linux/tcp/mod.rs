@@ -12,35 +12,48 @@
 //! only made where a choice is about it (see [`FAULTS`]), as a storm has a million of them. Local ports and
 //! numbers of connections only grow, so a state rarely recurs in one run.
 //!
-//! Not modelled yet, and nothing asks for it: limits of the backlog and of the accept queue (the server
-//! accepts at once), SYN cookies; shutdown(), keepalive, TCP_USER_TIMEOUT, sysctls other than the
-//! defaults of [`KernelProfile`]; answers of the server; windows, segmentation (a write is one segment),
-//! reassembly (what comes too early is lost), congestion control, selective acknowledgement; delayed ACKs
-//! (each segment is acknowledged at once); tcp_max_tw_buckets, tcp_tw_reuse; a bound on the link's queue;
-//! CPUs, pids and the context in which an event fires; time within a process's exit (all its sockets close
-//! in one step).
+//! Not modelled: simultaneous open; a limit of the send buffer, tuning of the receive buffer; RACK's
+//! reordering timer, F-RTO, undoing of a wrong recovery, pacing, ECN, Fast Open, path MTU; cached metrics of
+//! earlier connections; memory pressure; a bound on the link's queue; CPUs, and with them the order of timers
+//! that fall on one tick (here: as they were set); time within a process's exit (all its sockets close in one
+//! step).
 
+mod acknowledge;
 mod app;
 mod calls;
 mod config;
 mod fault;
+mod handshake;
 mod host;
 mod lab;
 mod link;
 mod net;
+mod pair;
+mod port;
 mod profile;
 mod receive;
-mod resend;
+mod reset;
 mod segment;
+mod socket;
+mod sysctl;
+mod time_wait;
+mod timeout;
 mod timer;
+mod transmit;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{ConfigError, Jitter, Reconnect, TcpLab, Work};
 pub use fault::{FAULTS, FaultError, check_faults};
+pub use host::Counters;
 pub use lab::{Event, Lab};
 pub use link::Carried;
-pub use profile::{Kernel, KernelProfile, UnknownKernel};
-pub use segment::{Flags, Flow, HostId, Segment};
-pub use timer::Jiffies;
+pub use pair::{
+    Closing, End, Listening, Packet, Pair, PairConfig, PairError, PairEvent, PairLab, Seen, Step,
+};
+pub use profile::{Kernel, KernelProfile, UnknownKernel, model_timeout_ms};
+pub use segment::{Flags, Flow, HostId, Sack, Segment, Stamps};
+pub use socket::{Keepalive, SocketOptions};
+pub use sysctl::{SysctlError, Sysctls};
+pub use timer::{Clock, Timer};

@@ -2,12 +2,14 @@
 //! segments, serve system calls and run timers.
 
 use super::Event;
-use super::host::{Host, Socket};
+use super::host::Host;
 use super::link::{Carried, Link, Way};
 use super::profile::{Kernel, KernelProfile};
-use super::segment::{Flags, Flow, HostId, Segment};
-use super::timer::Due;
-use crate::engine::{self, Cx, Entity, Span, Time};
+use super::segment::{Flow, HostId, Segment};
+use super::socket::{Place, Socket};
+use super::sysctl::Sysctls;
+use super::timer::{Clock, Due, Timer};
+use crate::engine::{self, Cx, Entity, Options, Span, Time};
 use crate::linux::errno::Errno;
 use crate::linux::tracepoint::{Family, Ipv4, Protocol, Record, RstReason, TcpState};
 
@@ -15,12 +17,18 @@ use crate::linux::tracepoint::{Family, Ipv4, Protocol, Record, RstReason, TcpSta
 /// the world in which it is embedded.
 pub(super) trait Out {
     fn now(&self) -> Time;
-    fn record(&mut self, actor: Entity, record: Record);
+    fn record(&mut self, actor: Entity, flow: Flow, record: Record);
     fn after(&mut self, delay: Span, entity: Entity, event: Event);
     fn strikes(&mut self, fault: &'static str, entity: Entity) -> bool;
-    fn choose_number(&mut self, site: &'static str, entity: Entity, low: u64, high: u64) -> u64;
+    fn choose(&mut self, site: &'static str, entity: Entity, options: &Options<'_>) -> u64;
     fn name(&mut self, path: &str) -> Entity;
     fn path(&self, entity: Entity) -> std::sync::Arc<str>;
+    /// A segment is handed to the link, and lost there or not.
+    fn packet(&mut self, _segment: &Segment, _is_lost: bool) {}
+
+    fn choose_number(&mut self, site: &'static str, entity: Entity, low: u64, high: u64) -> u64 {
+        low + self.choose(site, entity, &Options::numbers(low, high))
+    }
 }
 
 impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
@@ -29,7 +37,7 @@ impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
         Cx::now(self)
     }
     #[inline]
-    fn record(&mut self, actor: Entity, record: Record) {
+    fn record(&mut self, actor: Entity, _: Flow, record: Record) {
         Cx::record(self, actor, record);
     }
     #[inline]
@@ -39,8 +47,8 @@ impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
     fn strikes(&mut self, fault: &'static str, entity: Entity) -> bool {
         self.fault(fault, entity).is_some()
     }
-    fn choose_number(&mut self, site: &'static str, entity: Entity, low: u64, high: u64) -> u64 {
-        Cx::choose_number(self, site, entity, low, high)
+    fn choose(&mut self, site: &'static str, entity: Entity, options: &Options<'_>) -> u64 {
+        Cx::choose(self, site, entity, options)
     }
     fn name(&mut self, path: &str) -> Entity {
         Cx::name(self, path)
@@ -53,8 +61,7 @@ impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
 /// What a kernel tells the application that holds the socket.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Notice {
-    pub(super) host: HostId,
-    pub(super) slot: u32,
+    pub(super) at: Place,
     pub(super) flow: Flow,
     pub(super) what: What,
 }
@@ -63,8 +70,8 @@ pub(super) struct Notice {
 pub(super) enum What {
     /// connect() succeeded.
     Connected,
-    /// accept() has a connection to give.
-    Accepted,
+    /// At a listening socket: accept() has a connection to give.
+    Acceptable,
     /// There is something to read.
     Readable,
     /// The peer will send no more.
@@ -78,6 +85,7 @@ pub(super) enum What {
 /// The hosts and the link.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Net {
+    pub(super) clock: Clock,
     pub(super) hosts: Vec<Host>,
     pub(super) link: Link,
     pub(super) server: Entity,
@@ -89,10 +97,17 @@ pub(super) struct Net {
 
 impl Net {
     /// A server, and nobody else yet.
-    pub(super) fn new(server: Entity, kernel: Kernel, delay: Span, packet_time: Span) -> Net {
+    pub(super) fn new(
+        server: Entity,
+        kernel: Kernel,
+        sysctls: Sysctls,
+        clock: Clock,
+        link: Link,
+    ) -> Net {
         Net {
-            hosts: vec![Host::new(Ipv4::new(10, 0, 0, 1), kernel)],
-            link: Link::new(delay, packet_time),
+            clock,
+            hosts: vec![Host::new(Ipv4::new(10, 0, 0, 1), kernel, sysctls)],
+            link,
             server,
             clients: Vec::new(),
             notices: Vec::new(),
@@ -100,35 +115,60 @@ impl Net {
     }
 
     /// One more client host: 10.1.0.1 and so on.
-    pub(super) fn add_host(&mut self, kernel: Kernel) -> HostId {
+    pub(super) fn add_host(&mut self, kernel: Kernel, sysctls: Sysctls) -> HostId {
         let id = HostId(self.hosts.len() as u32);
         let addr = Ipv4(Ipv4::new(10, 1, 0, 0).0 + id.0);
-        self.hosts.push(Host::new(addr, kernel));
+        self.hosts.push(Host::new(addr, kernel, sysctls));
         id
     }
+
+    /// For how long the kernel has been running when the run begins decides where in their slots its
+    /// timers fall: a wide choice at site `boot`, by the kernel, which all hosts share as namespaces of one
+    /// machine do.
+    pub(super) fn boot(&mut self, out: &mut impl Out) {
+        let kernel = out.name(Net::KERNEL);
+        let options = Options::numbers(0, Clock::PHASES - 1).default_to(Net::USUAL_PHASE);
+        let jiffies = out.choose("boot", kernel, &options);
+        self.clock = self.clock.booted_before(jiffies);
+    }
+
+    /// The default phase, in ticks: one that the recorded kernels could have had, as it agrees with all
+    /// recordings in full.
+    const USUAL_PHASE: u64 = 296;
+
+    /// The entity whose choice the boot phase is.
+    pub(super) const KERNEL: &'static str = "kernel";
 
     pub(super) fn carried(&self) -> Carried {
         self.link.carried
     }
 
+    #[inline]
     pub(super) fn host(&self, id: HostId) -> &Host {
         &self.hosts[id.0 as usize]
     }
 
+    #[inline]
     pub(super) fn host_mut(&mut self, id: HostId) -> &mut Host {
         &mut self.hosts[id.0 as usize]
     }
 
-    pub(super) fn socket(&self, host: HostId, slot: u32) -> &Socket {
-        self.host(host).socket(slot)
+    #[inline]
+    pub(super) fn socket(&self, at: Place) -> &Socket {
+        self.host(at.host).socket(at.slot)
     }
 
-    pub(super) fn socket_mut(&mut self, host: HostId, slot: u32) -> &mut Socket {
-        self.host_mut(host).socket_mut(slot)
+    #[inline]
+    pub(super) fn socket_mut(&mut self, at: Place) -> &mut Socket {
+        self.host_mut(at.host).socket_mut(at.slot)
     }
 
     pub(super) fn profile(&self, host: HostId) -> &'static KernelProfile {
         self.host(host).kernel.profile()
+    }
+
+    pub(super) fn sysctls(&self, host: HostId) -> &Sysctls {
+        &self.host(host).sysctls
     }
 
     /// Who acts at `host` for `flow`: the server, or the client whose connection it is.
@@ -139,41 +179,45 @@ impl Net {
         }
     }
 
-    pub(super) fn notify(&mut self, host: HostId, slot: u32, what: What) {
-        let flow = self.socket(host, slot).flow;
-        self.notices.push(Notice {
-            host,
-            slot,
-            flow,
-            what,
-        });
+    pub(super) fn notify(&mut self, at: Place, what: What) {
+        let socket = self.socket_mut(at);
+        if let What::Broken(errno) | What::ConnectFailed(errno) = what {
+            socket.error = Some(errno);
+        }
+        let flow = socket.flow;
+        self.notices.push(Notice { at, flow, what });
     }
 
     // Timers.
 
-    /// Sets the timer of a socket, in place of what it was set to.
-    pub(super) fn set_timer(&mut self, out: &mut impl Out, host: HostId, slot: u32, after: Span) {
+    /// Sets a timer of a socket, in place of what it was set to, to `ticks` from now (mod_timer).
+    pub(super) fn set_timer(&mut self, out: &mut impl Out, at: Place, timer: Timer, ticks: u64) {
         let now = out.now();
-        let deadline = self.profile(host).tick.expiry(now, after);
-        let wanted = self.host_mut(host).timer(slot).set(now, deadline);
+        let deadline = self.clock.expiry(now, ticks);
+        let wanted = self
+            .host_mut(at.host)
+            .alarm(at.slot, timer)
+            .set(now, deadline);
         if let Some(after) = wanted {
-            let entity = self.actor(host, self.socket(host, slot).flow);
-            out.after(after, entity, Event::Timer { host, slot });
+            let entity = self.actor(at.host, self.socket(at).flow);
+            let Place { host, slot } = at;
+            out.after(after, entity, Event::Timer { host, slot, timer });
         }
     }
 
-    pub(super) fn stop_timer(&mut self, host: HostId, slot: u32) {
-        self.host_mut(host).timer(slot).stop();
+    pub(super) fn stop_timer(&mut self, at: Place, timer: Timer) {
+        self.host_mut(at.host).alarm(at.slot, timer).stop();
     }
 
     /// An entry of the agenda that stands for a timer is due.
-    pub(super) fn timer_due(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        match self.host_mut(host).timer(slot).due(out.now()) {
+    pub(super) fn timer_due(&mut self, out: &mut impl Out, at: Place, timer: Timer) {
+        match self.host_mut(at.host).alarm(at.slot, timer).due(out.now()) {
             Due::Nothing => {}
-            Due::Fires => self.timeout(out, host, slot),
+            Due::Fires => self.timeout(out, at, timer),
             Due::Later(after) => {
-                let entity = self.actor(host, self.socket(host, slot).flow);
-                out.after(after, entity, Event::Timer { host, slot });
+                let entity = self.actor(at.host, self.socket(at).flow);
+                let Place { host, slot } = at;
+                out.after(after, entity, Event::Timer { host, slot, timer });
             }
         }
     }
@@ -187,7 +231,11 @@ impl Net {
             _ => Way::ToClient,
         };
         self.link.carried.sent += 1;
-        if self.link.down || (self.link.may_lose && self.is_lost(out, &segment, way)) {
+        let is_lost = self.link.down
+            || (self.link.may_lose && self.is_struck(out, &segment, way))
+            || (self.link.lost_of_million > 0 && self.is_unlucky(out, &segment, way));
+        out.packet(&segment, is_lost);
+        if is_lost {
             self.link.carried.lost += 1;
             return;
         }
@@ -196,91 +244,63 @@ impl Net {
         out.after(delay, receiver, Event::Arrive(segment));
     }
 
-    fn is_lost(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> bool {
+    fn way_of(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> Entity {
         let client = out.path(self.clients[segment.flow.client as usize]);
-        let entity = self
-            .link
-            .named(segment.flow, way, &client, |path| out.name(path));
+        self.link
+            .named(segment.flow, way, &client, |path| out.name(path))
+    }
+
+    fn is_struck(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> bool {
+        let entity = self.way_of(out, segment, way);
         out.strikes(super::fault::PACKET_LOSS, entity)
     }
 
-    /// A segment of the socket in `slot`, without content.
-    pub(super) fn segment(&self, host: HostId, slot: u32, flags: Flags) -> Segment {
-        let socket = self.socket(host, slot);
-        Segment {
-            from: host,
-            to: socket.peer,
-            sport: socket.port,
-            dport: socket.peer_port,
-            flags,
-            len: 0,
-            flow: socket.flow,
-            seq: socket.snd_nxt,
-            ack: socket.rcv_nxt,
+    fn is_unlucky(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> bool {
+        let lost = self.link.lost_of_million.min(1_000_000);
+        if lost == 1_000_000 {
+            return true;
         }
-    }
-
-    /// Sends an acknowledgement.
-    pub(super) fn send_ack(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        let segment = self.segment(host, slot, Flags::ACK);
-        self.transmit(out, segment);
-    }
-
-    /// Sends all that is not acknowledged in one segment, first or again.
-    pub(super) fn send_unacknowledged(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        let socket = self.socket(host, slot);
-        let flags = match socket.state {
-            TcpState::SynSent => Flags::SYN,
-            _ => Flags {
-                fin: socket.has_sent_fin(),
-                ..Flags::ACK
-            },
-        };
-        let numbers = u64::from(flags.syn) + u64::from(flags.fin);
-        let segment = Segment {
-            seq: socket.snd_una,
-            len: (socket.snd_nxt - socket.snd_una - numbers) as u32,
-            ..self.segment(host, slot, flags)
-        };
-        self.transmit(out, segment);
+        let entity = self.way_of(out, segment, way);
+        let options = Options::texts(&["carried", "lost"]);
+        let weights = [1_000_000 - lost, lost];
+        out.choose("loss", entity, &options.weighed(&weights)) == 1
     }
 
     // Records.
 
-    /// (sport, dport, saddr, daddr) of the socket in `slot`.
-    pub(super) fn four_tuple(&self, host: HostId, slot: u32) -> (u16, u16, Ipv4, Ipv4) {
-        let socket = self.socket(host, slot);
-        match socket.is_listener() {
-            true => (socket.port, 0, Ipv4::ANY, Ipv4::ANY),
-            false => (
-                socket.port,
-                socket.peer_port,
-                self.host(host).addr,
-                self.host(socket.peer).addr,
-            ),
+    /// The address that the tracepoints print for the socket in `at`.
+    pub(super) fn skaddr(&self, at: Place) -> u64 {
+        let host = self.host(at.host);
+        match self.socket(at).is_mini() {
+            true => host.mini_addr(at.slot),
+            false => host.skaddr(at.slot),
+        }
+    }
+
+    /// (sport, dport, saddr, daddr) of the socket in `at`.
+    pub(super) fn four_tuple(&self, at: Place) -> (u16, u16, Ipv4, Ipv4) {
+        let socket = self.socket(at);
+        let (own, peer) = (self.host(at.host).addr, self.host(socket.peer).addr);
+        match () {
+            () if socket.is_listener() => (socket.port, 0, Ipv4::ANY, Ipv4::ANY),
+            () if socket.is_disconnected => (socket.port, 0, Ipv4::ANY, peer),
+            () => (socket.port, socket.peer_port, own, peer),
         }
     }
 
     /// A socket goes to `newstate`, and says so.
-    pub(super) fn set_state(
-        &mut self,
-        out: &mut impl Out,
-        host: HostId,
-        slot: u32,
-        newstate: TcpState,
-    ) {
-        let oldstate = self.socket(host, slot).state;
-        let tuple = self.four_tuple(host, slot);
-        self.record_state(out, host, slot, oldstate, newstate, tuple);
-        self.socket_mut(host, slot).state = newstate;
+    pub(super) fn set_state(&mut self, out: &mut impl Out, at: Place, newstate: TcpState) {
+        let oldstate = self.socket(at).state;
+        let tuple = self.four_tuple(at);
+        self.record_state(out, at, oldstate, newstate, tuple);
+        self.socket_mut(at).state = newstate;
     }
 
     /// The record of a change of state.
     pub(super) fn record_state(
         &self,
         out: &mut impl Out,
-        host: HostId,
-        slot: u32,
+        at: Place,
         oldstate: TcpState,
         newstate: TcpState,
         (sport, dport, saddr, daddr): (u16, u16, Ipv4, Ipv4),
@@ -289,11 +309,12 @@ impl Net {
             oldstate.may_become(newstate),
             "{oldstate} becomes {newstate}"
         );
-        let actor = self.actor(host, self.socket(host, slot).flow);
+        let flow = self.socket(at).flow;
         out.record(
-            actor,
+            self.actor(at.host, flow),
+            flow,
             Record::SetState {
-                skaddr: self.host(host).skaddr(slot),
+                skaddr: self.host(at.host).skaddr(at.slot),
                 oldstate,
                 newstate,
                 sport,
@@ -316,75 +337,44 @@ impl Net {
 
     // The end of a socket.
 
-    /// The protocol is done with a connection: it is closed, unknown from now on, its port free.
-    pub(super) fn done(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        self.set_state(out, host, slot, TcpState::Close);
-        self.stop_timer(host, slot);
-        self.host_mut(host).unhash(slot);
-        if self.socket(host, slot).orphan {
-            self.destroy(out, host, slot);
+    /// The protocol is done with a connection: it is closed, unknown from now on, its port free
+    /// (tcp_done).
+    pub(super) fn done(&mut self, out: &mut impl Out, at: Place) {
+        self.set_state(out, at, TcpState::Close);
+        self.stop_timers(at);
+        self.host_mut(at.host).unhash(at.slot);
+        let socket = self.socket_mut(at);
+        socket.cannot_send = true;
+        socket.send.queue.clear();
+        if socket.orphan {
+            self.destroy(out, at);
         }
     }
 
-    /// Frees a socket that is closed and has no application, and says so.
-    pub(super) fn destroy(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        let tuple = self.four_tuple(host, slot);
-        self.record_destroyed(out, host, slot, tuple);
-        self.host_mut(host).remove(slot);
+    pub(super) fn stop_timers(&mut self, at: Place) {
+        for timer in [Timer::Write, Timer::Ack, Timer::Keep] {
+            self.stop_timer(at, timer);
+        }
     }
 
-    /// The same after tcp_disconnect(), which linger 0 and the end of a listener go through: the peer's
-    /// port is forgotten (measured on Linux 6.1 and 6.18), and so is the local address (source).
-    pub(super) fn destroy_disconnected(&mut self, out: &mut impl Out, host: HostId, slot: u32) {
-        let (sport, _, _, daddr) = self.four_tuple(host, slot);
-        self.record_destroyed(out, host, slot, (sport, 0, Ipv4::ANY, daddr));
-        self.host_mut(host).remove(slot);
-    }
-
-    fn record_destroyed(
-        &self,
-        out: &mut impl Out,
-        host: HostId,
-        slot: u32,
-        (sport, dport, saddr, daddr): (u16, u16, Ipv4, Ipv4),
-    ) {
-        let socket = self.socket(host, slot);
+    /// Frees a socket that is closed and has no application, and says so (inet_csk_destroy_sock).
+    pub(super) fn destroy(&mut self, out: &mut impl Out, at: Place) {
+        let (sport, dport, saddr, daddr) = self.four_tuple(at);
+        let socket = self.socket(at);
+        let (flow, sock_cookie) = (socket.flow, socket.cookie);
         out.record(
-            self.actor(host, socket.flow),
+            self.actor(at.host, flow),
+            flow,
             Record::DestroySock {
-                skaddr: self.host(host).skaddr(slot),
+                skaddr: self.skaddr(at),
                 sport,
                 dport,
                 family: Family::Inet,
                 saddr,
                 daddr,
-                sock_cookie: socket.cookie,
+                sock_cookie,
             },
         );
-    }
-
-    /// An orphan is replaced by a mini-socket in TIME_WAIT, or in FIN_WAIT2 as `substate`: the full
-    /// socket is closed and destroyed (tcp_time_wait in net/ipv4/tcp_minisocks.c).
-    pub(super) fn become_time_wait(
-        &mut self,
-        out: &mut impl Out,
-        host: HostId,
-        slot: u32,
-        substate: TcpState,
-    ) {
-        self.set_state(out, host, slot, TcpState::Close);
-        let tuple = self.four_tuple(host, slot);
-        self.record_destroyed(out, host, slot, tuple);
-        let socket = self.socket_mut(host, slot);
-        socket.state = TcpState::TimeWait;
-        socket.substate = substate;
-        self.set_timer(out, host, slot, self.profile(host).time_wait);
-    }
-
-    /// Frees a mini-socket, of which nothing tells.
-    pub(super) fn free_mini(&mut self, host: HostId, slot: u32) {
-        debug_assert!(self.socket(host, slot).is_mini());
-        self.host_mut(host).unhash(slot);
-        self.host_mut(host).remove(slot);
+        self.host_mut(at.host).remove(at.slot);
     }
 }

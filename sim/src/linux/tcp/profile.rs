@@ -4,9 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::timer::Jiffies;
-use crate::engine::Span;
-
 /// A kernel that the model knows. In files it is written as a text: `"6.1"` or `"6.18"`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -60,35 +57,30 @@ impl Kernel {
     }
 }
 
-/// The data of a kernel: defaults of its sysctls, compile time constants, and which event fires when.
+/// The data of a kernel: compile time constants, defaults that differ, and which event fires when.
 /// Where nothing else is said, a value is documented (Documentation/networking/ip-sysctl.rst,
 /// include/net/tcp.h) and agrees with what was measured on both kernels.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct KernelProfile {
     /// What it is called in files.
     pub name: &'static str,
-    /// The timer tick: HZ is 250 on both measured kernels, 1000 on some distributions.
-    pub tick: Jiffies,
-    /// TCP_TIMEOUT_INIT: the first timeout of a SYN and of a SYN-ACK.
-    pub syn_timeout: Span,
-    /// tcp_syn_retries.
-    pub syn_retries: u32,
-    /// tcp_syn_linear_timeouts: so many SYN timeouts pass before they double. Since 6.5.
-    pub syn_linear_timeouts: u32,
-    /// tcp_synack_retries.
-    pub synack_retries: u32,
-    /// TCP_RTO_MIN.
-    pub rto_min: Span,
-    /// TCP_RTO_MAX.
-    pub rto_max: Span,
-    /// tcp_retries2, which bounds a time: see [`KernelProfile::give_up_after`].
-    pub retries2: u32,
-    /// What tcp_orphan_retries 0 stands for.
-    pub orphan_retries: u32,
-    /// TCP_TIMEWAIT_LEN, and tcp_fin_timeout for an orphan in FIN_WAIT2.
-    pub time_wait: Span,
-    /// ip_local_port_range, both ends included.
-    pub local_ports: (u16, u16),
+    /// HZ, unless a lab says otherwise: 250 on both measured kernels, 1000 on some distributions.
+    pub hz: u32,
+    /// tcp_syn_linear_timeouts: so many SYN timeouts pass before they double. None before 6.5, which has
+    /// no such sysctl.
+    pub syn_linear_timeouts: Option<u32>,
+    /// tcp_rto_min_us: since 6.11.
+    pub has_rto_min: bool,
+    /// tcp_rto_max_ms: since 6.15.
+    pub has_rto_max: bool,
+    /// tcp_tw_reuse_delay: since 6.14. Before, a TIME_WAIT socket was reused when the clock of whole
+    /// seconds had moved on since its last segment (tcp_twsk_unique in net/ipv4/tcp_ipv4.c; measured).
+    pub has_tw_reuse_delay: bool,
+    /// tcp_max_tw_buckets: half the buckets of the hash of connections, which depends on memory. Of the
+    /// measured machines: 1 GB and 24 GB.
+    pub max_tw_buckets: u32,
+    /// tcp_max_syn_backlog: depends on memory in the same way.
+    pub max_syn_backlog: u32,
     /// Whether `tcp_send_reset` fires for a RST that no full socket sends (a closed port, a mini-socket
     /// in TIME_WAIT). It does since 6.10; measured.
     pub resets_without_socket_are_seen: bool,
@@ -99,19 +91,37 @@ pub struct KernelProfile {
     pub child_is_addressed: bool,
 }
 
+/// TCP_TIMEOUT_INIT: the first timeout of a SYN and of a SYN-ACK, in milliseconds.
+pub(super) const SYN_TIMEOUT_MS: u64 = 1_000;
+/// TCP_TIMEOUT_FALLBACK: the timeout of data after a handshake that gave no round trip time.
+pub(super) const FALLBACK_TIMEOUT_MS: u64 = 3_000;
+/// TCP_TIMEWAIT_LEN, a constant of the kernel that no sysctl changes.
+pub(super) const TIME_WAIT_MS: u64 = 60_000;
+/// TCP_DELACK_MIN and TCP_ATO_MIN at HZ of 100 and more.
+pub(super) const DELAYED_ACK_MS: u64 = 40;
+/// TCP_DELACK_MAX.
+pub(super) const DELAYED_ACK_MAX_MS: u64 = 200;
+/// TCP_MAX_QUICKACKS.
+pub(super) const QUICK_ACKS: u8 = 16;
+/// TCP_INIT_CWND.
+pub(super) const INITIAL_CWND: u32 = 10;
+/// tcp_invalid_ratelimit: one answer to a segment out of the window in this time.
+pub(super) const OUT_OF_WINDOW_EVERY_MS: u64 = 500;
+/// What the link carries in one segment: 1500 bytes less the headers of IPv4 and TCP with timestamps.
+pub(super) const MSS: u32 = 1_448;
+/// What a receiver takes before its application reads: half of tcp_rmem's default of 131072 bytes, as the
+/// other half is for overhead (tcp_win_from_space). The model does not tune it.
+pub(super) const RECEIVE_SPACE: u64 = 65_536;
+
 const V6_1: KernelProfile = KernelProfile {
     name: "6.1",
-    tick: Jiffies::of_hz(250),
-    syn_timeout: Span::from_s(1),
-    syn_retries: 6,
-    syn_linear_timeouts: 0,
-    synack_retries: 5,
-    rto_min: Span::from_ms(200),
-    rto_max: Span::from_s(120),
-    retries2: 15,
-    orphan_retries: 8,
-    time_wait: Span::from_s(60),
-    local_ports: (32_768, 60_999),
+    hz: 250,
+    syn_linear_timeouts: None,
+    has_rto_min: false,
+    has_rto_max: false,
+    has_tw_reuse_delay: false,
+    max_tw_buckets: 4_096,
+    max_syn_backlog: 128,
     resets_without_socket_are_seen: false,
     resets_have_reasons: false,
     child_is_addressed: false,
@@ -119,32 +129,27 @@ const V6_1: KernelProfile = KernelProfile {
 
 const V6_18: KernelProfile = KernelProfile {
     name: "6.18",
-    syn_linear_timeouts: 4,
+    hz: 250,
+    syn_linear_timeouts: Some(4),
+    has_rto_min: true,
+    has_rto_max: true,
+    has_tw_reuse_delay: true,
+    max_tw_buckets: 131_072,
+    max_syn_backlog: 2_048,
     resets_without_socket_are_seen: true,
     resets_have_reasons: true,
     child_is_addressed: true,
-    ..V6_1
 };
 
-impl KernelProfile {
-    /// After how long since the first retransmission a connection is given up at the next timeout: the
-    /// sum of `retries` doubling timeouts that begin at TCP_RTO_MIN (tcp_model_timeout in
-    /// net/ipv4/tcp_timer.c; measured for 5 and 15).
-    pub fn give_up_after(&self, retries: u32) -> Span {
-        let doublings = (self.rto_max.0 / self.rto_min.0).ilog2();
-        match retries.checked_sub(doublings) {
-            None | Some(0) => Span(((2u64 << retries) - 1).saturating_mul(self.rto_min.0)),
-            Some(more) => Span(
-                ((2u64 << doublings) - 1)
-                    .saturating_mul(self.rto_min.0)
-                    .saturating_add(self.rto_max.0.saturating_mul(more.into())),
-            ),
-        }
-    }
-
-    /// After how long since the first SYN connect() gives up at the next timeout.
-    pub fn connect_gives_up_after(&self) -> Span {
-        Span(((2u64 << self.syn_retries) - 1).saturating_mul(self.syn_timeout.0))
+/// After how many milliseconds `retries` timeouts have passed that begin at `base_ms` and double up to
+/// `max_ms` (tcp_model_timeout in net/ipv4/tcp_timer.c; measured for 3, 5 and 15 from 200 ms).
+pub fn model_timeout_ms(retries: u32, base_ms: u64, max_ms: u64) -> u64 {
+    let base = base_ms.max(1);
+    let doublings = (max_ms / base).max(1).ilog2();
+    let doubled = |n: u32| ((2u64 << n.min(40)) - 1).saturating_mul(base);
+    match retries.checked_sub(doublings) {
+        None | Some(0) => doubled(retries),
+        Some(more) => doubled(doublings).saturating_add(max_ms.saturating_mul(more.into())),
     }
 }
 
@@ -154,10 +159,13 @@ mod tests {
 
     #[test]
     fn give_up_times_are_the_documented_ones() {
-        let profile = Kernel::V6_18.profile();
-        assert_eq!(profile.give_up_after(15), Span::from_ms(924_600));
-        assert_eq!(profile.give_up_after(9), Span::from_ms(204_600));
-        assert_eq!(profile.give_up_after(5), Span::from_ms(12_600));
-        assert_eq!(profile.connect_gives_up_after(), Span::from_s(127));
+        let data = |retries| model_timeout_ms(retries, 200, 120_000);
+        assert_eq!(data(15), 924_600);
+        assert_eq!(data(9), 204_600);
+        assert_eq!(data(5), 12_600);
+        assert_eq!(data(3), 3_000);
+        assert_eq!(model_timeout_ms(6, 1_000, 120_000), 127_000);
+        assert_eq!(model_timeout_ms(2, 1_000, 120_000), 7_000);
+        assert_eq!(model_timeout_ms(u32::MAX, 1_000, 0), 1_000);
     }
 }

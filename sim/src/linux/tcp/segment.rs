@@ -1,7 +1,5 @@
 //! What travels: segments, and whose connection they belong to.
 
-use crate::engine::Time;
-
 /// A host of the lab: the server is number 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct HostId(pub u32);
@@ -17,8 +15,13 @@ impl HostId {
 pub struct Flow {
     /// The client.
     pub client: u32,
-    /// Which of its connections.
+    /// Which of its connections; 0 for a socket without a peer.
     pub conn: u32,
+}
+
+impl Flow {
+    /// Of a listening socket.
+    pub const NONE: Flow = Flow { client: 0, conn: 0 };
 }
 
 /// The flags of a segment.
@@ -32,6 +35,8 @@ pub struct Flags {
     pub fin: bool,
     /// The connection is broken off.
     pub rst: bool,
+    /// The last of what was written.
+    pub psh: bool,
 }
 
 impl Flags {
@@ -43,16 +48,39 @@ impl Flags {
         ack: true,
         ..Flags::NONE
     };
+    pub(super) const RST: Flags = Flags {
+        rst: true,
+        ..Flags::NONE
+    };
     const NONE: Flags = Flags {
         syn: false,
         ack: false,
         fin: false,
         rst: false,
+        psh: false,
     };
 }
 
-/// A segment under way. Sequence numbers have 64 bits and never wrap round.
+/// The timestamps option (RFC 7323), in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Stamps {
+    /// The sender's clock.
+    pub value_ms: u64,
+    /// What the sender echoes; 0 in a SYN.
+    pub echo_ms: u64,
+}
+
+/// The selective acknowledgement option (RFC 2018, RFC 2883).
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Sack {
+    /// What has arrived beyond `ack`, as first number and number after the last.
+    pub blocks: Vec<(u64, u64)>,
+    /// What has arrived twice.
+    pub twice: Option<(u64, u64)>,
+}
+
+/// A segment under way. Sequence numbers have 64 bits and never wrap round.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Segment {
     /// Its sender.
     pub from: HostId,
@@ -72,6 +100,12 @@ pub struct Segment {
     pub seq: u64,
     /// What its sender expects next.
     pub ack: u64,
+    /// How many bytes its sender has room for, scaled.
+    pub window: u32,
+    /// Timestamps, if both ends use them.
+    pub stamps: Option<Stamps>,
+    /// Selective acknowledgement, if there is something to say.
+    pub sack: Option<Box<Sack>>,
 }
 
 impl Segment {
@@ -80,14 +114,13 @@ impl Segment {
         self.seq + u64::from(self.len) + u64::from(self.flags.syn) + u64::from(self.flags.fin)
     }
 
+    /// The number after its last byte of data.
+    pub fn end_of_data(&self) -> u64 {
+        self.seq + u64::from(self.len)
+    }
+
     /// Whether it occupies sequence numbers, and so is to be acknowledged.
     pub fn has_content(&self) -> bool {
         self.end() != self.seq
     }
-}
-
-/// The initial sequence number at `now`. The kernel adds a keyed hash of addresses and ports to a clock
-/// of 64 ns (net/core/secure_seq.c); for one pair of ends only the clock matters.
-pub(super) fn initial_sequence(now: Time) -> u64 {
-    now.0 >> 6
 }

@@ -2,45 +2,99 @@
 
 use crate::engine::{Span, Time};
 
-/// The kernel's tick.
+/// A kernel's clocks: the tick, and how long the kernel had been running when the run began.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Jiffies {
-    nanos: u64,
+pub struct Clock {
+    tick_ns: u64,
+    boot_jiffies: u64,
 }
 
-impl Jiffies {
-    /// The tick of a kernel built with this HZ.
-    pub const fn of_hz(hz: u64) -> Jiffies {
-        Jiffies {
-            nanos: 1_000_000_000 / hz,
+impl Clock {
+    /// So many boot phases differ: the granule of the wheel's level that serves timers of up to 129 s at
+    /// HZ=250 has 512 ticks, that of the next level, up to 1032 s, 4096; further ones have no timer here.
+    pub const PHASES: u64 = 32_768;
+
+    /// The clocks of a kernel that was built with this HZ and has just started.
+    ///
+    /// # Panics
+    /// If `hz` is 0.
+    pub const fn of_hz(hz: u32) -> Clock {
+        Clock {
+            tick_ns: 1_000_000_000 / hz as u64,
+            boot_jiffies: 0,
         }
     }
 
-    /// A span of so many ticks.
-    pub const fn ticks(self, count: u64) -> Span {
-        Span(self.nanos * count)
+    /// The same kernel, which had counted so many ticks when the run began. The run begins on a tick.
+    pub const fn booted_before(self, jiffies: u64) -> Clock {
+        Clock {
+            boot_jiffies: jiffies,
+            ..self
+        }
     }
 
-    /// When a timer fires that is set at `now` for `after` later: the timer wheel has eight levels of
-    /// 64 slots, each level eight times as coarse as the one below, and rounds up to the next slot
-    /// (kernel/time/timer.c; the lateness was measured on Linux 6.1 and 6.18 with HZ=250). The model's
-    /// ticks begin at time 0.
-    pub fn expiry(self, now: Time, after: Span) -> Time {
-        let now = now.0 / self.nanos;
-        let delta = after.0.div_ceil(self.nanos);
+    /// The counter of ticks.
+    pub const fn jiffies(self, now: Time) -> u64 {
+        now.0 / self.tick_ns + self.boot_jiffies
+    }
+
+    /// How many ticks so many microseconds are, rounded up (usecs_to_jiffies).
+    pub const fn ticks_of_us(self, us: u64) -> u64 {
+        us.saturating_mul(1_000).div_ceil(self.tick_ns)
+    }
+
+    /// How many ticks so many milliseconds are, rounded up (msecs_to_jiffies).
+    pub const fn ticks_of_ms(self, ms: u64) -> u64 {
+        self.ticks_of_us(ms.saturating_mul(1_000))
+    }
+
+    /// How long so many ticks are, in microseconds (jiffies_to_usecs).
+    pub const fn us_of_ticks(self, ticks: u64) -> u64 {
+        ticks.saturating_mul(self.tick_ns) / 1_000
+    }
+
+    /// The whole seconds for which the kernel has been running (ktime_get_seconds).
+    pub const fn seconds(self, now: Time) -> u64 {
+        (now.0 + self.boot_jiffies * self.tick_ns) / 1_000_000_000
+    }
+
+    /// The clock of the timestamps option, in milliseconds (tcp_clock_ms). It begins at 1, as an echo of 0
+    /// means that there is none.
+    pub const fn milliseconds(self, now: Time) -> u64 {
+        now.0 / 1_000_000 + 1
+    }
+
+    /// When a timer fires that is set at `now` for `ticks` later: the timer wheel has levels of 64 slots,
+    /// each level eight times as coarse as the one below, and rounds up to the next slot (calc_wheel_index
+    /// in kernel/time/timer.c; measured on Linux 6.1 and 6.18 with HZ=250). A timer is therefore late by
+    /// more than nothing and by at most the granule of its level.
+    pub const fn expiry(self, now: Time, ticks: u64) -> Time {
         let mut level = 0;
-        while level < 8 && delta >= 63 << (3 * level) {
+        while level < 8 && ticks >= 63 << (3 * level) {
             level += 1;
         }
-        let slot = ((now + delta) >> (3 * level)) + 1;
-        Time((slot << (3 * level)).saturating_mul(self.nanos))
+        let slot = ((self.jiffies(now) + ticks) >> (3 * level)) + 1;
+        let jiffies = (slot << (3 * level)) - self.boot_jiffies;
+        Time(jiffies.saturating_mul(self.tick_ns))
     }
+}
+
+/// Which of a socket's timers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Timer {
+    /// Retransmission, tail loss probe, window probe (icsk_retransmit_timer); of a half-open request, its
+    /// SYN-ACK; of a mini-socket, its end.
+    Write,
+    /// The delayed acknowledgement (icsk_delack_timer).
+    Ack,
+    /// Keepalive, and the end of an orphan in FIN_WAIT2 (sk_timer).
+    Keep,
 }
 
 /// A timer that is set often and rarely fires. Setting it later than it was leaves the entry on the
 /// agenda as it is: when that is due, the timer is put back for the rest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub(super) struct Timer {
+pub(super) struct Alarm {
     /// When it fires.
     deadline: Option<Time>,
     /// invariant: if there is a deadline, an entry of the agenda is due at `queued`, not after it.
@@ -58,7 +112,7 @@ pub(super) enum Due {
     Later(Span),
 }
 
-impl Timer {
+impl Alarm {
     /// Sets it; says after what span an entry is needed, if the one there is too late.
     pub(super) fn set(&mut self, now: Time, deadline: Time) -> Option<Span> {
         self.deadline = Some(deadline);
@@ -100,22 +154,26 @@ impl Timer {
 mod tests {
     use super::*;
 
-    /// (nominal ms, earliest, latest): measured on Linux 6.1 and 6.18, HZ=250.
+    /// (nominal ms, granule ms) at HZ=250: measured on Linux 6.1 and 6.18.
     #[test]
     fn timers_are_late_by_up_to_a_granule() {
-        let tick = Jiffies::of_hz(250);
         for (nominal, granule) in [
+            (0, 4),
             (200, 4),
             (1_000, 32),
+            (2_000, 32),
             (4_000, 256),
             (8_000, 256),
+            (16_000, 256),
             (32_000, 2_048),
             (60_000, 2_048),
             (120_000, 2_048),
+            (130_000, 16_384),
         ] {
             for phase in 0..3000 {
+                let clock = Clock::of_hz(250).booted_before(phase * 11);
                 let now = Time(phase * 1_700_000);
-                let late = tick.expiry(now, Span::from_ms(nominal)) - now;
+                let late = clock.expiry(now, clock.ticks_of_ms(nominal)) - now;
                 let late = late.0 as i64 - Span::from_ms(nominal).0 as i64;
                 assert!(late > 0, "{nominal} ms fires {late} ns late");
                 assert!(
@@ -127,22 +185,49 @@ mod tests {
     }
 
     #[test]
+    fn a_second_takes_each_of_eight_values_at_250_hz() {
+        let mut found: Vec<u64> = (0..Clock::PHASES)
+            .map(|phase| {
+                let clock = Clock::of_hz(250).booted_before(phase);
+                clock.expiry(Time(0), clock.ticks_of_ms(1_000)).0 / 1_000_000
+            })
+            .collect();
+        found.sort_unstable();
+        found.dedup();
+        assert_eq!(found, [1004, 1008, 1012, 1016, 1020, 1024, 1028, 1032]);
+    }
+
+    #[test]
+    fn lateness_is_a_matter_of_hz() {
+        let worst = |hz| {
+            let late = (0..Clock::PHASES).map(|phase| {
+                let clock = Clock::of_hz(hz).booted_before(phase);
+                clock.expiry(Time(0), clock.ticks_of_ms(1_000)).0 / 1_000_000 - 1_000
+            });
+            late.max()
+        };
+        assert_eq!(worst(100), Some(80));
+        assert_eq!(worst(250), Some(32));
+        assert_eq!(worst(1000), Some(64));
+    }
+
+    #[test]
     fn a_timer_that_is_set_later_needs_no_new_entry() {
-        let mut timer = Timer::default();
-        assert_eq!(timer.set(Time(0), Time(10)), Some(Span(10)));
-        assert_eq!(timer.set(Time(5), Time(20)), None);
-        assert_eq!(timer.due(Time(10)), Due::Later(Span(10)));
-        assert_eq!(timer.set(Time(12), Time(15)), Some(Span(3)));
-        assert_eq!(timer.due(Time(15)), Due::Fires);
-        assert_eq!(timer.due(Time(20)), Due::Nothing);
+        let mut alarm = Alarm::default();
+        assert_eq!(alarm.set(Time(0), Time(10)), Some(Span(10)));
+        assert_eq!(alarm.set(Time(5), Time(20)), None);
+        assert_eq!(alarm.due(Time(10)), Due::Later(Span(10)));
+        assert_eq!(alarm.set(Time(12), Time(15)), Some(Span(3)));
+        assert_eq!(alarm.due(Time(15)), Due::Fires);
+        assert_eq!(alarm.due(Time(20)), Due::Nothing);
     }
 
     #[test]
     fn a_stopped_timer_does_not_fire() {
-        let mut timer = Timer::default();
-        timer.set(Time(0), Time(10));
-        timer.stop();
-        assert_eq!(timer.due(Time(10)), Due::Nothing);
-        assert_eq!(timer.set(Time(11), Time(20)), Some(Span(9)));
+        let mut alarm = Alarm::default();
+        alarm.set(Time(0), Time(10));
+        alarm.stop();
+        assert_eq!(alarm.due(Time(10)), Due::Nothing);
+        assert_eq!(alarm.set(Time(11), Time(20)), Some(Span(9)));
     }
 }

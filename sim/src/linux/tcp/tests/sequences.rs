@@ -1,344 +1,15 @@
-//! The order of events on one connection. The tables are what was recorded with ftrace on Linux 6.18.44
-//! and on Debian's 6.1.0-56-cloud-amd64, two network namespaces joined by a veth pair; among events of
-//! one time the order between the hosts is the model's.
+//! Finer points that were measured on Linux 6.18.44 and on Debian's 6.1.0-56-cloud-amd64, one by one. Whole
+//! recordings are played by the project's `tests/tcp_vectors.rs`.
 
-use super::bench::{Case, End, Op};
-use crate::linux::tcp::Kernel;
-
-/// Compares without leading blanks, and with a readable difference.
-#[track_caller]
-fn assert_table(case: &Case<'_>, expected: &str) {
-    let lines: Vec<&str> = expected
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.is_empty())
-        .collect();
-    let table = case.table();
-    let found: Vec<&str> = table.lines().collect();
-    assert_eq!(found, lines, "{}:\n{table}", case.kernel.profile().name);
-}
+use super::bench::{PORT, pair, slow_pair, table, times};
+use crate::engine::Span;
+use crate::linux::tcp::{Closing, End, Keepalive, Kernel, Listening, SocketOptions};
 
 const KERNELS: [Kernel; 2] = [Kernel::V6_1, Kernel::V6_18];
-
-#[test]
-fn a_closed_port_answers_with_a_reset_that_6_1_does_not_show() {
-    let ops = &[(0, Op::Connect), (500, Op::Nothing)];
-    let case = |kernel| Case {
-        kernel,
-        ops,
-        ..Case::DEFAULT
-    };
-    assert_table(
-        &case(Kernel::V6_1),
-        "0 client CLOSE > SYN_SENT sport 0
-         0 client tcp_receive_reset
-         0 client SYN_SENT > CLOSE
-         0 client app connect ECONNREFUSED",
-    );
-    assert_table(
-        &case(Kernel::V6_18),
-        "0 client CLOSE > SYN_SENT sport 0
-         0 server tcp_send_reset UNKNOWN NO_SOCKET
-         0 client tcp_receive_reset
-         0 client SYN_SENT > CLOSE
-         0 client app connect ECONNREFUSED",
-    );
-}
-
-const OPENED: &str = "0 server CLOSE > LISTEN
-     300 client CLOSE > SYN_SENT sport 0
-     300 client SYN_SENT > ESTABLISHED
-     300 server LISTEN > SYN_RECV
-     300 server SYN_RECV > ESTABLISHED\n";
-
-fn opened(rest: &str) -> String {
-    format!("{OPENED}{rest}")
-}
-
-const OPEN: [(u64, Op); 3] = [
-    (0, Op::Listen),
-    (300, Op::Connect),
-    (301, Op::Send(End::Client)),
-];
-
-#[test]
-fn the_client_closes_first() {
-    for kernel in KERNELS {
-        let case = Case {
-            kernel,
-            ops: &[
-                OPEN.as_slice(),
-                &[
-                    (400, Op::Close(End::Client)),
-                    (500, Op::Close(End::Server)),
-                    (1000, Op::Nothing),
-                ],
-            ]
-            .concat(),
-            ..Case::DEFAULT
-        };
-        assert_table(
-            &case,
-            &opened(
-                "400 client ESTABLISHED > FIN_WAIT1
-                 400 server ESTABLISHED > CLOSE_WAIT
-                 400 client FIN_WAIT1 > FIN_WAIT2
-                 400 client FIN_WAIT2 > CLOSE
-                 400 client tcp_destroy_sock
-                 500 server CLOSE_WAIT > LAST_ACK
-                 500 server LAST_ACK > CLOSE
-                 500 server tcp_destroy_sock",
-            ),
-        );
-    }
-}
-
-#[test]
-fn the_server_closes_first() {
-    for kernel in KERNELS {
-        let case = Case {
-            kernel,
-            ops: &[
-                OPEN.as_slice(),
-                &[
-                    (400, Op::Close(End::Server)),
-                    (500, Op::Close(End::Client)),
-                    (1000, Op::Nothing),
-                ],
-            ]
-            .concat(),
-            ..Case::DEFAULT
-        };
-        assert_table(
-            &case,
-            &opened(
-                "400 server ESTABLISHED > FIN_WAIT1
-                 400 client ESTABLISHED > CLOSE_WAIT
-                 400 server FIN_WAIT1 > FIN_WAIT2
-                 400 server FIN_WAIT2 > CLOSE
-                 400 server tcp_destroy_sock
-                 500 client CLOSE_WAIT > LAST_ACK
-                 500 client LAST_ACK > CLOSE
-                 500 client tcp_destroy_sock",
-            ),
-        );
-    }
-}
-
-/// Recorded on 6.1 with a delay of 500 ms each way.
-#[test]
-fn both_close_at_once() {
-    let case = Case {
-        kernel: Kernel::V6_1,
-        delay_ms: 500,
-        ops: &[
-            (0, Op::Listen),
-            (500, Op::Connect),
-            (3000, Op::Close(End::Server)),
-            (3005, Op::Close(End::Client)),
-            (7000, Op::Nothing),
-        ],
-        ..Case::DEFAULT
-    };
-    assert_table(
-        &case,
-        "0 server CLOSE > LISTEN
-         500 client CLOSE > SYN_SENT sport 0
-         1500 client SYN_SENT > ESTABLISHED
-         2000 server LISTEN > SYN_RECV
-         2000 server SYN_RECV > ESTABLISHED
-         3000 server ESTABLISHED > FIN_WAIT1
-         3005 client ESTABLISHED > FIN_WAIT1
-         3500 client FIN_WAIT1 > CLOSING
-         3505 server FIN_WAIT1 > CLOSING
-         4000 server CLOSING > CLOSE
-         4000 server tcp_destroy_sock
-         4005 client CLOSING > CLOSE
-         4005 client tcp_destroy_sock",
-    );
-}
-
-#[test]
-fn linger_0_breaks_off() {
-    for (kernel, reset) in [(Kernel::V6_1, ""), (Kernel::V6_18, " TCP_STATE")] {
-        let case = Case {
-            kernel,
-            ops: &[
-                OPEN.as_slice(),
-                &[
-                    (500, Op::Abort(End::Client)),
-                    (700, Op::Close(End::Server)),
-                    (1000, Op::Nothing),
-                ],
-            ]
-            .concat(),
-            ..Case::DEFAULT
-        };
-        assert_table(
-            &case,
-            &opened(&format!(
-                "500 client ESTABLISHED > CLOSE
-                 500 client tcp_send_reset CLOSE{reset}
-                 500 client tcp_destroy_sock dport 0
-                 500 server tcp_receive_reset
-                 500 server ESTABLISHED > CLOSE
-                 500 server app error ECONNRESET
-                 700 server tcp_destroy_sock"
-            )),
-        );
-    }
-}
-
-#[test]
-fn close_with_unread_data_breaks_off() {
-    for (kernel, reset) in [(Kernel::V6_1, ""), (Kernel::V6_18, " TCP_ABORT_ON_CLOSE")] {
-        let case = Case {
-            kernel,
-            reads: false,
-            ops: &[
-                OPEN.as_slice(),
-                &[
-                    (800, Op::Close(End::Server)),
-                    (1000, Op::Close(End::Client)),
-                    (1200, Op::Nothing),
-                ],
-            ]
-            .concat(),
-            ..Case::DEFAULT
-        };
-        assert_table(
-            &case,
-            &opened(&format!(
-                "800 server ESTABLISHED > CLOSE
-                 800 server tcp_send_reset CLOSE{reset}
-                 800 server tcp_destroy_sock
-                 800 client tcp_receive_reset
-                 800 client ESTABLISHED > CLOSE
-                 800 client app error ECONNRESET
-                 1000 client tcp_destroy_sock"
-            )),
-        );
-    }
-}
-
-#[test]
-fn a_write_after_the_peer_closed_meets_its_time_wait_socket() {
-    let ops = [
-        OPEN.as_slice(),
-        &[
-            (400, Op::Close(End::Server)),
-            (700, Op::Send(End::Client)),
-            (1000, Op::Send(End::Client)),
-            (1100, Op::Close(End::Client)),
-            (1300, Op::Nothing),
-        ],
-    ]
-    .concat();
-    let reset = "700 server tcp_send_reset TIME_WAIT TCP_TIMEWAIT_SOCKET\n";
-    for (kernel, reset) in [(Kernel::V6_1, ""), (Kernel::V6_18, reset)] {
-        let case = Case {
-            kernel,
-            ops: &ops,
-            ..Case::DEFAULT
-        };
-        assert_table(
-            &case,
-            &opened(&format!(
-                "400 server ESTABLISHED > FIN_WAIT1
-                 400 client ESTABLISHED > CLOSE_WAIT
-                 400 server FIN_WAIT1 > FIN_WAIT2
-                 400 server FIN_WAIT2 > CLOSE
-                 400 server tcp_destroy_sock
-                 {reset}700 client tcp_receive_reset
-                 700 client CLOSE_WAIT > CLOSE
-                 700 client app error EPIPE
-                 1000 client app send EPIPE
-                 1100 client tcp_destroy_sock"
-            )),
-        );
-    }
-}
-
-/// The recording has the connection's part; the listener's two events are as when it is closed.
-#[test]
-fn the_server_s_process_ends_then_the_client_writes() {
-    let case = Case {
-        ops: &[
-            OPEN.as_slice(),
-            &[
-                (400, Op::Exit),
-                (700, Op::Send(End::Client)),
-                (1000, Op::Close(End::Client)),
-                (1500, Op::Nothing),
-            ],
-        ]
-        .concat(),
-        ..Case::DEFAULT
-    };
-    assert_table(
-        &case,
-        &opened(
-            "400 server LISTEN > CLOSE
-             400 server tcp_destroy_sock dport 0
-             400 server ESTABLISHED > FIN_WAIT1
-             400 client ESTABLISHED > CLOSE_WAIT
-             400 server FIN_WAIT1 > FIN_WAIT2
-             400 server FIN_WAIT2 > CLOSE
-             400 server tcp_destroy_sock
-             700 server tcp_send_reset TIME_WAIT TCP_TIMEWAIT_SOCKET
-             700 client tcp_receive_reset
-             700 client CLOSE_WAIT > CLOSE
-             700 client app error EPIPE
-             1000 client tcp_destroy_sock",
-        ),
-    );
-}
-
-/// From the source (tcp_rcv_state_process), not recorded: tcp_reset() is called for data that nobody
-/// will read, so tcp_receive_reset fires although no RST came. The ACK of the FIN then meets the
-/// listener (tcp_send_reset for a listener was recorded with other segments).
-#[test]
-fn data_under_way_meets_an_orphan_and_breaks_off() {
-    let case = Case {
-        delay_ms: 10,
-        ops: &[
-            (0, Op::Listen),
-            (300, Op::Connect),
-            (400, Op::Close(End::Server)),
-            (405, Op::Send(End::Client)),
-            (500, Op::Close(End::Client)),
-            (600, Op::Nothing),
-        ],
-        ..Case::DEFAULT
-    };
-    assert_table(
-        &case,
-        "0 server CLOSE > LISTEN
-         300 client CLOSE > SYN_SENT sport 0
-         320 client SYN_SENT > ESTABLISHED
-         330 server LISTEN > SYN_RECV
-         330 server SYN_RECV > ESTABLISHED
-         400 server ESTABLISHED > FIN_WAIT1
-         410 client ESTABLISHED > CLOSE_WAIT
-         415 server tcp_receive_reset
-         415 server FIN_WAIT1 > CLOSE
-         415 server tcp_destroy_sock
-         415 server tcp_send_reset CLOSE TCP_ABORT_ON_DATA
-         420 server tcp_send_reset LISTEN TCP_FLAGS
-         425 client tcp_receive_reset
-         425 client CLOSE_WAIT > CLOSE
-         425 client app error EPIPE
-         500 client tcp_destroy_sock",
-    );
-}
-
-/// Times in ms at which `what` was seen, and the last of all.
-fn times(case: &Case<'_>, what: &str) -> Vec<u64> {
-    let table = case.table();
-    let at = |line: &str| line.split(' ').next().and_then(|at| at.parse().ok());
-    let lines = table.lines().filter(|line| line.contains(what));
-    lines.filter_map(at).collect()
-}
+const PLAIN: SocketOptions = SocketOptions {
+    keepalive: None,
+    user_timeout_ms: 0,
+};
 
 #[track_caller]
 fn assert_within(found: &[u64], ranges: &[(u64, u64)]) {
@@ -349,85 +20,335 @@ fn assert_within(found: &[u64], ranges: &[(u64, u64)]) {
     );
 }
 
+/// With tcp_retries2 3 (3.0 s): sent at 1.000 s, probe at 1.205, first timeout at 1.413, from which giving up is
+/// counted, so that there is still a retransmission at 4.329; the end at 7.72.
 #[test]
-fn a_syn_into_the_void_is_sent_again_as_each_kernel_does() {
-    let ops = &[(0, Op::Drop), (0, Op::Connect), (140_000, Op::Nothing)];
-    let case = |kernel| Case {
-        kernel,
-        ops,
-        ..Case::DEFAULT
+fn giving_up_is_counted_from_the_first_timeout_not_from_the_probe() {
+    for kernel in KERNELS {
+        let mut lab = pair(kernel, &[("tcp_retries2", "3")]);
+        lab.listen(End::Server, PORT, Listening::default()).unwrap();
+        lab.run(Span::from_ms(500));
+        lab.connect(End::Server, PORT, 1, PLAIN, true);
+        lab.run(Span::from_ms(500));
+        lab.set_deaf(End::Server, PORT, true);
+        lab.send(1, End::Client, 100).unwrap();
+        lab.run(Span::from_s(10));
+        assert_within(
+            &times(&lab, "retransmit_skb"),
+            &[
+                (1204, 1208),
+                (1408, 1416),
+                (1816, 1860),
+                (2632, 2710),
+                (4264, 4400),
+            ],
+        );
+        assert_within(&times(&lab, "ETIMEDOUT"), &[(7528, 8100)]);
+    }
+}
+
+#[test]
+fn the_last_timer_is_shortened_to_the_user_timeout() {
+    let options = SocketOptions {
+        user_timeout_ms: 3_000,
+        ..PLAIN
     };
-    // Measured, e.g. on 6.18: 1.01 2.03 3.06 4.08 5.10 7.12 11.25 19.44 35.57 69.11 s, 133.37 s.
+    let mut lab = pair(Kernel::V6_18, &[]);
+    lab.set_deaf(End::Server, PORT, true);
+    lab.connect(End::Server, PORT, 1, options, true);
+    lab.run(Span::from_s(10));
+    assert_within(&times(&lab, "ETIMEDOUT"), &[(3_000, 3_036)]);
+
+    let mut lab = pair(Kernel::V6_18, &[]);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.connect(End::Server, PORT, 1, options, true);
+    lab.run(Span::from_ms(1_000));
+    lab.set_deaf(End::Server, PORT, true);
+    lab.send(1, End::Client, 100).unwrap();
+    lab.run(Span::from_s(10));
+    assert_within(&times(&lab, "ETIMEDOUT"), &[(4_408, 4_450)]);
+}
+
+/// On 6.1 with tcp_synack_retries 1 the request expires at 3 s in the tick of the client's SYN, which makes a
+/// new one: its timer sends a SYN-ACK a second later.
+#[test]
+fn a_request_that_expires_gives_way_to_a_new_one() {
+    let mut lab = pair(Kernel::V6_1, &[("tcp_synack_retries", "1")]);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.set_deaf(End::Client, PORT, true);
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.run(Span::from_ms(6_900));
     assert_within(
-        &times(&case(Kernel::V6_18), "retransmit_skb SYN_SENT"),
-        &[
-            (1000, 1032),
-            (2000, 2064),
-            (3000, 3096),
-            (4000, 4128),
-            (5000, 5160),
-            (7000, 7192),
-            (11_000, 11_448),
-            (19_000, 19_704),
-            (35_000, 35_960),
-            (67_000, 70_000),
-        ],
-    );
-    assert_within(
-        &times(&case(Kernel::V6_18), "ETIMEDOUT"),
-        &[(133_260, 135_300)],
-    );
-    assert_within(
-        &times(&case(Kernel::V6_1), "retransmit_skb SYN_SENT"),
-        &[
-            (1000, 1032),
-            (3000, 3064),
-            (7000, 7320),
-            (15_000, 15_576),
-            (31_000, 31_832),
-            (63_000, 65_880),
-        ],
-    );
-    assert_within(
-        &times(&case(Kernel::V6_1), "ETIMEDOUT"),
-        &[(129_160, 131_210)],
+        &times(&lab, "retransmit_synack"),
+        &[(1_000, 1_032), (1_000, 1_032), (4_000, 4_100)],
     );
 }
 
-/// Recorded on 6.18: each further SYN is answered at once and begins the request's timeout anew, so that
-/// its timer fires only where both timers meet.
 #[test]
-fn syn_acks_that_do_not_arrive_are_sent_again_for_each_syn_and_by_timer() {
-    let case = Case {
-        ops: &[
-            (0, Op::Listen),
-            (0, Op::Deafen),
-            (200, Op::Connect),
-            (64_300, Op::Nothing),
-        ],
-        ..Case::DEFAULT
+fn the_accept_queue_holds_one_more_than_the_backlog_and_the_rest_waits() {
+    let mut lab = pair(Kernel::V6_18, &[]);
+    let app = Listening {
+        backlog: 1,
+        accepts: false,
+        ..Listening::default()
     };
-    let times = times(&case, "tcp_retransmit_synack");
-    let seconds: Vec<u64> = times.iter().map(|at| (at - 200) / 1000).collect();
-    let expected = [1, 1, 2, 3, 4, 5, 7, 7, 11, 11, 19, 19, 35, 35];
-    assert_eq!(seconds, expected);
+    lab.listen(End::Server, PORT, app).unwrap();
+    for _ in 0..6 {
+        lab.connect(End::Server, PORT, 1, PLAIN, true);
+        lab.run(Span::from_ms(20));
+    }
+    let client = lab.sockets(End::Client);
+    assert_eq!((client["ESTAB"], client["SYN-SENT"]), (2, 4));
+    assert_eq!(lab.counters(End::Server).listen_overflows, 4);
+    // One is accepted: the next SYN of each of the others finds room, one of them in time.
+    assert_eq!(lab.accept(End::Server, PORT, 1), Ok(1));
+    lab.run(Span::from_ms(1_100));
+    assert_eq!(lab.sockets(End::Client)["ESTAB"], 3);
 }
 
-/// Measured on 6.18: sent at 1.000 s, probe at 1.205, first timeout at 1.413, then doubling.
+/// Handshakes that cross each other on a slow link: two requests, and one of the final ACKs finds the
+/// accept queue full. With tcp_abort_on_overflow it is answered by a RST of the listener; without, the SYN-ACK goes
+/// out again, and a late accept() lets the handshake finish.
 #[test]
-fn data_into_the_void_is_probed_then_sent_again_doubling() {
-    let case = Case {
-        ops: &[
-            (0, Op::Listen),
-            (300, Op::Connect),
-            (900, Op::Drop),
-            (1000, Op::Send(End::Client)),
-            (3000, Op::Nothing),
-        ],
-        ..Case::DEFAULT
+fn a_final_ack_may_find_the_accept_queue_full() {
+    let app = Listening {
+        backlog: 2,
+        accepts: false,
+        ..Listening::default()
     };
-    assert_within(
-        &times(&case, "retransmit_skb ESTABLISHED"),
-        &[(1200, 1208), (1400, 1416), (1800, 1860), (2600, 2700)],
+    let played = |kernel, abort| {
+        let mut lab = slow_pair(kernel, &[("tcp_abort_on_overflow", abort)], 10);
+        lab.listen(End::Server, PORT, app).unwrap();
+        lab.connect(End::Server, PORT, 2, PLAIN, true);
+        lab.run(Span::from_ms(100));
+        lab.connect(End::Server, PORT, 2, PLAIN, true);
+        lab.run(Span::from_ms(400));
+        lab
+    };
+    let tail = |reason: &str| {
+        [
+            format!("130 server - tcp_send_reset LISTEN{reason}"),
+            "140 client 4 tcp_receive_reset".into(),
+            "140 client 4 ESTABLISHED > CLOSE".into(),
+            "140 client 4 app error ECONNRESET".into(),
+        ]
+    };
+    for (kernel, reason) in [(Kernel::V6_1, ""), (Kernel::V6_18, " INVALID_SYN")] {
+        let lab = played(kernel, "1");
+        let seen = table(&lab, 130);
+        let broken: Vec<&String> = seen
+            .iter()
+            .filter(|line| line.contains("client 4") || line.contains("reset"))
+            .collect();
+        assert_eq!(broken, tail(reason).iter().collect::<Vec<_>>());
+    }
+    let mut lab = played(Kernel::V6_18, "0");
+    assert_eq!(lab.sockets(End::Client)["ESTAB"], 4);
+    assert_eq!(lab.sockets(End::Server)["ESTAB"], 3);
+    assert_eq!(lab.sockets(End::Server)["SYN-RECV"], 1);
+    lab.accept(End::Server, PORT, 1).unwrap();
+    lab.run(Span::from_ms(800));
+    assert_eq!(times(&lab, "retransmit_synack").len(), 1);
+    assert_eq!(lab.sockets(End::Server)["ESTAB"], 4);
+}
+
+/// With SYN cookies nothing retransmits what the full accept queue dropped: the client is connected, the
+/// server knows nothing.
+#[test]
+fn a_cookie_that_finds_the_accept_queue_full_is_dropped_in_silence() {
+    let mut lab = slow_pair(Kernel::V6_18, &[("tcp_abort_on_overflow", "1")], 10);
+    let app = Listening {
+        backlog: 1,
+        accepts: false,
+        ..Listening::default()
+    };
+    lab.listen(End::Server, PORT, app).unwrap();
+    lab.connect(End::Server, PORT, 6, PLAIN, true);
+    lab.run(Span::from_s(10));
+    let counters = lab.counters(End::Server);
+    assert_eq!((counters.syncookies_sent, counters.syncookies_recv), (5, 5));
+    assert_eq!(lab.sockets(End::Client).get("ESTAB"), Some(&6));
+    assert_eq!(lab.sockets(End::Server).get("ESTAB"), Some(&2));
+    assert_eq!(
+        times(&lab, "retransmit").len() + times(&lab, "reset").len(),
+        0
     );
+    // Data brings the cookie once more, and there is room by now.
+    lab.accept(End::Server, PORT, 2).unwrap();
+    lab.send(6, End::Client, 10).unwrap();
+    lab.run(Span::from_ms(500));
+    assert_eq!(lab.sockets(End::Server).get("ESTAB"), Some(&3));
+}
+
+/// tcp_fin_timeout 90: an orphan stays a full socket for 30 s, then a mini-socket for as long.
+#[test]
+fn what_is_beyond_a_minute_of_fin_timeout_is_waited_as_a_full_socket() {
+    let mut lab = pair(Kernel::V6_18, &[("tcp_fin_timeout", "90")]);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.close(&[1], End::Client, Closing::Close).unwrap();
+    lab.run(Span::from_s(29));
+    assert_eq!(times(&lab, "FIN_WAIT2 > CLOSE"), [0; 0]);
+    lab.run(Span::from_s(5));
+    assert_within(&times(&lab, "FIN_WAIT2 > CLOSE"), &[(30_000, 32_060)]);
+    assert_eq!(lab.sockets(End::Client)["FIN-WAIT-2"], 1);
+    lab.run(Span::from_s(55));
+    assert_eq!(lab.sockets(End::Client).get("FIN-WAIT-2"), None);
+}
+
+/// Data for an orphan's mini-socket is answered by its RST before it expires, by nobody's after.
+#[test]
+fn late_data_meets_the_orphan_s_mini_socket() {
+    for (wait_s, seen) in [
+        (3, "client 1 tcp_send_reset TIME_WAIT TCP_TIMEWAIT_SOCKET"),
+        (70, "client 1 tcp_send_reset UNKNOWN NO_SOCKET"),
+    ] {
+        let mut lab = pair(Kernel::V6_18, &[]);
+        lab.listen(End::Server, PORT, Listening::default()).unwrap();
+        lab.connect(End::Server, PORT, 1, PLAIN, true);
+        lab.close(&[1], End::Client, Closing::Close).unwrap();
+        lab.run(Span::from_s(wait_s));
+        lab.send(1, End::Server, 10).unwrap();
+        let at = wait_s * 1_000;
+        let expected = [
+            format!("{at} {seen}"),
+            format!("{at} server 1 tcp_receive_reset"),
+            format!("{at} server 1 CLOSE_WAIT > CLOSE"),
+            format!("{at} server 1 app error EPIPE"),
+        ];
+        assert_eq!(table(&lab, at), expected);
+    }
+}
+
+/// From the source (tcp_rcv_state_process), not recorded: tcp_reset() is called for data that nobody
+/// will read, so tcp_receive_reset fires although no RST came. The ACK of the FIN then meets the listener.
+#[test]
+fn data_under_way_meets_an_orphan_and_breaks_off() {
+    let mut lab = slow_pair(Kernel::V6_18, &[], 10);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.run(Span::from_ms(400));
+    lab.close(&[1], End::Server, Closing::Close).unwrap();
+    lab.run(Span::from_ms(5));
+    lab.send(1, End::Client, 10).unwrap();
+    lab.run(Span::from_ms(95));
+    lab.close(&[1], End::Client, Closing::Close).unwrap();
+    assert_eq!(
+        table(&lab, 400),
+        [
+            "400 server 1 ESTABLISHED > FIN_WAIT1",
+            "410 client 1 ESTABLISHED > CLOSE_WAIT",
+            "415 server 1 tcp_receive_reset",
+            "415 server 1 FIN_WAIT1 > CLOSE",
+            "415 server 1 tcp_destroy_sock",
+            "415 server 1 tcp_send_reset CLOSE TCP_ABORT_ON_DATA",
+            "422 server - tcp_send_reset LISTEN TCP_FLAGS",
+            "425 client 1 tcp_receive_reset",
+            "425 client 1 CLOSE_WAIT > CLOSE",
+            "425 client 1 app error EPIPE",
+            "500 client 1 tcp_destroy_sock",
+        ]
+    );
+}
+
+/// A keepalive probe meets a server that has started anew: its listener answers RST, which 6.1 shows too.
+#[test]
+fn a_keepalive_probe_to_a_listener_alone_draws_a_reset() {
+    for (kernel, reason) in [(Kernel::V6_1, ""), (Kernel::V6_18, " TCP_FLAGS")] {
+        let options = SocketOptions {
+            keepalive: Some(Keepalive {
+                idle_s: 1,
+                interval_s: 1,
+                count: 3,
+            }),
+            ..PLAIN
+        };
+        let mut lab = pair(kernel, &[]);
+        lab.listen(End::Server, PORT, Listening::default()).unwrap();
+        lab.connect(End::Server, PORT, 1, options, true);
+        lab.run(Span::from_ms(100));
+        lab.set_link(None, None, Some(true));
+        lab.close(&[1], End::Server, Closing::Abort).unwrap();
+        lab.run(Span::from_ms(100));
+        lab.set_link(None, None, Some(false));
+        lab.run(Span::from_ms(1_000));
+        let seen: Vec<String> = table(&lab, 900)
+            .iter()
+            .filter_map(|line| line.split_once(' ').map(|(_, rest)| rest.to_owned()))
+            .collect();
+        let expected = [
+            format!("server - tcp_send_reset LISTEN{reason}"),
+            "client 1 tcp_receive_reset".into(),
+            "client 1 ESTABLISHED > CLOSE".into(),
+            "client 1 app error ECONNRESET".into(),
+        ];
+        assert_eq!(seen, expected);
+    }
+}
+
+/// A small write behind another small one that is not acknowledged waits (Nagle), and goes out as the tail loss
+/// probe: the first retransmission is then the timeout's.
+#[test]
+fn the_probe_sends_what_was_held_back_rather_than_something_again() {
+    let mut lab = pair(Kernel::V6_18, &[]);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.run(Span::from_ms(1_000));
+    lab.set_deaf(End::Server, PORT, true);
+    lab.send(1, End::Client, 10).unwrap();
+    lab.send(1, End::Client, 10).unwrap();
+    lab.run(Span::from_ms(500));
+    assert_within(&times(&lab, "retransmit_skb"), &[(1_408, 1_416)]);
+}
+
+/// A receiver that does not read closes its window; the sender probes, which no event shows, and goes on
+/// when there is room again.
+#[test]
+fn a_closed_window_is_probed_without_an_event() {
+    let mut lab = pair(Kernel::V6_18, &[]);
+    let app = Listening {
+        reads: false,
+        accepts: false,
+        ..Listening::default()
+    };
+    lab.listen(End::Server, PORT, app).unwrap();
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.capture();
+    lab.send(1, End::Client, 200_000).unwrap();
+    lab.run(Span::from_s(600));
+    assert_eq!(table(&lab, 1), Vec::<String>::new());
+    let sent = lab
+        .packets()
+        .iter()
+        .map(|packet| packet.segment.end())
+        .max();
+    let first = lab.packets()[0].segment.seq;
+    assert!(sent.unwrap() - first <= 65_536, "{sent:?}");
+    // The server ends with data unread: a RST.
+    lab.accept(End::Server, PORT, 1).unwrap();
+    lab.close(&[1], End::Server, Closing::Close).unwrap();
+    assert_eq!(times(&lab, "tcp_receive_reset").len(), 1);
+}
+
+/// 200 000 bytes over a link that loses a third of the segments arrive in full and in order.
+#[test]
+fn what_was_lost_is_sent_again_until_it_arrives() {
+    let config = crate::linux::tcp::PairConfig {
+        lost_of_million: 0,
+        delay: Span::from_ms(5),
+        ..crate::linux::tcp::PairConfig::of(Kernel::V6_18)
+    };
+    for seed in 0..5 {
+        let source = crate::engine::source::Seed(seed);
+        let mut lab = crate::linux::tcp::PairLab::new(&config, source);
+        lab.listen(End::Server, PORT, Listening::default()).unwrap();
+        lab.connect(End::Server, PORT, 1, PLAIN, true);
+        lab.run(Span::from_ms(100));
+        lab.set_link(None, Some(300_000), None);
+        lab.send(1, End::Client, 200_000).unwrap();
+        lab.close(&[1], End::Client, Closing::Shutdown).unwrap();
+        lab.run(Span::from_s(500));
+        assert_eq!(lab.received(1, End::Server), Ok(200_000), "seed {seed}");
+        assert_eq!(lab.sockets(End::Server)["CLOSE-WAIT"], 1);
+    }
 }

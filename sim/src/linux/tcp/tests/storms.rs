@@ -12,7 +12,7 @@ use crate::linux::tcp::{
 };
 use crate::linux::tracepoint::{Record, TcpState};
 
-use super::bench::Seen;
+use crate::linux::tcp::Seen;
 
 #[derive(Clone, Hash, Debug)]
 struct Stage(Lab);
@@ -113,7 +113,7 @@ impl Run {
         let entries = self.trace.entries().iter();
         entries
             .filter(|entry| window.contains(&entry.at))
-            .filter(|entry| matches!(&entry.record, Seen::Tcp(record) if is_meant(record)))
+            .filter(|entry| matches!(&entry.record, Seen::Tcp { record, .. } if is_meant(record)))
             .count()
     }
 }
@@ -200,12 +200,16 @@ fn state_events_follow_the_state_machine_socket_by_socket() {
         let mut retransmits = 0;
         for entry in run.trace.entries() {
             match &entry.record {
-                Seen::Tcp(Record::SetState {
-                    skaddr,
-                    oldstate,
-                    newstate,
+                Seen::Tcp {
+                    record:
+                        Record::SetState {
+                            skaddr,
+                            oldstate,
+                            newstate,
+                            ..
+                        },
                     ..
-                }) => {
+                } => {
                     assert!(oldstate.may_become(*newstate));
                     // A child is born as a listener's copy.
                     let born = [TcpState::Close, TcpState::Listen];
@@ -214,10 +218,16 @@ fn state_events_follow_the_state_machine_socket_by_socket() {
                         None => assert!(born.contains(oldstate), "{}", entry),
                     }
                 }
-                Seen::Tcp(Record::DestroySock { skaddr, .. }) => {
+                Seen::Tcp {
+                    record: Record::DestroySock { skaddr, .. },
+                    ..
+                } => {
                     assert_eq!(states.remove(skaddr), Some(TcpState::Close), "{}", entry);
                 }
-                Seen::Tcp(Record::RetransmitSkb { .. } | Record::RetransmitSynack { .. }) => {
+                Seen::Tcp {
+                    record: Record::RetransmitSkb { .. } | Record::RetransmitSynack { .. },
+                    ..
+                } => {
                     retransmits += 1;
                 }
                 _ => {}

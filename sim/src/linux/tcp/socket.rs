@@ -1,0 +1,432 @@
+//! A socket: what the kernel keeps in struct tcp_sock, and in the smaller structs of half-open requests and
+//! of TIME_WAIT.
+
+use std::collections::VecDeque;
+
+use super::profile::{INITIAL_CWND, RECEIVE_SPACE};
+use super::segment::{Flow, HostId};
+use crate::engine::Time;
+use crate::linux::tracepoint::TcpState;
+
+/// No slot.
+pub(super) const NONE: u32 = u32::MAX;
+
+/// A socket in its place: a slot of a host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Place {
+    pub(super) host: HostId,
+    pub(super) slot: u32,
+}
+
+/// What an application sets on its socket before it connects.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct SocketOptions {
+    /// SO_KEEPALIVE with its times; without them, those of the sysctls.
+    pub keepalive: Option<Keepalive>,
+    /// TCP_USER_TIMEOUT in milliseconds; 0: none.
+    pub user_timeout_ms: u64,
+}
+
+/// The times of keepalive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Keepalive {
+    /// TCP_KEEPIDLE: after so many idle seconds the first probe goes out.
+    pub idle_s: u64,
+    /// TCP_KEEPINTVL: so many seconds after a probe the next one.
+    pub interval_s: u64,
+    /// TCP_KEEPCNT: after so many unanswered probes the connection is given up.
+    pub count: u32,
+}
+
+/// A socket: full, or a mini-socket (`TimeWait`, `NewSynRecv`) that no state event shows.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Socket {
+    pub(super) state: TcpState,
+    /// For `TimeWait`, whether it still waits for the peer's FIN (`FinWait2`) or not.
+    pub(super) substate: TcpState,
+    /// Whether its application has closed it (SOCK_DEAD).
+    pub(super) orphan: bool,
+    /// Whether SO_LINGER is 0: close() breaks the connection off.
+    pub(super) lingers_zero: bool,
+    /// Whether nothing can be written any more (SEND_SHUTDOWN).
+    pub(super) cannot_send: bool,
+    /// Whether it holds the local port for itself alone, as a socket that connected does.
+    pub(super) owns_port: bool,
+    /// Whether tcp_disconnect() has forgotten the peer's port and the local address.
+    pub(super) is_disconnected: bool,
+    pub(super) port: u16,
+    pub(super) peer_port: u16,
+    pub(super) peer: HostId,
+    pub(super) flow: Flow,
+    pub(super) cookie: u64,
+    /// The listener whose request it is, or in whose accept queue it waits; [`NONE`] otherwise.
+    pub(super) parent: u32,
+    pub(super) options: SocketOptions,
+    /// What SO_ERROR would give (sk_err), as long as no application has taken it.
+    pub(super) error: Option<crate::linux::errno::Errno>,
+    pub(super) send: Sending,
+    pub(super) receive: Receiving,
+    pub(super) round_trip: RoundTrip,
+    pub(super) resend: Resend,
+    pub(super) request: Request,
+    pub(super) listener: Option<Box<Listener>>,
+    /// When a mini-socket of TIME_WAIT heard of its peer last: milliseconds of the timestamp clock, and
+    /// whole seconds of the kernel's.
+    pub(super) waits_since: (u64, u64),
+    /// Whether segments find it.
+    pub(super) hashed: bool,
+    /// The next socket in its chain of the hash table.
+    pub(super) next: u32,
+}
+
+/// Something that was sent and is not acknowledged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Sent {
+    pub(super) seq: u64,
+    /// The number after its last, FIN and SYN counted.
+    pub(super) end: u64,
+    pub(super) fin: bool,
+    /// When it was sent last.
+    pub(super) at: Time,
+    /// Whether it was ever sent again: its acknowledgement then gives no round trip time (Karn).
+    pub(super) was_resent: bool,
+    /// Whether a retransmission of it is under way.
+    pub(super) is_resent: bool,
+    /// Whether it was acknowledged selectively.
+    pub(super) is_sacked: bool,
+    /// Whether it counts as lost.
+    pub(super) is_lost: bool,
+}
+
+/// What loss recovery is doing (icsk_ca_state).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) enum Recovery {
+    /// Nothing was lost.
+    Open,
+    /// Selective acknowledgements show a hole (TCP_CA_Recovery).
+    Fast,
+    /// A retransmission timeout (TCP_CA_Loss).
+    Loss,
+}
+
+/// The sending half.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Sending {
+    /// The first number that is not acknowledged (snd_una).
+    pub(super) una: u64,
+    /// The next number to send (snd_nxt).
+    pub(super) nxt: u64,
+    /// The number after the last that was written, a FIN counted (write_seq).
+    pub(super) end: u64,
+    /// Whether a FIN was written; it has the last number then.
+    pub(super) fin: bool,
+    /// How far the peer's window reaches from `una` (snd_wnd).
+    pub(super) window: u64,
+    /// The sequence number of the segment that set the window (snd_wl1).
+    pub(super) window_at: u64,
+    /// The number after the last small segment, for Nagle's rule (snd_sml).
+    pub(super) small_end: u64,
+    /// What was sent and not acknowledged, in order; empty but for connections.
+    pub(super) queue: VecDeque<Sent>,
+    pub(super) cwnd: u32,
+    pub(super) ssthresh: u32,
+    pub(super) recovery: Recovery,
+    /// Recovery ends when this is acknowledged (high_seq).
+    pub(super) high: u64,
+}
+
+/// The receiving half.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Receiving {
+    /// The first number of data.
+    pub(super) first: u64,
+    /// The next number to receive (rcv_nxt).
+    pub(super) nxt: u64,
+    /// What was acknowledged last (rcv_wup).
+    pub(super) acked: u64,
+    /// How far the window reached from there (rcv_wnd).
+    pub(super) window: u64,
+    /// How many bytes the buffer takes.
+    pub(super) space: u64,
+    /// Bytes that the application has not read.
+    pub(super) unread: u64,
+    /// Whether the peer's FIN was received.
+    pub(super) fin: bool,
+    /// What came before its turn, as ranges in order.
+    pub(super) early: Vec<(u64, u64)>,
+    /// The number of a FIN that came before its turn.
+    pub(super) early_fin: Option<u64>,
+    /// What came twice and is to be told (duplicate_sack).
+    pub(super) twice: Option<(u64, u64)>,
+    /// The peer's timestamp to echo (ts_recent).
+    pub(super) echo_ms: u64,
+    /// Whether the connection uses timestamps.
+    pub(super) has_stamps: bool,
+    /// The largest segment of the peer, as far as seen (rcv_mss).
+    pub(super) largest: u32,
+    /// How long an acknowledgement may wait, in ticks; 0 before the first data (icsk_ack.ato).
+    pub(super) patience: u64,
+    /// So many acknowledgements go out at once (icsk_ack.quick).
+    pub(super) quick: u8,
+    /// Whether data goes both ways in turn, so that acknowledgements ride along (pingpong mode).
+    pub(super) ping_pong: bool,
+    /// Whether an acknowledgement is owed (ICSK_ACK_SCHED).
+    pub(super) owes_ack: bool,
+    /// Whether one must go out at once (ICSK_ACK_NOW).
+    pub(super) owes_ack_now: bool,
+    /// How many small segments came since the last acknowledgement, up to 2 (ICSK_ACK_PUSHED).
+    pub(super) pushed: u8,
+    /// When a delayed acknowledgement is due, in jiffies.
+    pub(super) ack_due: Option<u64>,
+    /// When data came last, in jiffies (lrcvtime).
+    pub(super) data_at: u64,
+    /// When an acknowledgement came last, in jiffies (rcv_tstamp).
+    pub(super) heard_at: u64,
+    /// When a segment out of the window was answered last, in milliseconds (last_oow_ack_time).
+    pub(super) out_of_window_ms: Option<u64>,
+}
+
+/// The measured round trip, in microseconds (tcp_rtt_estimator), the fields as the kernel scales them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct RoundTrip {
+    /// Eight times the smoothed round trip; 0: none was measured.
+    pub(super) srtt: u64,
+    pub(super) mdev: u64,
+    pub(super) mdev_max: u64,
+    /// Four times the variation.
+    pub(super) rttvar: u64,
+    /// The variation may fall again when this is acknowledged.
+    pub(super) seq: u64,
+}
+
+/// For what the write timer runs (icsk_pending).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) enum Pending {
+    /// It does not.
+    #[default]
+    Nothing,
+    /// Retransmission.
+    Retransmission,
+    /// The tail loss probe.
+    LossProbe,
+    /// The probe of a closed window.
+    WindowProbe,
+}
+
+/// How far retransmission has come.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Resend {
+    pub(super) pending: Pending,
+    /// The timeout, in ticks (icsk_rto).
+    pub(super) timeout: u64,
+    /// How often it was doubled (icsk_backoff).
+    pub(super) backoff: u32,
+    /// Timeouts since something was acknowledged (icsk_retransmits).
+    pub(super) timeouts: u32,
+    /// Timeouts since the socket began (total_rto).
+    pub(super) all_timeouts: u32,
+    /// Since when giving up is counted, in milliseconds: the first SYN, or the first retransmission by
+    /// timeout (retrans_stamp; measured).
+    pub(super) since_ms: Option<u64>,
+    /// The tail loss probe under way: the number after the last that was sent before (tlp_high_seq).
+    pub(super) probed_to: Option<u64>,
+    /// Whether that probe was a retransmission (tlp_retrans).
+    pub(super) probe_resent: bool,
+    /// Unanswered probes of keepalive or of a closed window (icsk_probes_out).
+    pub(super) probes: u32,
+    /// Since when the window is probed, in jiffies (icsk_probes_tstamp).
+    pub(super) probes_since: Option<u64>,
+}
+
+/// A half-open request (struct tcp_request_sock).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Request {
+    /// How often its timer has fired (num_timeout).
+    pub(super) timeouts: u32,
+    /// How often its timer has sent the SYN-ACK again (num_retrans).
+    pub(super) resent: u32,
+    /// Whether its final ACK came and found the accept queue full (acked).
+    pub(super) is_acked: bool,
+    /// When its SYN-ACK was sent first (snt_synack); none for a SYN cookie.
+    pub(super) sent_at: Option<Time>,
+}
+
+/// A listening socket's queues.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Listener {
+    /// The smaller of what listen() was given and somaxconn (sk_max_ack_backlog).
+    pub(super) backlog: u32,
+    /// Connections that wait for accept(), by slot.
+    pub(super) queue: VecDeque<u32>,
+    /// Half-open requests (reqsk_queue_len).
+    pub(super) requests: u32,
+    /// Those whose timer has not fired yet (reqsk_queue_len_young).
+    pub(super) young: u32,
+    /// When a SYN cookie was sent last, in jiffies (tcp_synq_overflow).
+    pub(super) cookies_at: Option<u64>,
+}
+
+impl Listener {
+    /// Whether no more connection fits: one more than the backlog does (sk_acceptq_is_full; measured).
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() as u64 > u64::from(self.backlog)
+    }
+
+    /// Whether no more half-open request fits (inet_csk_reqsk_queue_is_full; measured).
+    pub(super) fn has_too_many_requests(&self) -> bool {
+        self.requests >= self.backlog
+    }
+}
+
+impl Sending {
+    /// Nothing sent, the next number being `first`.
+    pub(super) fn from(first: u64) -> Sending {
+        Sending {
+            una: first,
+            nxt: first,
+            end: first,
+            fin: false,
+            window: 0,
+            window_at: 0,
+            small_end: first,
+            queue: VecDeque::new(),
+            cwnd: INITIAL_CWND,
+            ssthresh: u32::MAX,
+            recovery: Recovery::Open,
+            high: first,
+        }
+    }
+
+    /// How many segments were sent and not acknowledged (packets_out).
+    pub(super) fn packets_out(&self) -> u32 {
+        self.queue.len() as u32
+    }
+
+    /// How many of these are under way (tcp_packets_in_flight).
+    pub(super) fn in_flight(&self) -> u32 {
+        if self.recovery == Recovery::Open {
+            return self.packets_out();
+        }
+        let flying = |sent: &&Sent| !(sent.is_sacked || sent.is_lost);
+        let resent = self.queue.iter().filter(|sent| sent.is_resent).count();
+        (self.queue.iter().filter(flying).count() + resent) as u32
+    }
+
+    /// Whether something was written and not yet sent (tcp_send_head).
+    pub(super) fn has_unsent(&self) -> bool {
+        self.nxt != self.end
+    }
+
+    /// The number after the last byte that was written.
+    pub(super) fn end_of_data(&self) -> u64 {
+        self.end - u64::from(self.fin)
+    }
+
+    /// The number after the last that the peer's window takes (tcp_wnd_end).
+    pub(super) fn window_end(&self) -> u64 {
+        self.una + self.window
+    }
+
+    /// Whether our FIN was sent and acknowledged.
+    pub(super) fn fin_is_acknowledged(&self) -> bool {
+        self.fin && self.una == self.end
+    }
+}
+
+impl Receiving {
+    fn from(next: u64) -> Receiving {
+        Receiving {
+            first: next,
+            nxt: next,
+            acked: next,
+            window: RECEIVE_SPACE,
+            space: RECEIVE_SPACE,
+            unread: 0,
+            fin: false,
+            early: Vec::new(),
+            early_fin: None,
+            twice: None,
+            echo_ms: 0,
+            has_stamps: false,
+            largest: 536,
+            patience: 0,
+            quick: 0,
+            ping_pong: false,
+            owes_ack: false,
+            owes_ack_now: false,
+            pushed: 0,
+            ack_due: None,
+            data_at: 0,
+            heard_at: 0,
+            out_of_window_ms: None,
+        }
+    }
+
+    /// How much of the window that was announced is left (tcp_receive_window).
+    pub(super) fn window_left(&self) -> u64 {
+        (self.acked + self.window).saturating_sub(self.nxt)
+    }
+
+    /// Whether acknowledgements go out at once (tcp_in_quickack_mode).
+    pub(super) fn is_quick(&self) -> bool {
+        self.quick > 0 && !self.ping_pong
+    }
+
+    /// Begins a connection whose next number to receive is `next`.
+    pub(super) fn begin(&mut self, next: u64) {
+        self.first = next;
+        self.nxt = next;
+        self.acked = next;
+    }
+
+    /// How many bytes were received in order.
+    pub(super) fn bytes(&self) -> u64 {
+        self.nxt - self.first - u64::from(self.fin)
+    }
+}
+
+impl Socket {
+    pub(super) fn new(state: TcpState, port: u16, peer: (HostId, u16), flow: Flow) -> Socket {
+        Socket {
+            state,
+            substate: state,
+            orphan: false,
+            lingers_zero: false,
+            cannot_send: false,
+            owns_port: false,
+            is_disconnected: false,
+            port,
+            peer_port: peer.1,
+            peer: peer.0,
+            flow,
+            cookie: 0,
+            parent: NONE,
+            options: SocketOptions::default(),
+            error: None,
+            send: Sending::from(0),
+            receive: Receiving::from(0),
+            round_trip: RoundTrip::default(),
+            resend: Resend::default(),
+            request: Request::default(),
+            listener: None,
+            waits_since: (0, 0),
+            hashed: false,
+            next: NONE,
+        }
+    }
+
+    /// Whether it is, or was, a listening socket: it has no peer.
+    pub(super) fn is_listener(&self) -> bool {
+        self.listener.is_some()
+    }
+
+    /// Whether it is a connection that an application holds.
+    pub(super) fn is_open_connection(&self) -> bool {
+        !self.orphan && !self.is_mini() && !self.is_listener()
+    }
+
+    /// Whether it is a mini-socket.
+    pub(super) fn is_mini(&self) -> bool {
+        matches!(self.state, TcpState::TimeWait | TcpState::NewSynRecv)
+    }
+}
