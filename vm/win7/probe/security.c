@@ -12,9 +12,10 @@ BYTE *descriptor_of(const WCHAR *sddl) {
 static void put_aces(Request *request, PSECURITY_DESCRIPTOR descriptor) {
     BOOL present = FALSE, usual;
     ACL *dacl = NULL;
-    put(request->out, ",\"aces\":[");
     GetSecurityDescriptorDacl(descriptor, &present, &dacl, &usual);
-    for (DWORD index = 0; present && dacl && index < dacl->AceCount; index++) {
+    if (!present || !dacl) return put(request->out, ",\"aces\":null");
+    put(request->out, ",\"aces\":[");
+    for (DWORD index = 0; index < dacl->AceCount; index++) {
         ACCESS_ALLOWED_ACE *ace;
         WCHAR *sid = NULL;
         char text[64];
