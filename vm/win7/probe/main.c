@@ -284,11 +284,12 @@ static int receive(const Line *line, char *bytes, int room) {
     for (;;) {
         if (!ReadFile(line->in, bytes, (DWORD)room, &count, NULL)) return GetLastError() == ERROR_BROKEN_PIPE ? 0 : -1;
         if (count) return (int)count;
-        // A serial port whose time-outs end a read without bytes goes on; a file or pipe has ended.
+        // A serial port without bytes goes on; a file or pipe has ended.
         if (GetFileType(line->in) != FILE_TYPE_CHAR) return 0;
         COMSTAT state;
         DWORD errors;
         if (!ClearCommError(line->in, &errors, &state)) return 0;
+        Sleep(2);
     }
 }
 
@@ -328,8 +329,8 @@ static bool open_port(const char *name, Line *line) {
         state.fRtsControl = RTS_CONTROL_DISABLE;
         SetCommState(port, &state);
     }
-    // A read returns what is there, and waits for the first byte.
-    COMMTIMEOUTS times = {MAXDWORD, MAXDWORD, 60000, 0, 0};
+    // A read returns what is there, be it nothing: waiting for a first byte is not what every driver can.
+    COMMTIMEOUTS times = {MAXDWORD, 0, 0, 0, 0};
     SetCommTimeouts(port, &times);
     line->in = line->out = port;
     return true;
