@@ -64,7 +64,7 @@ fn registry(criterion: &mut Criterion) {
     group.bench_function("reg.get, pipelined", |bencher| {
         bencher.iter(|| {
             let mut out = Vec::new();
-            serve(requests.as_bytes(), &mut out).map(|()| out.len())
+            serve(requests.as_bytes(), &mut out, None).map(|()| out.len())
         });
     });
     group.finish();

@@ -63,26 +63,38 @@ impl Apps {
         }
     }
 
-    /// A client sends its next request, if it still has the connection.
+    /// A client does what it does on its connection, if it still has it.
     pub(super) fn work(&mut self, lab: &TcpLab, net: &mut Net, out: &mut impl Out, flow: Flow) {
-        let client = &self.clients[flow.client as usize];
-        let Work::Requests { interval_ms, bytes } = lab.work else {
-            return;
-        };
+        let client = &mut self.clients[flow.client as usize];
         let (true, Some(at)) = (client.conn == flow.conn, client.at) else {
             return;
         };
-        match net.send(out, at, bytes.into()) {
-            Ok(()) => out.after(
-                Span::from_ms(interval_ms),
-                net.clients[flow.client as usize],
-                Event::Work(flow),
-            ),
-            Err(SendError::Again) => {}
-            Err(SendError::Pipe) => {
-                self.fail(lab, net, out, (at, flow), AppOp::Send, Errno::EPIPE);
+        match lab.work {
+            Work::Idle => {}
+            Work::Requests { bytes, .. } => match net.send(out, at, bytes.into()) {
+                Ok(()) => self.work_later(lab, net, out, flow),
+                Err(SendError::Again) => {}
+                Err(SendError::Pipe) => {
+                    self.fail(lab, net, out, (at, flow), AppOp::Send, Errno::EPIPE);
+                }
+            },
+            Work::Short { .. } => self.lose(lab, net, out, (at, flow)),
+            Work::Leak { .. } => {
+                client.at = None;
+                self.connect(lab, net, out, flow.client);
             }
         }
+    }
+
+    /// A client will have something to do on its connection.
+    fn work_later(&self, lab: &TcpLab, net: &Net, out: &mut impl Out, flow: Flow) {
+        let after_ms = match lab.work {
+            Work::Idle => return,
+            Work::Requests { interval_ms, .. } | Work::Leak { interval_ms } => interval_ms,
+            Work::Short { hold_ms } => hold_ms,
+        };
+        let entity = net.clients[flow.client as usize];
+        out.after(Span::from_ms(after_ms), entity, Event::Work(flow));
     }
 
     /// Applications hear what their kernels have for them, and act on it at once.
@@ -101,12 +113,8 @@ impl Apps {
                 }
             }
             What::Connected => {
-                let client = &mut self.clients[flow.client as usize];
-                client.failures = 0;
-                if let Work::Requests { interval_ms, .. } = lab.work {
-                    let entity = net.clients[flow.client as usize];
-                    out.after(Span::from_ms(interval_ms), entity, Event::Work(flow));
-                }
+                self.clients[flow.client as usize].failures = 0;
+                self.work_later(lab, net, out, flow);
             }
             What::PeerClosed if is_server => net.close(out, at),
             What::PeerClosed => self.lose(lab, net, out, (at, flow)),
@@ -141,6 +149,9 @@ impl Apps {
     fn lose(&mut self, lab: &TcpLab, net: &mut Net, out: &mut impl Out, (at, flow): (Place, Flow)) {
         net.close(out, at);
         let client = &mut self.clients[flow.client as usize];
+        if client.conn != flow.conn {
+            return;
+        }
         client.at = None;
         client.failures = client.failures.saturating_add(1);
         let entity = net.clients[flow.client as usize];

@@ -60,6 +60,18 @@ pub enum Work {
         /// The length of a request.
         bytes: u32,
     },
+    /// It closes it after a while, before the server does, and connects again as after a failure: TIME_WAIT
+    /// is the client's.
+    Short {
+        /// The while.
+        hold_ms: u64,
+    },
+    /// It forgets it, and connects again after a while: a client that is made for each request and never
+    /// closed.
+    Leak {
+        /// The while.
+        interval_ms: u64,
+    },
 }
 
 /// When a client connects again after an error, or after the server has closed.
@@ -203,6 +215,9 @@ impl TcpLab {
             if bytes == 0 {
                 return Err(ConfigError::EmptyRequest);
             }
+        }
+        if let Work::Leak { interval_ms } = self.work {
+            positive("interval_ms", interval_ms)?;
         }
         match self.reconnect {
             Reconnect::Never => Ok(()),

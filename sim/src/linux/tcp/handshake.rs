@@ -4,7 +4,7 @@
 use super::net::{Net, Out, What};
 use super::profile::{QUICK_ACKS, SYN_TIMEOUT_MS};
 use super::segment::{Flags, HostId, Segment, Stamps};
-use super::socket::{NONE, Place, Request, Sending, Socket};
+use super::socket::{NONE, Place, Sending, Socket};
 use super::timer::Timer;
 use crate::engine::Time;
 use crate::linux::tracepoint::{Family, Ipv4, Record, RstReason, TcpState};
@@ -250,7 +250,7 @@ impl Net {
         let child = self.socket_mut(at);
         child.parent = parent;
         child.resend.timeout = timeout;
-        let request = std::mem::replace(&mut child.request, Request::default());
+        let request = std::mem::take(&mut child.request);
         child.send.una = child.send.nxt;
         child.send.small_end = child.send.nxt;
         child.send.high = child.send.nxt;
