@@ -42,7 +42,7 @@ fn answers_come_in_order_and_the_session_goes_on_after_bad_lines() {
             r#"{"id":null,"bad_request":"column 64: unexpected end of hex escape"}"#,
             r#"{"id":null,"bad_request":"column 51: reg.keys takes no field \"veiw\""}"#,
             r#"{"id":9,"unsupported":"no.such: the models do not answer it"}"#,
-            r#"{"id":"ten","unsupported":"reg.security: the security descriptors of keys are not modelled yet"}"#,
+            r#"{"id":"ten","ok":{"sddl":"O:BAG:SYD:PAI(A;CI;KA;;;S-1-5-21-1004336348-1177238915-682003330-1000)(A;CI;KA;;;SY)(A;CI;KA;;;BA)(A;CI;KR;;;RC)"}}"#,
             r#"{"id":null,"err":{"code":2,"name":"ERROR_FILE_NOT_FOUND"}}"#,
         ]
     );

@@ -93,6 +93,21 @@ fn registry() {
 }
 
 #[test]
+fn security() {
+    holds("security.jsonl");
+}
+
+#[test]
+fn paths() {
+    holds("paths.jsonl");
+}
+
+#[test]
+fn the_registry_as_other_users_see_it() {
+    holds("registry-security.jsonl");
+}
+
+#[test]
 fn text() {
     holds("text.jsonl");
 }

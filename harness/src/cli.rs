@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::console::When;
 use crate::exit;
-use crate::hosts::Host;
+use crate::host::{Host, Places};
+use crate::probe::Mutation;
 
 /// A reproducible lab for failures.
 ///
@@ -60,18 +61,46 @@ pub enum Command {
                             faultlab merge one.json two.json"
     )]
     Merge(Merge),
-    /// Hold the models against a host, difference by difference (not built yet)
-    #[command(after_help = "Example:\n  faultlab validate --require wine,linux")]
+    /// Hold the models against a host, difference by difference: exit 4 if they differ
+    #[command(
+        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate registry text --recorded their-machine.jsonl"
+    )]
     Validate(Validate),
+    /// Save what a host answers, for `validate --recorded` where the host is not
+    #[command(after_help = "Example:\n  faultlab record --host wine wine.jsonl")]
+    Record(Record),
     /// Run a batch file of your own on a modelled machine (not built yet)
     #[command(after_help = "Example:\n  faultlab cmd install.bat")]
     Cmd(Cmd),
     /// Speak the probe protocol for a host, on standard input and output
     #[command(after_help = "Example:\n  faultlab probe --host sim")]
     Probe(Probe),
+    /// Tell why a user gets or does not get an access: which entry, which right, which rule
+    #[command(
+        after_help = "Example:\n  faultlab explain-access C:\\Windows --as alice --access 0x2\n  \
+                            faultlab explain-access HKLM\\SOFTWARE --as alice --access 0x20006"
+    )]
+    ExplainAccess(ExplainAccess),
     /// Say which hosts are usable here
     #[command(after_help = "Example:\n  faultlab doctor")]
     Doctor,
+}
+
+/// `explain-access`
+#[derive(Clone, Debug, Args)]
+pub struct ExplainAccess {
+    /// A file, directory or key of the default machine; with --sddl, what the descriptor is of
+    #[arg(value_name = "PATH|KEY")]
+    pub object: String,
+    /// Who asks: alice, admin, admin-filtered, SYSTEM, LocalService or NetworkService
+    #[arg(long = "as", value_name = "USER", default_value = "alice")]
+    pub user: String,
+    /// What for, in hexadecimal: 0x2 is writing data, 0x2000000 all that is allowed
+    #[arg(long, value_name = "MASK", default_value = "0x2000000")]
+    pub access: String,
+    /// The descriptor, such as `icacls /save` or `(Get-Acl X).Sddl` gives it, in place of the machine's
+    #[arg(long, value_name = "SDDL")]
+    pub sddl: Option<String>,
 }
 
 /// `list`
@@ -217,18 +246,56 @@ pub struct Merge {
 /// `validate`
 #[derive(Clone, Debug, Args)]
 pub struct Validate {
-    /// The scenarios; none: all
+    /// Sets of questions that the binary carries, such as registry; none: all, unless --vectors is given
     #[arg(value_name = "ID")]
     pub names: Vec<String>,
     /// The host
     #[arg(long, value_enum)]
     pub host: Option<Host>,
-    /// Hosts that must be there
+    /// Hosts to compare with, all of which must be there
     #[arg(long, value_enum, value_name = "H,H", value_delimiter = ',')]
     pub require: Vec<Host>,
-    /// One JSON object a line
+    /// A file of questions: lines of the probe protocol, or vectors
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Vec<PathBuf>,
+    /// Instead of a host, what one answered: a file of `faultlab record`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["host", "require", "names", "vectors"])]
+    pub recorded: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub places: Places,
+    /// Also list what differs only because something differed before
+    #[arg(long)]
+    pub verbose: bool,
+    /// One JSON object for each host
     #[arg(long)]
     pub json: bool,
+    /// Also write a JUnit report
+    #[arg(long, value_name = "F")]
+    pub junit: Option<PathBuf>,
+    /// Switch a rule of the models off, to see that it is noticed
+    #[arg(long, value_enum, hide = true)]
+    pub mutate: Option<Mutation>,
+}
+
+/// `record`
+#[derive(Clone, Debug, Args)]
+pub struct Record {
+    /// The file to write
+    #[arg(value_name = "OUT")]
+    pub out: PathBuf,
+    /// Sets of questions that the binary carries; none: all, unless --vectors is given
+    #[arg(value_name = "ID")]
+    pub names: Vec<String>,
+    /// The host
+    #[arg(long, value_enum)]
+    pub host: Host,
+    /// A file of questions: lines of the probe protocol, or vectors
+    #[arg(long, value_name = "FILE")]
+    pub vectors: Vec<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub places: Places,
 }
 
 /// `cmd`
@@ -250,6 +317,9 @@ pub struct Probe {
     /// The host
     #[arg(long, value_enum)]
     pub host: Host,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub places: Places,
     /// Decides what the models leave open, such as the phase of a kernel's clock; without it, the defaults
     #[arg(long)]
     pub seed: Option<u64>,

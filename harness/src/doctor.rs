@@ -3,7 +3,7 @@
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::Result;
-use crate::hosts::Host;
+use crate::host::{Host, Places, State};
 use crate::render::{Page, style};
 
 /// Runs the command.
@@ -14,9 +14,13 @@ pub fn run(layout: Layout) -> Result<Exit> {
     let mut page = Page::new(layout);
     page.heading("Hosts");
     for host in Host::ALL {
-        let state = match host.is_built() {
-            true => page.paint(style::GOOD, "usable, needs nothing"),
-            false => page.paint(
+        let state = match host.state(&Places::default()) {
+            State::Usable(found) => page.paint(style::GOOD, format!("usable: {found}")),
+            State::Missing(what, command) => {
+                let missing = page.paint(style::BAD, what);
+                format!("{missing}; to install it: {command}")
+            }
+            State::NotBuilt => page.paint(
                 style::FAINT,
                 "not built yet: this version cannot use it, whatever is installed",
             ),
@@ -27,7 +31,7 @@ pub fn run(layout: Layout) -> Result<Exit> {
     page.heading("Not built yet");
     page.paragraph(
         2,
-        "The commands validate and cmd, and the flags --html and --step. They answer so, with exit code 3.",
+        "The command cmd, and the flags --html and --step. They answer so, with exit code 3.",
     );
     console::print(&page.into_text())?;
     Ok(Exit::AsRecorded)

@@ -11,10 +11,11 @@ pub mod console;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
+pub mod explain_access;
 pub mod explore;
 pub mod failure;
 pub mod hive;
-pub mod hosts;
+pub mod host;
 pub mod junit;
 pub mod library;
 pub mod list;
@@ -28,6 +29,7 @@ pub mod run;
 pub mod sweep;
 pub mod threads;
 pub mod trace_file;
+pub mod validate;
 
 use std::any::Any;
 use std::ffi::OsString;
@@ -40,6 +42,9 @@ use cli::{Cli, Command};
 use console::Layout;
 use exit::Exit;
 use failure::{Failure, Result};
+use host::Host;
+use host::session::{Models, Session};
+use progress::Progress;
 
 /// Runs the command line.
 pub fn main(args: impl Iterator<Item = OsString>) -> ExitCode {
@@ -95,14 +100,18 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Explore(args) => explore::run(args, layout),
         Command::Sweep(args) => sweep::run(args, layout),
         Command::Merge(args) => sweep::merge(args, layout),
-        Command::Validate(_) => Err(Failure::not_built_yet("validate")),
+        Command::Validate(args) => validate::run(args, layout),
+        Command::Record(args) => validate::record(args),
         Command::Cmd(_) => Err(Failure::not_built_yet("cmd")),
         Command::Probe(args) => {
-            args.host.require()?;
-            probe::serve(std::io::stdin().lock(), std::io::stdout().lock(), args.seed)
-                .map_err(Failure::output)?;
+            let mut session: Box<dyn Session> = match args.host {
+                Host::Sim => Box::new(Models::seeded(args.seed)),
+                host => host.start(&args.places, &Progress::spinner())?,
+            };
+            session.serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
             Ok(Exit::AsRecorded)
         }
+        Command::ExplainAccess(args) => explain_access::run(args),
         Command::Doctor => doctor::run(layout),
     }
 }

@@ -24,7 +24,7 @@ use crate::trace_file;
 /// # Errors
 /// Bad input, or an output that cannot be written; no file is touched then.
 pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
-    args.host.require()?;
+    args.host.require_runs()?;
     if args.html.is_some() {
         return Err(Failure::not_built_yet("--html"));
     }

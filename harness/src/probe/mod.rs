@@ -16,14 +16,16 @@ mod request;
 mod session;
 mod windows_command;
 mod windows_environment;
+mod windows_files;
 mod windows_registry;
+mod windows_security;
 mod windows_text;
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
 pub use answer::{Body, Refusal};
 pub use request::{Bad, Request};
-pub use session::Session;
+pub use session::{Mutation, Session};
 
 /// What performs an operation: it reads its fields, and writes those of its answer.
 pub type Operation = fn(&mut Session, &Request<'_>, &mut Body<'_>) -> Result<(), Refusal>;
@@ -35,6 +37,8 @@ pub const FAMILIES: &[&[(&str, Operation)]] = &[
     windows_text::OPS,
     windows_environment::OPS,
     windows_command::OPS,
+    windows_security::OPS,
+    windows_files::OPS,
     golang::OPS,
     linux_tcp::OPS,
 ];

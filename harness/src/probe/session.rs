@@ -1,7 +1,7 @@
 //! A session on the models: one machine, and what was asked of it.
 
 use faultlab_sim::win7::Machine;
-use faultlab_sim::win7::registry::{Bits, Caller};
+use faultlab_sim::win7::registry::{Bits, Caller, units};
 
 use super::answer::{self, Body, Refusal};
 use super::linux_tcp::Linux;
@@ -16,10 +16,25 @@ pub struct Session {
     pub machine: Machine,
     /// How many watches there were since the reset.
     pub watches: u32,
+    /// The current directory of whoever asks.
+    pub directory: Vec<u16>,
     /// The two Linux hosts.
     pub(super) linux: Linux,
     fresh: Machine,
+    mutation: Option<Mutation>,
 }
+
+/// A rule of the models that is switched off, to see that a comparison with a host notices.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Mutation {
+    /// 32-bit callers see what 64-bit ones see: no view of WOW64.
+    Wow64Views,
+    /// The ANSI code page is 1252, as on an English system, and so are conversions that ask for 936.
+    CodePage936,
+}
+
+/// Where a session begins.
+const START: &str = "C:\\Windows\\System32";
 
 impl Default for Session {
     fn default() -> Session {
@@ -39,9 +54,24 @@ impl Session {
         Session {
             machine: fresh.clone(),
             watches: 0,
+            directory: units(START),
             linux: Linux::seeded(seed),
             fresh,
+            mutation: None,
         }
+    }
+
+    /// A session whose models have one rule switched off.
+    pub fn mutated(mutation: Mutation) -> Session {
+        Session {
+            mutation: Some(mutation),
+            ..Session::new()
+        }
+    }
+
+    /// The rule that is switched off.
+    pub fn mutation(&self) -> Option<Mutation> {
+        self.mutation
     }
 
     /// Answers one line: appends one line to `out`.
@@ -88,7 +118,11 @@ impl Session {
                 request.bad("as", format!("there is no account {name:?}: use {known}"))
             })?,
         };
-        Ok(caller.of_bits(request.maybe_bits("bits")?.unwrap_or(Bits::Bits64)))
+        let bits = request.maybe_bits("bits")?.unwrap_or(Bits::Bits64);
+        Ok(match self.mutation {
+            Some(Mutation::Wow64Views) => caller,
+            _ => caller.of_bits(bits),
+        })
     }
 }
 
@@ -105,5 +139,6 @@ fn reset(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Resu
     session.linux.reset(request)?;
     session.machine = session.fresh.clone();
     session.watches = 0;
+    session.directory = units(START);
     Ok(())
 }

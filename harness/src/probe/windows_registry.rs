@@ -7,7 +7,8 @@ use faultlab_sim::win7::registry::{
 };
 
 use super::request::failed;
-use super::{Bad, Body, Operation, Refusal, Request, Session};
+use super::windows_security::descriptor;
+use super::{Bad, Body, Mutation, Operation, Refusal, Request, Session};
 
 type Done = Result<(), Refusal>;
 
@@ -27,17 +28,19 @@ pub const OPS: &[(&str, Operation)] = &[
     ("reg.watch", watch),
     ("reg.fired", fired),
     ("reg.security", security),
-    ("reg.set_security", security),
+    ("reg.set_security", set_security),
 ];
-
-const SECURITY: &str = "the security descriptors of keys are not modelled yet";
 
 /// A request's key, and who asks for it in which view.
 fn key(session: &Session, request: &Request<'_>) -> Result<(Caller, KeyPath), Bad> {
     let text = without_nul(request, "key", request.text("key")?)?;
     let path = KeyPath::parse(text).map_err(|unknown| request.bad("key", unknown.to_string()))?;
     let caller = session.caller(request)?;
-    Ok((caller.in_view(request.maybe_bits("view")?), path))
+    let view = request.maybe_bits("view")?;
+    Ok(match session.mutation() {
+        Some(Mutation::Wow64Views) => (caller, path),
+        _ => (caller.in_view(view), path),
+    })
 }
 
 fn name<'a>(request: &'a Request<'_>) -> Result<&'a str, Bad> {
@@ -87,14 +90,14 @@ fn open(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done 
 
 fn create(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Done {
     request.knows(&["key", "view", "volatile", "sddl"])?;
-    if request.has("sddl") {
-        return Err(Refusal::Unsupported(format!(
-            "reg.create with sddl: {SECURITY}"
-        )));
-    }
     let (caller, path) = key(session, request)?;
+    let descriptor = match request.has("sddl") {
+        true => Some(descriptor(request, "sddl")?.into()),
+        false => None,
+    };
     let options = CreateOptions {
         volatile: request.flag("volatile")?,
+        descriptor,
         ..CreateOptions::default()
     };
     let disposition = session
@@ -204,9 +207,18 @@ fn fired(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> D
     Ok(())
 }
 
-fn security(_: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
-    Err(Refusal::Unsupported(format!(
-        "{}: {SECURITY}",
-        request.op()
-    )))
+fn security(session: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Done {
+    request.knows(&["key", "view"])?;
+    let (caller, path) = key(session, request)?;
+    let descriptor = session.machine.registry.security(&caller, &path)?;
+    body.text("sddl", &descriptor.sddl());
+    Ok(())
+}
+
+fn set_security(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Done {
+    request.knows(&["key", "view", "sddl"])?;
+    let (caller, path) = key(session, request)?;
+    let new = descriptor(request, "sddl")?;
+    let registry = &mut session.machine.registry;
+    Ok(registry.set_security(&caller, &path, &new)?)
 }

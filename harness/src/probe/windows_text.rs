@@ -6,7 +6,7 @@ use faultlab_sim::win7::text::{
 };
 
 use super::request::failed;
-use super::{Body, Operation, Refusal, Request, Session};
+use super::{Body, Mutation, Operation, Refusal, Request, Session};
 
 /// By name.
 pub(super) const OPS: &[(&str, Operation)] = &[("text.decode", decode), ("text.encode", encode)];
@@ -19,8 +19,12 @@ fn refused(error: Error) -> Refusal {
 }
 
 fn page(session: &Session, request: &Request<'_>) -> Result<CodePage, Refusal> {
+    let number = match (session.mutation(), request.number("cp")?) {
+        (Some(Mutation::CodePage936), 936) => 1252,
+        (_, number) => number,
+    };
     let pages = session.machine.code_pages();
-    pages.page(request.number("cp")?).map_err(refused)
+    pages.page(number).map_err(refused)
 }
 
 fn decode(

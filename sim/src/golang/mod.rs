@@ -7,6 +7,7 @@ pub mod goroot;
 pub mod source;
 pub mod toolchain;
 mod unicode;
+pub mod windows;
 
 /// The version of this family's models: it moves when a trace of theirs does.
 pub const VERSION: u32 = 1;

@@ -357,9 +357,16 @@ pub const STEP_LIMIT: u64 = 200_000_000;
 #[derive(Clone, Debug)]
 enum Built {
     Nothing,
-    Windows(win7::Machine, win7::program::Setup),
+    Windows(Box<WindowsWorld>),
     Linux(Lab<Go>),
     Tcp(tcp::Lab),
+}
+
+#[derive(Clone, Debug)]
+struct WindowsWorld {
+    machine: win7::Machine,
+    setup: win7::program::Setup,
+    params: Arc<BTreeMap<String, String>>,
 }
 
 impl Built {
@@ -391,7 +398,11 @@ impl Built {
                                 }
                             }
                         })?;
-                Built::Windows(machine, setup.clone())
+                Built::Windows(Box::new(WindowsWorld {
+                    machine,
+                    setup: setup.clone(),
+                    params: Arc::new(params.clone()),
+                }))
             }
             World::Tcp(setup) => {
                 let refuse = |what: String| SetupError {
@@ -410,8 +421,14 @@ impl Built {
     fn begin(&self, cx: &mut Cx<'_, Event, Record>) -> Stage {
         match self {
             Built::Nothing => Stage::Empty,
-            Built::Windows(machine, setup) => {
-                Stage::Windows(win7::program::Programs::begin(machine, setup, cx))
+            Built::Windows(world) => {
+                let WindowsWorld {
+                    machine,
+                    setup,
+                    params,
+                } = &**world;
+                let programs = win7::program::Programs::begin(machine, setup, params, cx);
+                Stage::Windows(Box::new(programs))
             }
             Built::Linux(lab) => {
                 let mut lab = lab.clone();

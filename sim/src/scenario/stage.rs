@@ -7,6 +7,7 @@ use crate::engine::{
     TraceHasher, Value, World,
 };
 use crate::golang::toolchain::{self, Go};
+use crate::golang::windows::Go as WindowsGo;
 use crate::linux::lab as linux;
 use crate::linux::lab::Unsupported;
 use crate::linux::{tcp, tracepoint};
@@ -125,7 +126,7 @@ pub enum Stage {
     /// Nothing yet.
     Empty,
     /// Windows programs and their registry.
-    Windows(win7::Programs),
+    Windows(Box<win7::Programs<WindowsGo>>),
     /// Linux processes and their files.
     Linux(linux::Lab<Go>),
     /// TCP clients and a server.
@@ -146,7 +147,12 @@ impl World for Stage {
 
     fn step(&mut self, event: Event, cx: &mut Cx<'_, Event, Record>) {
         match (self, event) {
-            (Stage::Windows(programs), Event::Windows(event)) => programs.step(event, cx),
+            (Stage::Windows(programs), Event::Windows(event)) => {
+                if let Some(win7::Unsupported(what)) = programs.step(event, cx) {
+                    let lab = cx.name("lab");
+                    cx.record(lab, LabRecord::Unsupported { what: what.into() });
+                }
+            }
             (Stage::Linux(lab), Event::Linux(event)) => {
                 for Unsupported(what) in lab.step(event, cx) {
                     let lab = cx.name("lab");

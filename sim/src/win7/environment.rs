@@ -37,7 +37,7 @@ use std::fmt;
 use super::registry::Bits;
 use super::text::Wide;
 
-pub use build::{Account, Computer, Stored, Value, create_block, default_machine};
+pub use build::{Account, Computer, Stored, Value, create_block};
 pub use limits::{Cut, PATH_DIALOG_LIMIT, SETX_LIMIT, cut_as_path_dialog, cut_as_setx};
 
 /// How many units `name=value` may have, without the terminator.

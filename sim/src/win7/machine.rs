@@ -3,9 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::environment::processes::{ENVIRONMENT, Error as ProcessError, Processes};
+use super::environment::{Account, Computer, Stored, Value as Setting};
+use super::files::Files;
 use super::registry::reg_file::read_text;
-use super::registry::{Bits, Caller, KeyPath, Registry, Standing, Value, units};
-use super::text::CodePages;
+use super::registry::{Bits, Caller, KeyPath, Kind, Name, Registry, Standing, Value, units};
+use super::security::{Sid, Token};
+use super::text::{CodePages, Wide};
 
 /// What the default machine has in its registry.
 const DEFAULT: &str = include_str!("windows7.reg");
@@ -14,9 +18,9 @@ const DEFAULT: &str = include_str!("windows7.reg");
 /// documentation's).
 const MACHINE_SID: &str = "S-1-5-21-1004336348-1177238915-682003330";
 
-/// An account: a name to call it by, and what its processes are.
+/// The account of a person: a name to call it by, and what its processes are.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Account {
+pub struct UserAccount {
     /// The name, such as `alice`.
     pub name: String,
     /// The security identifier, which names its hive.
@@ -38,15 +42,45 @@ pub struct Account {
 /// assert_eq!(machine.text("HKCU\\Software\\go", "ROOT").as_deref(), Some("C:\\Go"));
 /// assert_eq!(fork.text("HKCU\\Software\\Go", "root").as_deref(), Some("D:\\Go"));
 /// ```
+///
+/// Its processes have the environment that they inherited, whatever the registry holds by now:
+///
+/// ```
+/// use faultlab_sim::win7::Machine;
+/// use faultlab_sim::win7::environment::processes::Listening;
+/// use faultlab_sim::win7::machine::EXPLORER;
+/// use faultlab_sim::win7::registry::Bits;
+///
+/// let mut machine = Machine::windows_7();
+/// machine.set("HKCU\\Environment", "GOROOT", "D:\\Go");
+/// let mut start = |machine: &mut Machine, name: &str| {
+///     let processes = machine.processes_mut();
+///     processes.start(EXPLORER, name, Bits::Bits64, Listening::NoWindow).unwrap();
+///     processes.get(name).unwrap().block.text("GOROOT")
+/// };
+/// assert_eq!(start(&mut machine, "old"), None);
+/// assert_eq!(machine.broadcast("old").unwrap(), [EXPLORER]);
+/// assert_eq!(start(&mut machine, "new").as_deref(), Some("D:\\Go"));
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Machine {
     /// The registry.
     pub registry: Registry,
+    /// The drives.
+    pub files: Files,
     code_pages: CodePages,
-    accounts: Arc<[Account]>,
+    accounts: Arc<[UserAccount]>,
     /// Who acts where nobody is named.
     user: Caller,
+    processes: Arc<Processes>,
 }
+
+/// The name of the desktop of whoever is logged on, among the processes.
+pub const EXPLORER: &str = "explorer.exe";
+
+/// Where the machine's variables are kept.
+pub const MACHINE_ENVIRONMENT: &str =
+    "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment";
 
 impl Default for Machine {
     fn default() -> Machine {
@@ -58,12 +92,12 @@ impl Machine {
     /// The default machine: Windows 7 SP1 x64, English, system locale zh-CN (code page 936), with `alice`,
     /// a standard user, and `admin`, an administrator, who acts where nobody is named.
     pub fn windows_7() -> Machine {
-        let account = |name: &str, rid: u32, is_administrator| Account {
+        let account = |name: &str, rid: u32, is_administrator| UserAccount {
             name: name.into(),
             sid: format!("{MACHINE_SID}-{rid}"),
             is_administrator,
         };
-        let accounts: Arc<[Account]> =
+        let accounts: Arc<[UserAccount]> =
             [account("admin", 1000, true), account("alice", 1001, false)].into();
         let users: Vec<&str> = accounts
             .iter()
@@ -72,9 +106,17 @@ impl Machine {
             .collect();
         let mut machine = Machine {
             registry: Registry::with_hives(&users),
+            files: Files::windows_7(
+                &accounts
+                    .iter()
+                    .map(|account| (&*account.name, Sid::from(&*account.sid)))
+                    .collect::<Vec<_>>(),
+                CodePages::CHINA.oem(),
+            ),
             code_pages: CodePages::CHINA,
             user: Caller::new(&accounts[0].sid, Standing::Administrator),
             accounts: accounts.clone(),
+            processes: Arc::new(Processes::boot(Computer::default(), &Stored::default())),
         };
         let file = read_text(&units(DEFAULT), machine.code_pages.ansi())
             .expect("the file in the source is right");
@@ -95,7 +137,101 @@ impl Machine {
                 )
                 .with_key(&format!("HKU\\{user}\\Control Panel\\Desktop"), |key| key);
         }
+        machine.restart();
         machine
+    }
+
+    /// The machine starts anew, and whoever acts where nobody is named logs on: all blocks are built from
+    /// what the registry holds now. Volatile keys stay, since nothing but environments is modelled of it.
+    pub fn restart(&mut self) {
+        let nobody = Account::LocalSystem;
+        let mut processes = Processes::boot(self.computer(), &self.stored(&nobody));
+        let user = match self.person() {
+            Some(person) => person.name.clone(),
+            None => self.accounts[0].name.clone(),
+        };
+        let stored = self.stored(&Account::User(user.clone()));
+        processes
+            .log_on(EXPLORER, &user, 1, &stored)
+            .expect("nobody is logged on yet, and 1 is a session of people");
+        self.processes = Arc::new(processes);
+    }
+
+    /// The person whose hive is that of whoever acts.
+    fn person(&self) -> Option<&UserAccount> {
+        let mut accounts = self.accounts.iter();
+        accounts.find(|account| units(&account.sid) == self.user.hive())
+    }
+
+    /// What the computer gives to every block: its name, as the registry has it.
+    pub fn computer(&self) -> Computer {
+        let key = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\ComputerName\\ComputerName";
+        let name = self.text(key, "ComputerName");
+        Computer {
+            name: name.unwrap_or_else(|| Computer::default().name),
+            ..Computer::default()
+        }
+    }
+
+    /// The processes.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// The processes, to start one, to end one, or to change what one has.
+    pub fn processes_mut(&mut self) -> &mut Processes {
+        Arc::make_mut(&mut self.processes)
+    }
+
+    /// What the registry holds for environments: of the machine, and of an account.
+    ///
+    /// Nothing is stored for LocalSystem: the service manager takes no notice of `HKU\\.DEFAULT` (inferred,
+    /// from its TEMP being that of the machine).
+    pub fn stored(&self, account: &Account) -> Stored {
+        let hive = match account {
+            Account::LocalSystem => None,
+            Account::LocalService => Some("S-1-5-19"),
+            Account::NetworkService => Some("S-1-5-20"),
+            Account::User(name) => {
+                let person = self.accounts.iter().find(|person| person.name == *name);
+                person.map(|person| &*person.sid)
+            }
+        };
+        let of = |key: &str| {
+            hive.map_or_else(Vec::new, |hive| {
+                self.settings(&format!("HKU\\{hive}\\{key}"))
+            })
+        };
+        Stored {
+            machine: self.settings(MACHINE_ENVIRONMENT),
+            user: of("Environment"),
+            volatile: of("Volatile Environment"),
+        }
+    }
+
+    /// The values of an `Environment` key; none if it lacks.
+    fn settings(&self, key: &str) -> Vec<(Wide, Setting)> {
+        let system = self.caller("SYSTEM").expect("every machine has it");
+        let values = self.registry.values(&system, &key.into());
+        let setting = |value: &Value| match value.kind {
+            Kind::SZ => Setting::Text(Wide::new(value.text_units())),
+            Kind::EXPAND_SZ => Setting::Expand(Wide::new(value.text_units())),
+            other => Setting::Other(other.0),
+        };
+        let values = values.unwrap_or_default();
+        let named = |(name, value): &(Name, Value)| (Wide::from(name.units()), setting(value));
+        values.iter().map(named).collect()
+    }
+
+    /// A process tells the windows of its session that the environment changed; Explorer, and who does as
+    /// it does, read the registry anew. Returns who has a new block.
+    ///
+    /// # Errors
+    /// No such process.
+    pub fn broadcast(&mut self, sender: &str) -> Result<Vec<String>, ProcessError> {
+        let machine = self.fork();
+        self.processes_mut()
+            .broadcast(sender, ENVIRONMENT, &mut |account| machine.stored(account))
     }
 
     /// Another machine that starts from the same state.
@@ -114,7 +250,7 @@ impl Machine {
     }
 
     /// The accounts of people.
-    pub fn accounts(&self) -> &[Account] {
+    pub fn accounts(&self) -> &[UserAccount] {
         &self.accounts
     }
 
@@ -135,6 +271,10 @@ impl Machine {
         let account = self.accounts.iter().find(|account| account.name == plain)?;
         match account.is_administrator {
             true if !filtered => Some(Caller::new(&account.sid, Standing::Administrator)),
+            true => {
+                let token = Token::filtered_administrator(Sid::from(&*account.sid));
+                Some(Caller::with_token(&account.sid, token))
+            }
             false if filtered => None,
             _ => Some(Caller::new(&account.sid, Standing::User)),
         }

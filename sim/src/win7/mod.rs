@@ -1,11 +1,15 @@
-//! Windows 7 SP1 x64: a machine with its registry, text and code pages, environments, command resolution,
+//! Windows 7 SP1 x64: a machine with its registry, files, security, text and code pages, environments, command resolution,
 //! and programs that use it.
 
 pub mod environment;
+pub mod files;
 pub mod machine;
+pub mod ntfs;
+pub mod path;
 pub mod program;
 pub mod registry;
 pub mod resolve;
+pub mod security;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategies;
 pub mod text;

@@ -82,6 +82,13 @@ impl Account {
         }
     }
 
+    /// Its core variables, as [`create_block`] takes them.
+    pub fn core_variables(&self, computer: &Computer) -> Vec<(Wide, Wide)> {
+        let core = self.core(computer).into_iter();
+        core.map(|(name, value)| (name.into(), Wide::from(&*value)))
+            .collect()
+    }
+
     /// Whether it runs in session 0, where no desktop is.
     pub fn is_service(&self) -> bool {
         !matches!(self, Account::User(_))
@@ -127,51 +134,6 @@ impl Account {
         }
         variables
     }
-
-    /// What `HKCU\Environment` of the account holds on a fresh machine: TEMP and TMP. LocalSystem has none
-    /// (its HKCU is HKU\.DEFAULT), and keeps those of the machine.
-    pub fn default_user(&self) -> Vec<(Wide, Value)> {
-        let temp = match self {
-            Account::LocalSystem => return Vec::new(),
-            Account::User(_) | Account::LocalService | Account::NetworkService => {
-                "%USERPROFILE%\\AppData\\Local\\Temp"
-            }
-        };
-        ["TEMP", "TMP"]
-            .map(|name| (name.into(), Value::Expand(temp.into())))
-            .to_vec()
-    }
-}
-
-/// The values of the machine's `Environment` key on a fresh Windows 7 x64.
-pub fn default_machine() -> Vec<(Wide, Value)> {
-    let path = "%SystemRoot%\\system32;%SystemRoot%;%SystemRoot%\\System32\\Wbem;\
-                %SYSTEMROOT%\\System32\\WindowsPowerShell\\v1.0\\";
-    let expand = [
-        ("ComSpec", "%SystemRoot%\\system32\\cmd.exe"),
-        ("Path", path),
-        (
-            "PSModulePath",
-            "%SystemRoot%\\system32\\WindowsPowerShell\\v1.0\\Modules\\",
-        ),
-        ("TEMP", "%SystemRoot%\\TEMP"),
-        ("TMP", "%SystemRoot%\\TEMP"),
-        ("windir", "%SystemRoot%"),
-    ];
-    let plain = [
-        ("FP_NO_HOST_CHECK", "NO"),
-        ("NUMBER_OF_PROCESSORS", "2"),
-        ("OS", "Windows_NT"),
-        (
-            "PATHEXT",
-            ".COM;.EXE;.BAT;.CMD;.VBS;.VBE;.JS;.JSE;.WSF;.WSH;.MSC",
-        ),
-        ("PROCESSOR_ARCHITECTURE", "AMD64"),
-        ("USERNAME", "SYSTEM"),
-    ];
-    let expand = expand.map(|(name, value)| (name.into(), Value::Expand(value.into())));
-    let plain = plain.map(|(name, value)| (name.into(), Value::Text(value.into())));
-    plain.into_iter().chain(expand).collect()
 }
 
 /// CreateEnvironmentBlock, without inheritance: the seven steps. `core` holds what steps 4 and 7 set (as

@@ -44,6 +44,8 @@ pub struct Process {
     pub bits: Bits,
     /// What it does with a broadcast.
     pub listening: Listening,
+    /// Its working directory, full.
+    pub directory: Wide,
     /// Its variables.
     pub block: Block,
 }
@@ -65,6 +67,9 @@ pub struct Processes {
     computer: Computer,
     all: BTreeMap<Name, Process>,
 }
+
+/// Where what the system starts works.
+const SYSTEM32: &str = "C:\\Windows\\system32";
 
 /// The name of the service manager among [`Processes`].
 pub const SERVICES: &str = "services.exe";
@@ -88,6 +93,7 @@ impl Processes {
             session: 0,
             bits: Bits::Bits64,
             listening: Listening::NoWindow,
+            directory: SYSTEM32.into(),
             block,
         };
         processes.all.insert(SERVICES.into(), service_manager);
@@ -112,10 +118,11 @@ impl Processes {
         let block = self.build(&account, stored);
         let explorer = Process {
             parent: None,
-            account,
             session,
             bits: Bits::Bits64,
             listening: Listening::Rebuilds,
+            directory: Wide::from(&*account.profile()),
+            account,
             block,
         };
         self.insert(name, explorer)
@@ -185,6 +192,7 @@ impl Processes {
             account,
             bits: Bits::Bits64,
             listening: Listening::NoWindow,
+            directory: SYSTEM32.into(),
             block,
         };
         self.insert(name, service)
@@ -232,6 +240,22 @@ impl Processes {
             .ok_or_else(|| Error::NoSuchProcess(name.into()))
     }
 
+    /// All of them, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Process)> {
+        self.all.iter()
+    }
+
+    /// SetCurrentDirectory: a process goes elsewhere. Its children begin there.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn change_directory(&mut self, name: &str, directory: Wide) -> Result<(), Error> {
+        let process = self.all.get_mut(name);
+        let process = process.ok_or_else(|| Error::NoSuchProcess(name.into()))?;
+        process.directory = directory;
+        Ok(())
+    }
+
     /// A process sets or removes a variable of its own: nobody else's changes.
     ///
     /// # Errors
@@ -264,11 +288,10 @@ impl Processes {
     }
 
     fn build(&self, account: &Account, stored: &Stored) -> Block {
-        let core = account.core(&self.computer);
-        let core: Vec<(Wide, Wide)> = core
-            .into_iter()
-            .map(|(name, value)| (name.into(), Wide::from(&*value)))
-            .collect();
-        create_block(&self.computer, stored, &core)
+        create_block(
+            &self.computer,
+            stored,
+            &account.core_variables(&self.computer),
+        )
     }
 }

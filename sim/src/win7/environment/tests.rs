@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::processes::{ENVIRONMENT, Listening, Processes, SERVICES};
 use super::*;
+use crate::win7::Machine;
 
 fn text(value: &str) -> Value {
     Value::Text(value.into())
@@ -23,11 +24,7 @@ fn alice(machine: &[(&str, Value)], user: &[(&str, Value)]) -> Block {
         user: values(user),
         volatile: Vec::new(),
     };
-    let core = Account::User("alice".into()).core(&Computer::default());
-    let core: Vec<(Wide, Wide)> = core
-        .into_iter()
-        .map(|(name, value)| (name.into(), Wide::from(&*value)))
-        .collect();
+    let core = Account::User("alice".into()).core_variables(&Computer::default());
     create_block(&Computer::default(), &stored, &core)
 }
 
@@ -196,7 +193,7 @@ fn children_of_the_other_bitness_are_told_of_their_program_files() {
 
 fn machine() -> (Processes, Stored) {
     let stored = Stored {
-        machine: default_machine(),
+        machine: Machine::windows_7().stored(&Account::LocalSystem).machine,
         ..Stored::default()
     };
     let mut processes = Processes::boot(Computer::default(), &stored);
@@ -267,8 +264,7 @@ fn session_0_is_a_world_of_its_own() {
     );
     let own = [("GOFLAGS".into(), "-mod=mod".into())];
     let user = Stored {
-        user: Account::LocalService.default_user(),
-        ..Stored::default()
+        ..Machine::windows_7().stored(&Account::LocalService)
     };
     processes
         .start_service("local", Account::LocalService, &user, &own)

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::key::Key;
-use super::name::{Name, fold_all, units};
+use super::name::units;
+use crate::win7::security::{
+    self, AccessError, Descriptor, Kind, Mask, NewObject, Shared, Sid, Token,
+};
 
 /// An access mask of a key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -76,12 +79,12 @@ pub enum Bits {
     Bits64,
 }
 
-/// What a caller may do, as far as it is modelled without security descriptors.
+/// What a person's process may do.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Standing {
-    /// SYSTEM, or an administrator's elevated token.
+    /// An administrator's, elevated.
     Administrator,
-    /// A standard user, an administrator's filtered token, or a service account.
+    /// A standard user's.
     User,
 }
 
@@ -90,18 +93,38 @@ pub enum Standing {
 pub struct Caller {
     hive: Arc<[u16]>,
     has_classes_hive: bool,
-    standing: Standing,
+    token: Arc<Token>,
     bits: Bits,
     flag: Option<Bits>,
 }
 
 impl Caller {
-    /// A 64-bit process of whoever's HKCU is HKU\\`hive`.
+    /// A 64-bit process of whoever's HKCU is HKU\\`hive`: a person's, or with `.DEFAULT`, `S-1-5-19` or
+    /// `S-1-5-20` a service's, whatever the standing. A hive that is no identifier has nobody behind it but
+    /// Everyone, and the administrators for one.
     pub fn new(hive: &str, standing: Standing) -> Caller {
+        let token = match (hive, Sid::parse(hive)) {
+            (".DEFAULT", _) => Token::system(),
+            (_, Some(sid)) if sid == Sid::LOCAL_SERVICE || sid == Sid::NETWORK_SERVICE => {
+                Token::service(sid)
+            }
+            (_, sid) => {
+                let sid = sid.unwrap_or(Sid::EVERYONE);
+                match standing {
+                    Standing::Administrator => Token::administrator(sid),
+                    Standing::User => Token::standard_user(sid),
+                }
+            }
+        };
+        Caller::with_token(hive, token)
+    }
+
+    /// A 64-bit process with this token, whose HKCU is HKU\\`hive`.
+    pub fn with_token(hive: &str, token: Token) -> Caller {
         Caller {
             hive: units(hive).into(),
             has_classes_hive: hive.starts_with("S-1-5-21-"),
-            standing,
+            token: Arc::new(token),
             bits: Bits::Bits64,
             flag: None,
         }
@@ -127,9 +150,9 @@ impl Caller {
         self.flag
     }
 
-    /// Its standing.
-    pub fn standing(&self) -> Standing {
-        self.standing
+    /// Its token.
+    pub fn token(&self) -> &Token {
+        &self.token
     }
 
     /// The name of its hive below HKU.
@@ -149,61 +172,47 @@ impl Caller {
     }
 }
 
-/// Decides access to a key. The one place for it: security descriptors will come in here.
-///
-/// So far it knows what the default descriptors come to, by place: administrators and SYSTEM everything;
-/// others everything in their own hive, reading of HKLM and HKU\\.DEFAULT, nothing of other users'.
-/// (Sure for HKLM\\SOFTWARE as a whole; there are keys below it, of TrustedInstaller, that differ.)
-pub fn access_check(
-    caller: &Caller,
-    place: &[u16],
-    key: &Key,
-    desired: Access,
-) -> Result<Access, Denied> {
-    debug_assert!(
-        key.descriptor().is_none(),
-        "descriptors are not modelled yet"
-    );
-    let most = match caller.standing {
-        Standing::Administrator => Access::ALL,
-        Standing::User => users_access(caller, place),
-    };
-    let desired = desired.mapped();
-    if desired.has(Access::MAXIMUM_ALLOWED) {
-        let rest = Access(desired.0 & !Access::MAXIMUM_ALLOWED.0);
-        return if most.0 != 0 && most.has(rest) {
-            Ok(most)
-        } else {
-            Err(Denied)
-        };
+/// Decides access to a key: the access check over its descriptor. The one place for it.
+pub fn access_check(caller: &Caller, key: &Key, desired: Access) -> Result<Access, Denied> {
+    let views = Access::WOW64_32KEY.with(Access::WOW64_64KEY).0;
+    let desired = Mask(desired.0 & !views);
+    // To open a key for nothing in particular is granted.
+    if desired.is_empty() {
+        return Ok(Access(0));
     }
-    if most.has(desired) {
-        Ok(desired)
-    } else {
-        Err(Denied)
+    let Some(descriptor) = key.descriptor() else {
+        return Ok(Access(desired.0).mapped());
+    };
+    match security::access_check(&caller.token, descriptor, Kind::Key, desired) {
+        Ok(granted) => Ok(Access(granted.0)),
+        Err(refusal) => Err(Denied(refusal.error())),
     }
 }
 
 /// The caller may not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Denied;
+pub struct Denied(pub AccessError);
 
-fn users_access(caller: &Caller, place: &[u16]) -> Access {
-    let (root, below) = super::key::split(place);
-    let (hive, _) = super::key::split(below);
-    let is = |text: &str| hive == fold_all(&units(text));
-    let own = Name::new(&caller.hive);
-    let own_classes: Vec<u16> = own
-        .folded()
-        .iter()
-        .copied()
-        .chain(units("_CLASSES"))
-        .collect();
-    match root == units("MACHINE") {
-        true if is("SAM") || is("SECURITY") => Access(0),
-        true => Access::READ,
-        false if hive == own.folded() || hive == own_classes => Access::ALL,
-        false if hive.is_empty() || is(".DEFAULT") || is("S-1-5-18") => Access::READ,
-        false => Access(0),
+/// The descriptor of a new key.
+pub(super) fn created(token: &Token, above: &Shared, creator: Option<&Descriptor>) -> Shared {
+    let new = NewObject {
+        parent: Some(above),
+        creator,
+        is_container: true,
+        kind: Kind::Key,
+        owner: token.owner,
+        group: token.group,
+        default_dacl: token.default_dacl.as_ref(),
+    };
+    let new = new.descriptor();
+    // Most keys have the descriptor of the one above.
+    match new == **above {
+        true => above.clone(),
+        false => new.into(),
     }
+}
+
+/// The descriptor of a key that the system puts below one.
+pub(super) fn inherited(above: &Shared) -> Shared {
+    created(&Token::system(), above, None)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::access::{Access, Bits, Caller, Denied, access_check};
+use super::access::{Access, Bits, Caller, Denied, access_check, created};
 use super::error::{CreateError, DeleteError, OpenError, ReadError, WriteError};
 use super::handle::CreateOptions;
 use super::key::{Key, split};
@@ -13,6 +13,7 @@ use super::value::{Kind, Value};
 use super::view::joined;
 use super::watch::{Filter, parent};
 use super::{LINK_VALUE, MAX_DEPTH, MAX_VALUE_NAME, Registry};
+use crate::win7::security::AccessError;
 
 /// What RegCreateKeyEx did.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -30,8 +31,11 @@ pub(super) struct Spot {
 }
 
 impl From<Denied> for OpenError {
-    fn from(_: Denied) -> OpenError {
-        OpenError::AccessDenied
+    fn from(denied: Denied) -> OpenError {
+        match denied.0 {
+            AccessError::AccessDenied => OpenError::AccessDenied,
+            AccessError::PrivilegeNotHeld => OpenError::PrivilegeNotHeld,
+        }
     }
 }
 
@@ -84,12 +88,7 @@ impl Registry {
             return Err(OpenError::InvalidParameter);
         }
         let spot = self.spot(caller, path)?;
-        Ok(access_check(
-            caller,
-            &spot.first,
-            self.at(&spot.first),
-            access,
-        )?)
+        Ok(access_check(caller, self.at(&spot.first), access)?)
     }
 
     /// RegQueryValueEx: a value's type and data, as they are.
@@ -102,9 +101,24 @@ impl Registry {
         path: &KeyPath,
         name: impl AsName,
     ) -> Result<Value, ReadError> {
-        let spot = self.spot_for(caller, path, Access::QUERY_VALUE)?;
-        name.with_folded(|folded| self.value_at(&spot, folded).cloned())
-            .ok_or(ReadError::FileNotFound)
+        let (text, other) = self.texts(caller, path.root, &path.sub, caller.is_in_32())?;
+        let found = match other {
+            // Below HKCR two keys are asked.
+            Some(_) => {
+                let spot = self.spot_for(caller, path, Access::QUERY_VALUE)?;
+                name.with_folded(|folded| self.value_at(&spot, folded).cloned())
+            }
+            // One walk is all it takes: this is the call that programs make most.
+            None => {
+                let way = self.walk(&text, false)?;
+                if !way.is_whole() {
+                    return Err(ReadError::FileNotFound);
+                }
+                access_check(caller, way.key, Access::QUERY_VALUE).map_err(OpenError::from)?;
+                name.with_folded(|folded| way.key.value_folded(folded).cloned())
+            }
+        };
+        found.ok_or(ReadError::FileNotFound)
     }
 
     /// RegEnumValue until there are no more: names and values, in the order in which they were first set.
@@ -194,7 +208,7 @@ impl Registry {
 
     fn spot_for(&self, caller: &Caller, path: &KeyPath, access: Access) -> Result<Spot, OpenError> {
         let spot = self.spot(caller, path)?;
-        access_check(caller, &spot.first, self.at(&spot.first), access)?;
+        access_check(caller, self.at(&spot.first), access)?;
         Ok(spot)
     }
 
@@ -303,7 +317,7 @@ impl Registry {
             if options.link {
                 return Err(CreateError::AlreadyExists);
             }
-            access_check(caller, &way.place, way.key, options.access).map_err(OpenError::from)?;
+            access_check(caller, way.key, options.access).map_err(OpenError::from)?;
             return Ok((way.place, Disposition::Opened));
         }
         let Way {
@@ -319,7 +333,7 @@ impl Registry {
         if !above.contains(&SEPARATOR) {
             return Err(CreateError::InvalidParameter);
         }
-        access_check(caller, &above, key, Access::CREATE_SUB_KEY).map_err(OpenError::from)?;
+        access_check(caller, key, Access::CREATE_SUB_KEY).map_err(OpenError::from)?;
         if key.is_volatile() && !options.volatile && !is_root_of_hive(&above) {
             return Err(CreateError::ChildMustBeVolatile);
         }
@@ -338,11 +352,18 @@ impl Registry {
             names.reverse();
             names
         };
+        let mut descriptor = key.descriptor().cloned();
         let mut above = above;
         for (index, name) in names.into_iter().enumerate() {
             let is_last = index + 1 == missing;
             let below = joined(&above, name.folded());
-            let key = Key::made(name, options.volatile, options.link && is_last);
+            let mut key = Key::made(name, options.volatile, options.link && is_last);
+            if let Some(parent) = &descriptor {
+                let creator = options.descriptor.as_ref().filter(|_| is_last);
+                let own = created(caller.token(), parent, creator.map(|given| &**given));
+                key.set_descriptor(own.clone());
+                descriptor = Some(own);
+            }
             self.edit(&above, |parent| parent.put_key(key));
             self.report(&above, Filter::NAME);
             above = below;

@@ -37,20 +37,20 @@ macro_rules! errors {
             }
 
             /// The Win32 error.
-            pub fn win32(self) -> Win32 {
+            pub fn win32(self) -> $crate::win7::registry::Win32 {
                 let (code, name) = match self { $( $error::$variant => ($code, $name), )* };
-                Win32 { code, name }
+                $crate::win7::registry::Win32 { code, name }
             }
         }
 
-        impl From<$error> for Win32 {
-            fn from(error: $error) -> Win32 {
+        impl From<$error> for $crate::win7::registry::Win32 {
+            fn from(error: $error) -> $crate::win7::registry::Win32 {
                 error.win32()
             }
         }
 
-        impl fmt::Display for $error {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.win32().fmt(f)
             }
         }
@@ -64,6 +64,8 @@ macro_rules! errors {
         } )*
     )* };
 }
+
+pub(crate) use errors;
 
 errors! {
     /// Of a handle that a call is given.
@@ -90,6 +92,8 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. HandleError { InvalidHandle, KeyDeleted }
     }
 
@@ -114,9 +118,11 @@ errors! {
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
         /// A stable key below a volatile one.
         ChildMustBeVolatile = 1021 "ERROR_CHILD_MUST_BE_VOLATILE",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -139,9 +145,11 @@ errors! {
         NoMoreItems = 259 "ERROR_NO_MORE_ITEMS",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -162,9 +170,11 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -185,9 +195,11 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }
@@ -208,9 +220,11 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// The handle's key was deleted.
         KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The SACL was asked for without SeSecurityPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
         .. OpenError {
             FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
-            KeyDeleted
+            KeyDeleted, PrivilegeNotHeld
         }
         .. HandleError { InvalidHandle, KeyDeleted }
     }

@@ -9,6 +9,7 @@ use super::path::Root;
 use super::resolve::components;
 use super::value::Value;
 use super::watch::Filter;
+use crate::win7::security::Shared;
 
 /// An open key, by the number that the program sees: the lowest that is free, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -36,7 +37,7 @@ impl From<Handle> for At {
 }
 
 /// How a key is created.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct CreateOptions {
     /// REG_OPTION_VOLATILE: gone after a restart.
     pub volatile: bool,
@@ -46,6 +47,8 @@ pub struct CreateOptions {
     pub open_link: bool,
     /// The access to an existing key, or to the new one.
     pub access: Access,
+    /// The descriptor that the new key is to have; none for what it inherits.
+    pub descriptor: Option<Shared>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -108,7 +111,7 @@ impl Registry {
     ) -> Result<Handle, OpenError> {
         let texts = self.texts_from(caller, at, sub, access)?;
         let spot = self.spot_at(&texts.0, texts.1.as_deref(), to_link)?;
-        let granted = access_check(caller, &spot.first, self.at(&spot.first), access)?;
+        let granted = access_check(caller, self.at(&spot.first), access)?;
         Ok(self.add(spot.first, texts, granted, access))
     }
 
@@ -125,10 +128,17 @@ impl Registry {
         options: CreateOptions,
     ) -> Result<(Handle, Disposition), CreateError> {
         let texts = self.texts_from(caller, at.into(), sub, options.access)?;
+        let asked = options.access;
         let (place, disposition) = self.create_at(caller, &texts.0, texts.1.as_deref(), options)?;
-        let granted = access_check(caller, &place, self.at(&place), options.access)
-            .map_err(OpenError::from)?;
-        Ok((self.add(place, texts, granted, options.access), disposition))
+        let granted = match disposition {
+            // Whoever creates a key gets what it asks for, whatever the new descriptor says.
+            Disposition::Created if asked.has(Access::MAXIMUM_ALLOWED) => Access::ALL,
+            Disposition::Created => asked.mapped(),
+            Disposition::Opened => {
+                access_check(caller, self.at(&place), asked).map_err(OpenError::from)?
+            }
+        };
+        Ok((self.add(place, texts, granted, asked), disposition))
     }
 
     /// RegCloseKey. Who waits for changes through the handle is signalled.
@@ -224,8 +234,7 @@ impl Registry {
     ) -> Result<(), DeleteError> {
         let texts = self.texts_from(caller, at.into(), sub, view)?;
         let spot = self.spot_at(&texts.0, texts.1.as_deref(), false)?;
-        access_check(caller, &spot.first, self.at(&spot.first), Access::DELETE)
-            .map_err(OpenError::from)?;
+        access_check(caller, self.at(&spot.first), Access::DELETE).map_err(OpenError::from)?;
         self.delete_at(&spot.first)
     }
 

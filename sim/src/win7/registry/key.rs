@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use super::feed::Feed;
 use super::name::Name;
 use super::sorted::{Named, Sorted};
 use super::value::Value;
+use crate::win7::security::Shared;
 
 /// A key with all below it. A clone shares everything until one side writes.
 #[derive(Clone, Debug)]
@@ -13,7 +15,8 @@ pub struct Key {
     name: Name,
     volatile: bool,
     link: bool,
-    descriptor: Option<Arc<str>>,
+    /// invariant: there is one if the key is in a registry.
+    descriptor: Option<Shared>,
     values: Sorted<Slot>,
     /// The number of the next value. Only the order of numbers means anything.
     next: u32,
@@ -92,8 +95,8 @@ impl Key {
         self.link
     }
 
-    /// Its security descriptor, once that is modelled: so far nothing reads it.
-    pub fn descriptor(&self) -> Option<&Arc<str>> {
+    /// Its security descriptor. A key that was never in a registry may lack one.
+    pub fn descriptor(&self) -> Option<&Shared> {
         self.descriptor.as_ref()
     }
 
@@ -206,9 +209,35 @@ impl Key {
         Some(old)
     }
 
-    /// Sets the slot of the security descriptor.
-    pub fn set_descriptor(&mut self, descriptor: Option<Arc<str>>) {
-        self.descriptor = descriptor;
+    /// Sets the security descriptor; what is below keeps its own.
+    pub fn set_descriptor(&mut self, descriptor: Shared) {
+        self.descriptor = Some(descriptor);
+        self.seal();
+    }
+
+    /// The same key, with this descriptor.
+    pub fn with_descriptor(mut self, descriptor: Shared) -> Key {
+        self.set_descriptor(descriptor);
+        self
+    }
+
+    /// Gives each key here that has no descriptor what it inherits from the one above.
+    pub(super) fn settle(&mut self, above: Option<&Shared>) {
+        if self.descriptor.is_none() {
+            self.descriptor = above.map(super::access::inherited);
+        }
+        let own = self.descriptor.clone();
+        let names: Vec<Name> = self.keys().map(|key| key.name.clone()).collect();
+        for name in names {
+            let child = self.keys.get_mut(name.folded()).expect("it was listed");
+            let before = child.digest;
+            let child = Arc::make_mut(child);
+            child.settle(own.as_ref());
+            self.keys_sum = self
+                .keys_sum
+                .wrapping_sub(before)
+                .wrapping_add(child.digest);
+        }
         self.seal();
     }
 
@@ -241,11 +270,11 @@ impl Key {
         let mut hasher = Feed::new();
         hasher.units(self.name.units());
         hasher.byte(u8::from(self.volatile) | u8::from(self.link) << 1);
-        hasher.bytes(self.descriptor.as_deref().unwrap_or_default().as_bytes());
+        hasher.word(self.descriptor.as_ref().map_or(0, Shared::digest));
         for word in [self.order, self.values_sum, self.keys_sum] {
-            hasher.0.write(&word.to_le_bytes());
+            hasher.word(word);
         }
-        self.digest = hasher.0.finish_128();
+        self.digest = hasher.finish();
     }
 }
 
@@ -274,9 +303,9 @@ impl Slot {
     fn digest(&self) -> u128 {
         let mut hasher = Feed::new();
         hasher.units(self.name.units());
-        hasher.0.write(&self.value.kind.0.to_le_bytes());
+        hasher.number(self.value.kind.0);
         hasher.bytes(&self.value.data);
-        hasher.0.finish_128()
+        hasher.finish()
     }
 }
 
@@ -291,38 +320,9 @@ pub(super) fn split(path: &[u16]) -> (&[u16], &[u16]) {
 
 fn chained(order: u128, folded: &[u16]) -> u128 {
     let mut hasher = Feed::new();
-    hasher.0.write(&order.to_le_bytes());
+    hasher.word(order);
     hasher.units(folded);
-    hasher.0.finish_128()
-}
-
-/// Feeds lengths before contents, so that no two contents feed the same bytes.
-struct Feed(twox_hash::xxhash3_128::Hasher);
-
-impl Feed {
-    fn new() -> Feed {
-        Feed(twox_hash::xxhash3_128::Hasher::new())
-    }
-
-    fn byte(&mut self, byte: u8) {
-        self.0.write(&[byte]);
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) {
-        self.0.write(&(bytes.len() as u64).to_le_bytes());
-        self.0.write(bytes);
-    }
-
-    fn units(&mut self, units: &[u16]) {
-        self.0.write(&(units.len() as u64).to_le_bytes());
-        let mut bytes = [0; 128];
-        for chunk in units.chunks(64) {
-            for (at, unit) in chunk.iter().enumerate() {
-                bytes[2 * at..2 * at + 2].copy_from_slice(&unit.to_le_bytes());
-            }
-            self.0.write(&bytes[..2 * chunk.len()]);
-        }
-    }
+    hasher.finish()
 }
 
 #[cfg(test)]

@@ -71,6 +71,9 @@ fn perform(registry: &mut Registry, act: &Act) -> Result<(), Win32> {
 /// The same keys and values, built anew from what can be seen.
 fn rebuilt(key: &Key) -> Key {
     let mut new = Key::new(key.name().clone());
+    if let Some(descriptor) = key.descriptor() {
+        new.set_descriptor(descriptor.clone());
+    }
     for (name, value) in key.values() {
         new.set_value(name.clone(), value.clone());
     }

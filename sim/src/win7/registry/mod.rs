@@ -22,6 +22,7 @@ mod access;
 mod calls;
 pub mod diff;
 pub mod error;
+pub(in crate::win7) mod feed;
 mod handle;
 mod key;
 #[cfg(test)]
@@ -30,8 +31,9 @@ mod name;
 mod path;
 pub mod reg_file;
 mod resolve;
+mod security;
 mod show;
-mod sorted;
+pub(in crate::win7) mod sorted;
 pub mod steps;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategies;
@@ -52,6 +54,7 @@ pub use handle::{At, CreateOptions, Handle};
 pub use key::Key;
 pub use name::{Name, units};
 pub use path::{KeyPath, Root, UnknownRoot};
+pub use security::KeySecurityError;
 pub use value::{Data, Kind, Value, text_bytes};
 pub use view::{documented_keys, documented_links};
 pub use watch::{Event, Filter};
@@ -61,6 +64,8 @@ use handle::OpenKey;
 use resolve::LINK_VALUE;
 use view::{Views, joined};
 use watch::Armed;
+
+use crate::win7::security::{Shared, Sid, defaults};
 
 /// The longest component of a key's path, in UTF-16 units.
 pub const MAX_COMPONENT: usize = 255;
@@ -109,9 +114,10 @@ impl Hash for Registry {
 impl Default for Registry {
     /// HKLM and HKU without any hive.
     fn default() -> Registry {
-        let mut root = Key::new("REGISTRY".into());
-        root.put_key(Key::made("MACHINE".into(), true, false));
-        root.put_key(Key::made("USER".into(), true, false));
+        let descriptor = Shared::from(defaults::descriptor(defaults::KEY_MACHINE));
+        let mut root = Key::new("REGISTRY".into()).with_descriptor(descriptor.clone());
+        root.put_key(Key::made("MACHINE".into(), true, false).with_descriptor(descriptor.clone()));
+        root.put_key(Key::made("USER".into(), true, false).with_descriptor(descriptor.clone()));
         Registry {
             root: Arc::new(root),
             views: Arc::new(Views::windows_7()),
@@ -127,12 +133,22 @@ impl Registry {
     /// identifiers); users proper get one for their classes too. The links that the system needs are there.
     pub fn with_hives(users: &[&str]) -> Registry {
         let mut registry = Registry::default();
-        for name in ["BCD00000000", "SAM", "SECURITY", "SOFTWARE", "SYSTEM"] {
+        let with = |key: Key, text: &str| key.with_descriptor(defaults::descriptor(text).into());
+        for (name, descriptor) in [
+            ("BCD00000000", defaults::KEY_SECRET),
+            ("SAM", defaults::KEY_SECRET),
+            ("SECURITY", defaults::KEY_SECRET),
+            ("SOFTWARE", defaults::KEY_SOFTWARE),
+            ("SYSTEM", defaults::KEY_MACHINE),
+        ] {
             registry
-                .mount(Root::LocalMachine, Key::new(name.into()))
+                .mount(Root::LocalMachine, with(Key::new(name.into()), descriptor))
                 .expect("it is new");
         }
-        let hardware = Key::made("HARDWARE".into(), true, false);
+        let hardware = with(
+            Key::made("HARDWARE".into(), true, false),
+            defaults::KEY_MACHINE,
+        );
         registry
             .mount(Root::LocalMachine, hardware)
             .expect("it is new");
@@ -140,14 +156,21 @@ impl Registry {
             .mount(Root::Users, Key::new(".DEFAULT".into()))
             .expect("it is new");
         for user in users {
+            let own = |name: &str| {
+                let key = Key::new(name.into());
+                match Sid::parse(user) {
+                    Some(sid) => key.with_descriptor(defaults::hive(sid).into()),
+                    None => key,
+                }
+            };
             registry
-                .mount(Root::Users, Key::new((*user).into()))
+                .mount(Root::Users, own(user))
                 .expect("users differ");
             registry.plant(&format!("USER\\{user}\\Software\\Classes"));
             if user.starts_with("S-1-5-21-") {
                 let classes = format!("{user}_Classes");
                 registry
-                    .mount(Root::Users, Key::new((&*classes).into()))
+                    .mount(Root::Users, own(&classes))
                     .expect("users differ");
                 registry.link(
                     &format!("USER\\{user}\\Software\\Classes"),
@@ -184,7 +207,9 @@ impl Registry {
     ///
     /// # Errors
     /// If something of that name is there, or the root takes no hives.
-    pub fn mount(&mut self, root: Root, hive: Key) -> Result<(), MountError> {
+    ///
+    /// Keys without a descriptor get what they inherit.
+    pub fn mount(&mut self, root: Root, mut hive: Key) -> Result<(), MountError> {
         let place = match root {
             Root::LocalMachine => units("MACHINE"),
             Root::Users => units("USER"),
@@ -197,6 +222,7 @@ impl Registry {
         self.edit(&place, |parent| match parent.key(&name) {
             Some(_) => Err(MountError::AlreadyExists),
             None => {
+                hive.settle(parent.descriptor());
                 parent.put_key(hive);
                 Ok(())
             }
@@ -231,7 +257,9 @@ impl Registry {
             let name = Name::from(name);
             self.edit(&place, |parent| {
                 if parent.key(&name).is_none() {
-                    parent.put_key(Key::new(name.clone()));
+                    let mut key = Key::new(name.clone());
+                    key.settle(parent.descriptor());
+                    parent.put_key(key);
                 }
             });
             place = joined(&place, name.folded());
@@ -246,6 +274,9 @@ impl Registry {
         let target = value::bytes_of(units(&format!("\\Registry\\{to}")));
         link.set_value("SymbolicLinkValue".into(), Value::new(Kind::LINK, target));
         let place = name::fold_all(&units(parent));
-        self.edit(&place, |parent| parent.put_key(link));
+        self.edit(&place, |parent| {
+            link.settle(parent.descriptor());
+            parent.put_key(link);
+        });
     }
 }

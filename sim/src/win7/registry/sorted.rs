@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 /// What has a place in a [`Sorted`]: by its folded name.
-pub(super) trait Named {
+pub(in crate::win7) trait Named {
     fn folded(&self) -> &[u16];
 }
 
@@ -12,9 +12,26 @@ const PIECE: usize = 64;
 
 /// Items by folded name. invariant: pieces are not empty, and all is in order.
 #[derive(Debug)]
-pub(super) struct Sorted<T> {
-    pieces: Arc<Vec<Arc<Vec<Arc<T>>>>>,
+pub(in crate::win7) struct Sorted<T> {
+    pieces: Arc<Vec<Arc<Piece<T>>>>,
     len: usize,
+}
+
+/// Some items in order, each with the hash of its name: a look-up runs through the hashes, which lie side by
+/// side, and compares one name.
+#[derive(Debug)]
+struct Piece<T> {
+    hashes: Vec<u32>,
+    items: Vec<Arc<T>>,
+}
+
+impl<T> Clone for Piece<T> {
+    fn clone(&self) -> Self {
+        Piece {
+            hashes: self.hashes.clone(),
+            items: self.items.clone(),
+        }
+    }
 }
 
 impl<T> Clone for Sorted<T> {
@@ -35,95 +52,139 @@ impl<T> Default for Sorted<T> {
     }
 }
 
+impl<T: Named> Piece<T> {
+    #[inline]
+    fn find(&self, folded: &[u16], hash: u32) -> Option<usize> {
+        let mut from = 0;
+        loop {
+            let at = from
+                + self.hashes[from..]
+                    .iter()
+                    .position(|other| *other == hash)?;
+            if self.items[at].folded() == folded {
+                return Some(at);
+            }
+            from = at + 1;
+        }
+    }
+
+    fn insert(&mut self, item: Arc<T>) {
+        let at = self
+            .items
+            .binary_search_by(|other| other.folded().cmp(item.folded()))
+            .expect_err("no two items have one name");
+        self.hashes.insert(at, hash_of(item.folded()));
+        self.items.insert(at, item);
+    }
+}
+
 impl<T: Named> Sorted<T> {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::win7) fn len(&self) -> usize {
         self.len
     }
 
     /// All items in the order of their names.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
-        self.pieces.iter().flat_map(|piece| piece.iter())
+    pub(in crate::win7) fn iter(&self) -> impl Iterator<Item = &Arc<T>> + Clone {
+        self.pieces.iter().flat_map(|piece| piece.items.iter())
     }
 
     #[inline]
-    pub(super) fn get(&self, folded: &[u16]) -> Option<&Arc<T>> {
-        let piece = &self.pieces.get(self.piece_of(folded))?;
-        let at = piece
-            .binary_search_by(|item| item.folded().cmp(folded))
-            .ok()?;
-        Some(&piece[at])
+    pub(in crate::win7) fn get(&self, folded: &[u16]) -> Option<&Arc<T>> {
+        let piece = self.pieces.get(self.piece_of(folded))?;
+        let at = piece.find(folded, hash_of(folded))?;
+        Some(&piece.items[at])
     }
 
     /// The item, to replace.
-    pub(super) fn get_mut(&mut self, folded: &[u16]) -> Option<&mut Arc<T>> {
+    pub(in crate::win7) fn get_mut(&mut self, folded: &[u16]) -> Option<&mut Arc<T>> {
         let index = self.piece_of(folded);
-        let at = {
-            let piece = self.pieces.get(index)?;
-            piece
-                .binary_search_by(|item| item.folded().cmp(folded))
-                .ok()?
-        };
+        let at = self.pieces.get(index)?.find(folded, hash_of(folded))?;
         let pieces = Arc::make_mut(&mut self.pieces);
-        Some(&mut Arc::make_mut(&mut pieces[index])[at])
+        Some(&mut Arc::make_mut(&mut pieces[index]).items[at])
     }
 
     /// Puts an item in its place.
     ///
     /// # Panics
     /// If there is one of that name.
-    pub(super) fn insert(&mut self, item: Arc<T>) {
+    pub(in crate::win7) fn insert(&mut self, item: Arc<T>) {
         let pieces = Arc::make_mut(&mut self.pieces);
         self.len += 1;
         if pieces.is_empty() {
-            pieces.push(Arc::new(vec![item]));
+            pieces.push(Arc::new(Piece {
+                hashes: vec![hash_of(item.folded())],
+                items: vec![item],
+            }));
             return;
         }
         let index = piece_of(pieces, item.folded()).min(pieces.len() - 1);
         let piece = Arc::make_mut(&mut pieces[index]);
-        let at = piece
-            .binary_search_by(|other| other.folded().cmp(item.folded()))
-            .expect_err("no two items have one name");
-        piece.insert(at, item);
-        if piece.len() > PIECE {
-            let rest = piece.split_off(PIECE / 2);
+        piece.insert(item);
+        if piece.items.len() > PIECE {
+            let rest = Piece {
+                hashes: piece.hashes.split_off(PIECE / 2),
+                items: piece.items.split_off(PIECE / 2),
+            };
             pieces.insert(index + 1, Arc::new(rest));
         }
     }
 
     /// Takes an item out.
-    pub(super) fn remove(&mut self, folded: &[u16]) -> Option<Arc<T>> {
+    pub(in crate::win7) fn remove(&mut self, folded: &[u16]) -> Option<Arc<T>> {
         let index = self.piece_of(folded);
-        let at = {
-            let piece = self.pieces.get(index)?;
-            piece
-                .binary_search_by(|item| item.folded().cmp(folded))
-                .ok()?
-        };
+        let at = self.pieces.get(index)?.find(folded, hash_of(folded))?;
         let pieces = Arc::make_mut(&mut self.pieces);
         let piece = Arc::make_mut(&mut pieces[index]);
-        let item = piece.remove(at);
-        if piece.is_empty() {
+        piece.hashes.remove(at);
+        let item = piece.items.remove(at);
+        if piece.items.is_empty() {
             pieces.remove(index);
         }
         self.len -= 1;
         Some(item)
     }
 
+    /// The items that nobody else holds: those whose last owner this is.
+    pub(in crate::win7) fn into_unshared(self) -> impl Iterator<Item = Arc<T>> {
+        let pieces = Arc::try_unwrap(self.pieces).unwrap_or_default();
+        let pieces = pieces
+            .into_iter()
+            .filter_map(|piece| Arc::try_unwrap(piece).ok());
+        pieces.flat_map(|piece| piece.items)
+    }
+
     /// Whether both share all their pieces.
-    pub(super) fn is_shared_with(&self, other: &Self) -> bool {
+    pub(in crate::win7) fn is_shared_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.pieces, &other.pieces)
     }
 
     #[inline]
     fn piece_of(&self, folded: &[u16]) -> usize {
-        piece_of(&self.pieces, folded)
+        match self.pieces.len() {
+            // Where there is one piece, it decides itself.
+            0 | 1 => 0,
+            _ => piece_of(&self.pieces, folded),
+        }
     }
 }
 
 /// The first piece that ends at or after `folded`.
 #[inline]
-fn piece_of<T: Named>(pieces: &[Arc<Vec<Arc<T>>>], folded: &[u16]) -> usize {
-    pieces.partition_point(|piece| piece.last().is_some_and(|last| last.folded() < folded))
+fn piece_of<T: Named>(pieces: &[Arc<Piece<T>>], folded: &[u16]) -> usize {
+    pieces.partition_point(|piece| {
+        piece
+            .items
+            .last()
+            .is_some_and(|last| last.folded() < folded)
+    })
+}
+
+/// FNV-1a over code units: nothing but look-ups sees it.
+#[inline]
+fn hash_of(folded: &[u16]) -> u32 {
+    folded.iter().fold(0x811C_9DC5, |hash, unit| {
+        (hash ^ u32::from(*unit)).wrapping_mul(0x0100_0193)
+    })
 }
 
 #[cfg(test)]

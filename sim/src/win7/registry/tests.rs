@@ -152,7 +152,7 @@ fn symlinks() {
     };
     let (link, _) = lab
         .registry
-        .create(&lab.caller, main, &units("link"), link_options)
+        .create(&lab.caller, main, &units("link"), link_options.clone())
         .expect("it is new");
     let target = format!("\\Registry\\User\\{USER}\\Software\\Wine\\Test\\target");
     let target = Value::new(Kind::LINK, value::bytes_of(units(&target)));
@@ -201,7 +201,7 @@ fn symlinks() {
     assert_eq!(lab.registry.query(opened, "symboliclinkvalue"), Ok(target));
     let again = lab
         .registry
-        .create(&lab.caller, main, &units("link"), link_options);
+        .create(&lab.caller, main, &units("link"), link_options.clone());
     assert_eq!(again, Err(CreateError::AlreadyExists));
 
     let delete = |lab: &mut Lab, sub: &str| {
@@ -464,15 +464,15 @@ fn volatile_keys_and_roots() {
         create(&mut lab, "HKCU\\Software\\V\\W", volatile),
         Ok(Disposition::Created)
     );
-    let stable = create(&mut lab, "HKCU\\Software\\V\\W\\x", plain);
+    let stable = create(&mut lab, "HKCU\\Software\\V\\W\\x", plain.clone());
     assert_eq!(stable, Err(CreateError::ChildMustBeVolatile));
     assert_eq!(
-        create(&mut lab, "HKCU\\Software\\V\\W", plain),
+        create(&mut lab, "HKCU\\Software\\V\\W", plain.clone()),
         Ok(Disposition::Opened)
     );
     for root in ["HKLM\\NewTop", "HKU\\NewTop"] {
         assert_eq!(
-            create(&mut lab, root, plain),
+            create(&mut lab, root, plain.clone()),
             Err(CreateError::InvalidParameter)
         );
     }

@@ -59,7 +59,7 @@ fn text(
     version: Version,
 ) -> Result<Vec<u16>, ReadError> {
     let read = registry.spot(caller, path).and_then(|spot| {
-        access_check(caller, &spot.first, registry.at(&spot.first), Access::READ)?;
+        access_check(caller, registry.at(&spot.first), Access::READ)?;
         Ok(spot)
     })?;
     let mut out = Out {
@@ -104,7 +104,7 @@ fn keys(
         let Ok(spot) = registry.spot(caller, &path) else {
             continue;
         };
-        if access_check(caller, &spot.first, registry.at(&spot.first), Access::READ).is_ok() {
+        if access_check(caller, registry.at(&spot.first), Access::READ).is_ok() {
             let mut name = name.to_vec();
             name.push(b'\\'.into());
             name.extend_from_slice(below.units());

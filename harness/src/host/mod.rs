@@ -1,0 +1,150 @@
+//! Hosts: whatever can perform an action and answer with an observation.
+
+pub mod go;
+pub mod recording;
+pub mod session;
+pub mod win32_probe;
+pub mod wine;
+
+use std::path::PathBuf;
+
+use crate::failure::{Failure, Result};
+use crate::progress::Progress;
+use session::Session;
+
+/// Anything that can perform an action and answer with an observation.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, clap::ValueEnum)]
+pub enum Host {
+    /// The models.
+    #[default]
+    Sim,
+    /// Wine in Windows 7 mode.
+    Wine,
+    /// A real Windows 7.
+    Win7,
+    /// This kernel, in network namespaces of our own.
+    Linux,
+    /// A real Debian kernel in QEMU.
+    LinuxVm,
+}
+
+/// Where hosts are, if not where they usually are.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Places {
+    /// The Wine to use; without it, the one on PATH or in /usr/lib/wine
+    #[arg(long, value_name = "PATH")]
+    pub wine: Option<PathBuf>,
+    /// Build a Go for Windows from Debian's sources (once, some minutes), to answer go.*
+    #[arg(long)]
+    pub with_go: bool,
+}
+
+impl Host {
+    /// All of them.
+    pub const ALL: [Host; 5] = [
+        Host::Sim,
+        Host::Wine,
+        Host::Win7,
+        Host::Linux,
+        Host::LinuxVm,
+    ];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Host::Sim => "sim",
+            Host::Wine => "wine",
+            Host::Win7 => "win7",
+            Host::Linux => "linux",
+            Host::LinuxVm => "linux-vm",
+        }
+    }
+
+    /// What it is.
+    pub fn what(self) -> &'static str {
+        match self {
+            Host::Sim => "the models",
+            Host::Wine => "Wine in Windows 7 mode, as a stand-in Win32 implementation",
+            Host::Win7 => "a real Windows 7",
+            Host::Linux => "this kernel, in network namespaces of our own, with real eBPF",
+            Host::LinuxVm => "a real Debian kernel in QEMU, with real eBPF",
+        }
+    }
+
+    /// Whether this version can use it.
+    pub fn is_built(self) -> bool {
+        matches!(self, Host::Sim | Host::Wine)
+    }
+
+    /// Nothing if this version can use it.
+    ///
+    /// # Errors
+    /// It is not built yet.
+    pub fn require_built(self) -> Result<()> {
+        match self.is_built() {
+            true => Ok(()),
+            false => Err(Failure::not_built_yet(&format!("the host {}", self.name()))),
+        }
+    }
+
+    /// Nothing if scenarios can run on it.
+    ///
+    /// # Errors
+    /// It is not built yet.
+    pub fn require_runs(self) -> Result<()> {
+        if self == Host::Sim {
+            return Ok(());
+        }
+        let what = format!("running scenarios on the host {}", self.name());
+        Err(Failure::not_built_yet(&what))
+    }
+
+    /// A session on the host: started, and ready to answer.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be used.
+    pub fn start(self, places: &Places, progress: &Progress) -> Result<Box<dyn Session>> {
+        match self {
+            Host::Sim => Ok(Box::new(session::Models::default())),
+            Host::Wine => Ok(Box::new(wine::Wine::start(places, progress)?)),
+            _ => Err(self.require_built().expect_err("it is not built")),
+        }
+    }
+}
+
+/// What of a host is there.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum State {
+    /// It can be used: what was found.
+    Usable(String),
+    /// Something lacks: what, and the one command that installs it.
+    Missing(String, &'static str),
+    /// This version cannot use it.
+    NotBuilt,
+}
+
+impl Host {
+    /// Looks what is there.
+    pub fn state(self, places: &Places) -> State {
+        match self {
+            Host::Sim => State::Usable("needs nothing".into()),
+            Host::Wine => wine::state(places),
+            _ => State::NotBuilt,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_command_line() {
+        for host in Host::ALL {
+            assert_eq!(Host::from_str(host.name(), false), Ok(host));
+        }
+        assert_eq!(Host::value_variants(), Host::ALL);
+    }
+}

@@ -1,0 +1,203 @@
+//! What a validation comes to: for readers, for machines, for CI.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
+use serde_json::json;
+
+use crate::console::{self, Layout};
+use crate::failure::Result;
+use crate::output::Output;
+use crate::render::{Page, counted, style};
+
+use super::Validation;
+use super::compare::{Compared, Outcome};
+
+/// Columns of the table, with the word of each outcome.
+const COLUMNS: [(&str, &str); 6] = [
+    ("same", "same"),
+    ("known", "known"),
+    ("no host", "unsupported-by-host"),
+    ("no model", "unsupported-by-model"),
+    ("after", "after-difference"),
+    ("differs", "differs"),
+];
+
+/// Prints it for a reader.
+pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Result<()> {
+    let mut page = Page::new(layout);
+    let identity = &validation.identity;
+    page.heading(&format!(
+        "Models against {} {}",
+        identity.host, identity.version
+    ));
+    let mut lines = vec![format!(
+        "{:<22}{}",
+        "set",
+        COLUMNS.map(|(title, _)| format!("{title:>9}")).concat()
+    )];
+    let mut total: BTreeMap<&str, usize> = BTreeMap::new();
+    let row = |name: &str, counts: &BTreeMap<&str, usize>| {
+        let cells = COLUMNS.map(|(_, word)| format!("{:>9}", counts.get(word).unwrap_or(&0)));
+        format!("{name:<22}{}", cells.concat())
+    };
+    for (set, counts) in validation.summary() {
+        lines.push(row(set, &counts));
+        for (word, count) in counts {
+            *total.entry(word).or_default() += count;
+        }
+    }
+    lines.push(row("all", &total));
+    let mut text = page.into_text();
+    for line in &lines {
+        text += &format!("  {line}\n");
+    }
+    let mut page = Page::new(layout);
+    page.gap();
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    for compared in &validation.compared {
+        if let Outcome::Known(id) = &compared.outcome {
+            *known.entry(id).or_default() += 1;
+        }
+    }
+    if !known.is_empty() {
+        page.heading("Known divergences");
+        let table = super::divergence::table();
+        for (id, count) in known {
+            let row = table.iter().find(|row| row.id == id);
+            let reason = row.map_or("", |row| &row.reason);
+            page.row(2, 30, id, &format!("{count}: {reason}"));
+        }
+        page.gap();
+    }
+    let shown = |compared: &&Compared| {
+        compared.outcome == Outcome::Differs
+            || verbose && compared.outcome == Outcome::AfterDifference
+    };
+    let differences: Vec<&Compared> = validation.compared.iter().filter(shown).collect();
+    if !differences.is_empty() {
+        page.heading("Differences");
+        for compared in differences {
+            let Compared {
+                set,
+                line,
+                request,
+                model,
+                host,
+                ..
+            } = compared;
+            page.paragraph(2, &format!("{set}:{line} {}", cut(&request.to_string())));
+            page.row(4, 8, "model", &cut(&model.to_string()));
+            page.row(4, 8, "host", &cut(&host.to_string()));
+        }
+        page.gap();
+    }
+    for row in &validation.idle {
+        let what = format!(
+            "{}: nothing differs so any more: take this row out, or end its range of versions",
+            row.id
+        );
+        page.paragraph(2, &page.paint(style::BAD, what));
+    }
+    let questions = counted(validation.compared.len(), "question");
+    let verdict = match validation.agrees() {
+        true => page.paint(style::GOOD, "model and host agree, but for what is known"),
+        false => page.paint(style::BAD, "model and host differ"),
+    };
+    page.paragraph(0, &format!("{questions}: {verdict}."));
+    text += &page.into_text();
+    console::print(&text)
+}
+
+fn cut(text: &str) -> String {
+    const MOST: usize = 300;
+    match text.char_indices().nth(MOST) {
+        None => text.into(),
+        Some((at, _)) => format!("{}... ({} characters)", &text[..at], text.chars().count()),
+    }
+}
+
+/// Prints one JSON object.
+pub(super) fn json(validation: &Validation) -> Result<()> {
+    let differences = validation.compared.iter();
+    let differences = differences
+        .filter(|compared| compared.outcome != Outcome::Same)
+        .map(|compared| {
+            let row = match &compared.outcome {
+                Outcome::Known(id) => Some(id),
+                _ => None,
+            };
+            json!({
+                "set": compared.set, "line": compared.line, "outcome": compared.outcome.word(), "row": row,
+                "request": compared.request, "model": compared.model, "host": compared.host,
+            })
+        });
+    let object = json!({
+        "host": validation.identity.host,
+        "version": validation.identity.version,
+        "agrees": validation.agrees(),
+        "sets": validation.summary(),
+        "idle_rows": validation.idle.iter().map(|row| &row.id).collect::<Vec<_>>(),
+        "questions": differences.collect::<Vec<_>>(),
+    });
+    console::print(&format!("{object}\n"))
+}
+
+/// Writes a suite for each host and set, with a case for each question.
+pub(super) fn junit(validations: &[Validation], output: &mut Output) -> Result<()> {
+    let mut suites = Suites::new("faultlab validate");
+    for validation in validations {
+        let host = format!(
+            "{} {}",
+            validation.identity.host, validation.identity.version
+        );
+        let mut by_set: BTreeMap<&str, TestSuite> = BTreeMap::new();
+        for compared in &validation.compared {
+            let name = format!("{host} {}", compared.set);
+            let suite = by_set
+                .entry(&compared.set)
+                .or_insert_with(|| TestSuite::new(name));
+            let said = format!("model {}\nhost  {}", compared.model, compared.host);
+            let status = match &compared.outcome {
+                Outcome::Same => TestCaseStatus::success(),
+                Outcome::Differs => {
+                    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+                    status.set_message(said.clone());
+                    status
+                }
+                other => {
+                    let mut status = TestCaseStatus::skipped();
+                    status.set_message(match other {
+                        Outcome::Known(id) => format!("known divergence {id}"),
+                        other => other.word().into(),
+                    });
+                    status
+                }
+            };
+            let name = format!("{}: {}", compared.line, cut(&compared.request.to_string()));
+            let mut case = TestCase::new(name, status);
+            case.set_classname(&*compared.set);
+            if compared.outcome != Outcome::Same {
+                case.set_system_out(said);
+            }
+            suite.add_test_case(case);
+        }
+        for (_, suite) in by_set {
+            suites.add_test_suite(suite);
+        }
+        let mut rows = TestSuite::new(format!("{host} known divergences"));
+        for row in &validation.idle {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message("nothing differs so any more");
+            rows.add_test_case(TestCase::new(&*row.id, status));
+        }
+        suites.add_test_suite(rows);
+    }
+    let text = suites
+        .to_string()
+        .expect("a report of texts can be written");
+    output
+        .write_all(text.as_bytes())
+        .map_err(|error| output.failed(&error))
+}

@@ -1,0 +1,463 @@
+//! Files as programs see them: the calls of Win32, with who may do what and what each says when it fails.
+//!
+//! | rule | source | sure |
+//! |---|---|---|
+//! | 2 for a missing file, 3 for a missing directory or a file in its place, 123 for what is no name, 183, 80, 145, 267 | Win32 error codes, Wine's kernel32 tests | yes |
+//! | SetCurrentDirectory: 2 for a missing directory, 267 for a file | the same | yes |
+//! | too long: 3; CreateDirectory from 248 units 206; SetCurrentDirectory from 259 units 206 | documentation for the limits; 3: ReactOS, not a run of Windows 7 | partly |
+//! | a device name makes no directory: 267 | | no |
+//! | FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY on the directory; who creates gets what it asks for | MS-FSA 2.1.5.1.1 | yes |
+//! | DELETE also by FILE_DELETE_CHILD above; attributes also by FILE_LIST_DIRECTORY above | MS-FSA 2.1.5.1.2.1 | yes |
+//! | the read-only attribute refuses writing and deleting with 5 | MS-FSA 2.1.5.1.2 | yes |
+//! | overwriting asks for FILE_WRITE_DATA, FILE_WRITE_EA and FILE_WRITE_ATTRIBUTES, and keeps the descriptor | MS-FSA 2.1.5.1.2 | yes |
+//! | overwriting what is hidden or a system file without saying so: 5 | documentation of CreateFile | yes |
+//! | sharing violations: 32; who asks for neither data nor DELETE shares with everybody | documentation | yes |
+//! | SeBackup- and SeRestorePrivilege count with FILE_FLAG_BACKUP_SEMANTICS alone | documentation | yes |
+//! | directories on the way are not asked, given SeChangeNotifyPrivilege | documentation | yes |
+//! | a file that is moved on its volume keeps its descriptor | documentation | yes |
+//! | the owner of what a call names: oneself, the administrators, or with SeRestorePrivilege anybody; else 1307 | documentation of SetSecurityInfo | yes |
+//!
+//! A call that is refused changes nothing, and says why: [`Failure::why`].
+
+mod calls;
+mod error;
+mod handles;
+pub mod import;
+mod names;
+mod propagate;
+mod security;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::environment::Block;
+use super::ntfs::{Attributes, Content, Node, Place, Volume, path_of};
+use super::path::{NtPath, Target, nt_path};
+use super::registry::{Name, units};
+use super::security::{Mask, NewObject, Refusal, Sid, Token, defaults};
+use super::text::CodePage;
+
+pub use calls::Entry;
+pub use error::{
+    AttributesError, CloseError, CreateDirectoryError, CurrentDirectoryError, DeleteError, Failure,
+    ListError, MoveError, NameError, OpenError, RemoveDirectoryError, SecurityError, TransferError,
+    Why,
+};
+pub use handles::{CreateDisposition, FileHandle, OpenRequest, Share};
+pub use propagate::{Propagation, Rewritten};
+
+use handles::OpenFile;
+
+/// Who calls, from where.
+#[derive(Clone, Copy)]
+pub struct Actor<'a> {
+    /// Who it is.
+    pub token: &'a Token,
+    /// The current directory, a full path.
+    pub directory: &'a [u16],
+    /// Its variables, which hold where it was on other drives; none if it was on none.
+    pub environment: Option<&'a Block>,
+}
+
+impl<'a> Actor<'a> {
+    /// A process at the root of the system drive.
+    pub fn new(token: &'a Token) -> Actor<'a> {
+        const ROOT: [u16; 3] = [b'C' as u16, b':' as u16, b'\\' as u16];
+        Actor {
+            token,
+            directory: &ROOT,
+            environment: None,
+        }
+    }
+
+    /// The same in another directory, a full path.
+    pub fn at(self, directory: &'a [u16]) -> Actor<'a> {
+        Actor { directory, ..self }
+    }
+
+    pub(super) fn on_drive(&self, drive: u16) -> Option<Vec<u16>> {
+        let letter = char::from_u32(drive.into())?;
+        let directory = self.environment?.drive_directory(letter)?;
+        Some(directory.units().to_vec())
+    }
+}
+
+/// The drives of a machine, and the files that are open. A clone is a fork.
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Files {
+    drives: BTreeMap<u16, Volume>,
+    open: BTreeMap<FileHandle, OpenFile>,
+}
+
+/// Where a path leads, on a volume.
+struct Spot {
+    drive: u16,
+    place: Place,
+    /// The stream behind a colon.
+    stream: Option<Name>,
+    /// Whether a backslash was behind the path.
+    is_directory: bool,
+}
+
+/// What a path leads to.
+enum Found {
+    /// Something on a volume.
+    There(Spot),
+    /// A place on a volume where there could be something.
+    Free(Spot),
+    /// A device.
+    Device(Vec<u16>),
+}
+
+impl Files {
+    /// The drive C: of a default machine: what Windows 7 puts there, with its descriptors, as far as programs
+    /// here ask for it, and the profiles of these users.
+    pub fn windows_7(users: &[(&str, Sid)], oem: CodePage) -> Files {
+        let shared = |text: &str| defaults::descriptor(text).into();
+        let mut volume = Volume::new(shared(defaults::SYSTEM_ROOT), Some(oem));
+        let directory = |name: &str, text: &str| Node::directory(name.into(), shared(text));
+        for (name, text) in [
+            ("Program Files", defaults::PROGRAM_FILES),
+            ("Program Files (x86)", defaults::PROGRAM_FILES),
+            ("ProgramData", defaults::PROGRAM_DATA),
+            ("Users", defaults::USERS),
+            ("Windows", defaults::PROGRAM_FILES),
+        ] {
+            volume.put(&[], directory(name, text));
+        }
+        let windows = [Name::from("Windows")];
+        volume.put(&windows, directory("System32", defaults::PROGRAM_FILES));
+        volume.put(&windows, directory("SysWOW64", defaults::PROGRAM_FILES));
+        volume.put(&windows, directory("Temp", defaults::WINDOWS_TEMP));
+        let mut files = Files {
+            drives: BTreeMap::from([(u16::from(b'C'), volume)]),
+            open: BTreeMap::new(),
+        };
+        let system = Token::system();
+        for (name, sid) in users {
+            let profile = [Name::from("Users"), Name::from(*name)];
+            let home = Node::directory((*name).into(), defaults::profile(*sid).into());
+            let volume = files
+                .drives
+                .get_mut(&u16::from(b'C'))
+                .expect("it was put there");
+            volume.put(&profile[..1], home);
+            for below in [
+                "AppData\\Local\\Temp",
+                "AppData\\Roaming",
+                "Desktop",
+                "Documents",
+            ] {
+                let path = units(&format!("C:\\Users\\{name}\\{below}"));
+                files
+                    .make_tree(&Actor::new(&system), &path)
+                    .expect("there is a profile");
+            }
+        }
+        files
+    }
+
+    /// A drive, by its letter.
+    pub fn volume(&self, letter: char) -> Option<&Volume> {
+        self.drives.get(&drive_of(letter)?)
+    }
+
+    /// A drive, to set it up outside of all rules.
+    pub fn volume_mut(&mut self, letter: char) -> Option<&mut Volume> {
+        self.drives.get_mut(&drive_of(letter)?)
+    }
+
+    /// Puts a volume in place of a drive; none for what is no letter of one.
+    pub fn mount(&mut self, letter: char, volume: Volume) -> Option<()> {
+        self.drives.insert(drive_of(letter)?, volume);
+        Some(())
+    }
+
+    /// What is at a path of this drive, to look at outside of all rules.
+    pub fn look(&self, path: &str) -> Option<&Node> {
+        let token = Token::system();
+        match self.find(&Actor::new(&token), &units(path)) {
+            Ok(Found::There(spot)) => self.node(&spot),
+            _ => None,
+        }
+    }
+
+    /// Edits what is at a path outside of all rules, as whoever prepares a lab does; none if nothing is there.
+    pub fn edit_outside<R>(
+        &mut self,
+        path: &[u16],
+        edit: impl FnOnce(&mut Node) -> R,
+    ) -> Option<R> {
+        let token = Token::system();
+        match self.find(&Actor::new(&token), path) {
+            Ok(Found::There(spot)) => self.edit(&spot, edit),
+            _ => None,
+        }
+    }
+
+    /// Takes away what is at a path outside of all rules, with all below it; whether there was anything.
+    pub fn remove_outside(&mut self, path: &[u16]) -> bool {
+        let token = Token::system();
+        match self.find(&Actor::new(&token), path) {
+            Ok(Found::There(spot)) => {
+                self.remove(spot.drive, &spot.place, None);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Directories by any means: those of a path that are missing, with the descriptors that this caller would
+    /// give them, and nobody asked. A path of any length.
+    ///
+    /// # Errors
+    /// As CreateDirectory, but for lengths and access.
+    pub fn make_tree(
+        &mut self,
+        actor: &Actor<'_>,
+        path: &[u16],
+    ) -> Result<(), CreateDirectoryError> {
+        let prefixed: Vec<u16> = match super::path::is_prefixed(path) {
+            true => path.to_vec(),
+            false => {
+                let full =
+                    super::path::full_path(path, actor.directory, |drive| actor.on_drive(drive))
+                        .ok_or(CreateDirectoryError::PathNotFound)?;
+                units("\\\\?\\").into_iter().chain(full.path).collect()
+            }
+        };
+        let nt = nt_path(&prefixed, actor.directory, |drive| actor.on_drive(drive))
+            .map_err(|_| CreateDirectoryError::FilenameExcedRange)?;
+        let Target::Drive {
+            letter, components, ..
+        } = nt.target
+        else {
+            return Err(CreateDirectoryError::Directory);
+        };
+        let volume = self
+            .drives
+            .get_mut(&letter)
+            .ok_or(CreateDirectoryError::PathNotFound)?;
+        if !components.iter().all(|name| super::ntfs::is_name(name)) {
+            return Err(CreateDirectoryError::InvalidName);
+        }
+        let names: Vec<Name> = components.iter().map(|name| Name::new(name)).collect();
+        let mut there = Vec::new();
+        let mut node = volume.root();
+        for name in &names {
+            match node.entry(name) {
+                Some(entry) if entry.is_directory() => {
+                    there.push(entry.name().clone());
+                    node = entry;
+                }
+                Some(_) => return Err(CreateDirectoryError::AlreadyExists),
+                None => break,
+            }
+        }
+        let mut descriptor = node.descriptor().clone();
+        let missing: Vec<Node> = names[there.len()..]
+            .iter()
+            .map(|name| {
+                descriptor = new_descriptor(actor.token, &descriptor, true).into();
+                Node::directory(name.clone(), descriptor.clone())
+            })
+            .collect();
+        let oem = volume.short_names();
+        let chain = missing.into_iter().rev().reduce(|below, mut above| {
+            above.put(below, oem);
+            above
+        });
+        if let Some(chain) = chain {
+            volume.put(&there, chain);
+        }
+        Ok(())
+    }
+
+    fn volume_at(&self, drive: u16) -> &Volume {
+        &self.drives[&drive]
+    }
+
+    fn node(&self, spot: &Spot) -> Option<&Node> {
+        self.drives.get(&spot.drive)?.at(&spot.place)
+    }
+
+    /// Where a path leads.
+    fn find(&self, actor: &Actor<'_>, path: &[u16]) -> Result<Found, error::Lookup> {
+        let nt = nt_path(path, actor.directory, |drive| actor.on_drive(drive))?;
+        self.find_nt(nt, actor)
+    }
+
+    fn find_nt(&self, nt: NtPath, actor: &Actor<'_>) -> Result<Found, error::Lookup> {
+        use error::Lookup;
+        let (letter, mut components, is_directory) = match nt.target {
+            Target::Drive {
+                letter,
+                components,
+                is_directory,
+            } => (letter, components, is_directory),
+            Target::Device { name, directory } => {
+                if let Some(directory) = directory {
+                    let directory = match self.find(actor, &directory) {
+                        Ok(Found::There(spot)) => self.node(&spot).is_some_and(Node::is_directory),
+                        _ => false,
+                    };
+                    if !directory {
+                        return Err(Lookup::PathNotFound);
+                    }
+                }
+                return Ok(Found::Device(name));
+            }
+            Target::Unc(_) => return Err(Lookup::BadNetPath),
+        };
+        let volume = self.drives.get(&letter).ok_or(Lookup::PathNotFound)?;
+        let stream = match components.last_mut() {
+            Some(last) => stream_of(last)?,
+            None => None,
+        };
+        let (place, found) = match volume.find(&components) {
+            Ok(place) => (place, true),
+            Err((super::ntfs::Nowhere::NoName, place)) => (place, false),
+            Err((super::ntfs::Nowhere::NoPath, _)) => return Err(Lookup::PathNotFound),
+            Err((super::ntfs::Nowhere::Invalid, _)) => return Err(Lookup::InvalidName),
+        };
+        let spot = Spot {
+            drive: letter,
+            place,
+            stream,
+            is_directory,
+        };
+        if !actor
+            .token
+            .enabled
+            .has(super::security::Privilege::ChangeNotify)
+        {
+            self.check_way(actor, &spot)?;
+        }
+        let is_file = found && !volume.at(&spot.place).is_some_and(Node::is_directory);
+        match found {
+            // A backslash behind the name of a file.
+            true if is_directory && is_file => Err(Lookup::InvalidName),
+            true if spot.stream.is_some() && !is_file => Err(Lookup::InvalidName),
+            true => Ok(Found::There(spot)),
+            false => Ok(Found::Free(spot)),
+        }
+    }
+
+    /// Asks the directories on the way, which happens to whoever lacks SeChangeNotifyPrivilege.
+    fn check_way(&self, actor: &Actor<'_>, spot: &Spot) -> Result<(), error::Lookup> {
+        let volume = self.volume_at(spot.drive);
+        for depth in 0..spot.place.len() {
+            let way = &spot.place[..depth];
+            let Some(directory) = volume.at(way) else {
+                break;
+            };
+            let execute = super::security::mask::EXECUTE;
+            let granted = super::security::access_check(
+                actor.token,
+                directory.descriptor(),
+                super::security::Kind::File,
+                execute,
+            );
+            granted.map_err(|refusal| {
+                error::Lookup::Denied(Box::new(Why::Access {
+                    path: path_of(spot.drive, way),
+                    refusal,
+                }))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn why(&self, spot: &Spot, refusal: Refusal) -> Why {
+        Why::Access {
+            path: path_of(spot.drive, &spot.place),
+            refusal,
+        }
+    }
+
+    fn edit<R>(&mut self, spot: &Spot, edit: impl FnOnce(&mut Node) -> R) -> Option<R> {
+        self.drives.get_mut(&spot.drive)?.edit(&spot.place, edit)
+    }
+}
+
+fn new_descriptor(
+    token: &Token,
+    parent: &super::security::Descriptor,
+    is_container: bool,
+) -> super::security::Descriptor {
+    created(token, parent, None, is_container)
+}
+
+fn created(
+    token: &Token,
+    parent: &super::security::Descriptor,
+    creator: Option<&super::security::Descriptor>,
+    is_container: bool,
+) -> super::security::Descriptor {
+    NewObject {
+        parent: Some(parent),
+        creator,
+        is_container,
+        kind: super::security::Kind::File,
+        owner: token.owner,
+        group: token.group,
+        default_dacl: token.default_dacl.as_ref(),
+    }
+    .descriptor()
+}
+
+fn drive_of(letter: char) -> Option<u16> {
+    letter
+        .is_ascii_alphabetic()
+        .then(|| u16::from(letter.to_ascii_uppercase() as u8))
+}
+
+/// Takes the stream off a last component: `name:stream`, `name:stream:$DATA`, `name::$DATA`.
+fn stream_of(last: &mut Vec<u16>) -> Result<Option<Name>, error::Lookup> {
+    let Some(colon) = last.iter().position(|unit| *unit == u16::from(b':')) else {
+        return Ok(None);
+    };
+    let behind: Vec<Vec<u16>> = last[colon + 1..]
+        .split(|unit| *unit == u16::from(b':'))
+        .map(<[u16]>::to_vec)
+        .collect();
+    last.truncate(colon);
+    let is_data = |kind: &[u16]| Name::new(kind).folded() == units("$DATA");
+    match &behind[..] {
+        [name] if super::ntfs::is_name(name) => Ok(Some(Name::new(name))),
+        [name, kind] if name.is_empty() && is_data(kind) => Ok(None),
+        [name, kind] if super::ntfs::is_name(name) && is_data(kind) => Ok(Some(Name::new(name))),
+        _ => Err(error::Lookup::InvalidName),
+    }
+}
+
+impl fmt::Debug for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for volume in self.drives.values() {
+            volume.fmt(f)?;
+        }
+        f.debug_map().entries(&self.open).finish()
+    }
+}
+
+impl Default for OpenRequest<'_> {
+    /// Reading what is there, shared for reading.
+    fn default() -> Self {
+        OpenRequest {
+            access: Mask(0x8000_0000),
+            share: Share::READ,
+            disposition: CreateDisposition::OpenExisting,
+            attributes: Attributes::NORMAL,
+            backup_semantics: false,
+            delete_on_close: false,
+            descriptor: None,
+        }
+    }
+}
+
+/// Bytes as a content.
+pub fn content(bytes: &[u8]) -> Content {
+    bytes.into()
+}

@@ -1,0 +1,435 @@
+//! What programs do on disks: one call of Win32 each, as a user of theirs.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Cx, Entity, FaultSpec, ParamKind, ParamSpec, Record as EngineRecord};
+use crate::win7::files::{
+    Actor, CreateDisposition, Failure, FileHandle, Files, OpenRequest, Propagation, Share,
+};
+use crate::win7::machine::Machine;
+use crate::win7::ntfs::Attributes;
+use crate::win7::registry::{Win32, units};
+use crate::win7::security::{Descriptor, Mask};
+
+use super::record::Record;
+
+/// A call on a disk. Paths may be relative, begin with `\\?\`, and hold `{names}`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum DiskCall {
+    /// CreateFile with CREATE_ALWAYS, WriteFile, CloseHandle.
+    Write {
+        /// The file.
+        path: String,
+        /// What it is to hold.
+        #[serde(default)]
+        text: String,
+    },
+    /// CreateFile, ReadFile, CloseHandle.
+    Read {
+        /// The file.
+        path: String,
+    },
+    /// CreateFile with some access, and CloseHandle.
+    Open {
+        /// The file or directory.
+        path: String,
+        /// The access, in hexadecimal: `0x80000` is WRITE_OWNER.
+        access: String,
+    },
+    /// CreateDirectory.
+    MakeDirectory {
+        /// The directory.
+        path: String,
+    },
+    /// All directories of a path that are missing, by any means: for what was there before.
+    MakeTree {
+        /// The last directory.
+        path: String,
+    },
+    /// DeleteFile.
+    Delete {
+        /// The file.
+        path: String,
+    },
+    /// RemoveDirectory.
+    RemoveDirectory {
+        /// The directory.
+        path: String,
+    },
+    /// MoveFileEx with MOVEFILE_REPLACE_EXISTING.
+    Rename {
+        /// What is moved.
+        from: String,
+        /// Where to.
+        to: String,
+    },
+    /// SetFileAttributes with FILE_ATTRIBUTE_READONLY, or without any.
+    SetReadOnly {
+        /// The file.
+        path: String,
+        /// Whether it is to be read-only.
+        on: bool,
+    },
+    /// SetFileSecurity: nothing below changes.
+    SetSecurity {
+        /// The file or directory.
+        path: String,
+        /// What is set, in SDDL.
+        sddl: String,
+    },
+    /// SetNamedSecurityInfo, as `icacls` does it: what is below is rewritten, a step each.
+    Propagate {
+        /// The file or directory.
+        path: String,
+        /// What is set, in SDDL.
+        sddl: String,
+    },
+    /// `icacls DIR /inheritance:e`: the DACL is no longer protected, and inherits again.
+    EnableInheritance {
+        /// The directory.
+        path: String,
+    },
+    /// SetCurrentDirectory.
+    ChangeDirectory {
+        /// The directory.
+        path: String,
+    },
+}
+
+impl DiskCall {
+    fn path(&self) -> &String {
+        match self {
+            DiskCall::Write { path, .. }
+            | DiskCall::Read { path }
+            | DiskCall::Open { path, .. }
+            | DiskCall::MakeDirectory { path }
+            | DiskCall::MakeTree { path }
+            | DiskCall::Delete { path }
+            | DiskCall::RemoveDirectory { path }
+            | DiskCall::Rename { from: path, .. }
+            | DiskCall::SetReadOnly { path, .. }
+            | DiskCall::SetSecurity { path, .. }
+            | DiskCall::Propagate { path, .. }
+            | DiskCall::EnableInheritance { path }
+            | DiskCall::ChangeDirectory { path } => path,
+        }
+    }
+
+    /// What it does, in a word, as records and explanations name it.
+    pub(super) fn verb(&self) -> &'static str {
+        match self {
+            DiskCall::Write { .. } => "write",
+            DiskCall::Read { .. } => "read",
+            DiskCall::Open { .. } => "open",
+            DiskCall::MakeDirectory { .. } => "make_directory",
+            DiskCall::MakeTree { .. } => "make_tree",
+            DiskCall::Delete { .. } => "delete",
+            DiskCall::RemoveDirectory { .. } => "remove_directory",
+            DiskCall::Rename { .. } => "rename",
+            DiskCall::SetReadOnly { .. } => "set_read_only",
+            DiskCall::SetSecurity { .. } => "set_security",
+            DiskCall::Propagate { .. } => "propagate",
+            DiskCall::EnableInheritance { .. } => "enable_inheritance",
+            DiskCall::ChangeDirectory { .. } => "change_directory",
+        }
+    }
+
+    /// What it is about.
+    pub(super) fn object(&self) -> String {
+        self.path().clone()
+    }
+
+    /// What is wrong with it, before anything runs.
+    pub(super) fn flaw(&self) -> Option<String> {
+        match self {
+            DiskCall::SetSecurity { sddl, .. } | DiskCall::Propagate { sddl, .. } => {
+                // One with a name in it is known when it is set.
+                let error = Descriptor::parse(sddl)
+                    .err()
+                    .filter(|_| !sddl.contains('{'))?;
+                Some(format!("{sddl:?}: {error}"))
+            }
+            DiskCall::Open { access, .. } if mask(access).is_none() => {
+                Some(format!("{access:?} is no mask: write 0x80000"))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn mask(text: &str) -> Option<Mask> {
+    let digits = text.strip_prefix("0x")?;
+    u32::from_str_radix(digits, 16).ok().map(Mask)
+}
+
+/// What a call came to: its error if it failed, and why.
+pub(super) type Done = Result<(), (Win32, String)>;
+
+fn told<E>(failure: Failure<E>) -> (Win32, String)
+where
+    E: Into<Win32>,
+{
+    let why = failure
+        .why
+        .as_ref()
+        .map_or_else(String::new, |why| why.to_string());
+    (failure.win32(), why)
+}
+
+/// What is left of a call that takes several steps.
+pub(super) type Rest = Option<Propagation>;
+
+/// Performs a call, with its names filled in.
+pub(super) fn perform(
+    call: &DiskCall,
+    files: &mut Files,
+    actor: &Actor<'_>,
+    fill: impl Fn(&str) -> String,
+) -> (Done, Rest) {
+    let path = units(&fill(call.path()));
+    let done = match call {
+        DiskCall::Write { text, .. } => files
+            .write_file(actor, &path, fill(text).as_bytes())
+            .map_err(told),
+        DiskCall::Read { .. } => files.read_file(actor, &path).map(|_| ()).map_err(told),
+        DiskCall::Open { access, .. } => {
+            let request = OpenRequest {
+                access: mask(access).unwrap_or_default(),
+                share: Share::ALL,
+                disposition: CreateDisposition::OpenExisting,
+                backup_semantics: true,
+                ..OpenRequest::default()
+            };
+            let opened = files.open(actor, &path, request).map_err(told);
+            opened.map(|(handle, _)| files.close(handle).expect("it was just opened"))
+        }
+        DiskCall::MakeDirectory { .. } => files.create_directory(actor, &path, None).map_err(told),
+        DiskCall::MakeTree { .. } => files
+            .make_tree(actor, &path)
+            .map_err(|error| (error.into(), String::new())),
+        DiskCall::Delete { .. } => files.delete_file(actor, &path).map_err(told),
+        DiskCall::RemoveDirectory { .. } => files.remove_directory(actor, &path).map_err(told),
+        DiskCall::Rename { to, .. } => files
+            .rename(actor, &path, &units(&fill(to)), true)
+            .map_err(told),
+        DiskCall::SetReadOnly { on, .. } => {
+            let attributes = if *on {
+                Attributes::READONLY
+            } else {
+                Attributes::NORMAL
+            };
+            files.set_attributes(actor, &path, attributes).map_err(told)
+        }
+        DiskCall::SetSecurity { sddl, .. } => {
+            let new = Descriptor::parse(&fill(sddl)).unwrap_or_default();
+            files.set_security(actor, &path, &new).map_err(told)
+        }
+        DiskCall::Propagate { sddl, .. } => {
+            let new = Descriptor::parse(&fill(sddl)).unwrap_or_default();
+            match Propagation::new(files, actor, &path, &new) {
+                Ok(rest) => return (Ok(()), Some(rest)),
+                Err(failure) => Err(told(failure)),
+            }
+        }
+        DiskCall::EnableInheritance { .. } => {
+            let own = files.security(actor, &path).map_err(told);
+            match own {
+                Ok(mut own) => {
+                    (own.owner, own.group) = (None, None);
+                    if let Some(dacl) = &mut own.dacl {
+                        dacl.is_protected = false;
+                    }
+                    match Propagation::new(files, actor, &path, &own) {
+                        Ok(rest) => return (Ok(()), Some(rest)),
+                        Err(failure) => Err(told(failure)),
+                    }
+                }
+                Err(failed) => Err(failed),
+            }
+        }
+        DiskCall::ChangeDirectory { .. } => files
+            .current_directory(actor, &path)
+            .map(|_| ())
+            .map_err(told),
+    };
+    (done, None)
+}
+
+const DENY_ACE: &str = "deny-ace";
+const PROTECTED_DACL: &str = "protected-dacl";
+const CREATOR_OWNER_ACE: &str = "creator-owner-ace";
+const READONLY_ATTR: &str = "readonly-attr";
+const SHARING_VIOLATION: &str = "sharing-violation";
+const DISK_FULL: &str = "disk-full-volume";
+const ANTIVIRUS_BLOCK: &str = "antivirus-block";
+const GONE_AFTER_SCAN: &str = "file-gone-after-scan";
+const FIXED_BUFFER: &str = "fixed-buffer-app";
+
+const AT: &[ParamSpec] = &[ParamSpec {
+    name: "path",
+    kind: ParamKind::Text,
+    required: true,
+    doc: "the file or directory that it strikes",
+}];
+
+/// The faults of disks.
+pub(super) const FAULTS: [FaultSpec; 9] = [
+    FaultSpec {
+        name: DENY_ACE,
+        doc: "Before the call, someone has put (D;;FWSDWDWO;;;BU) in front of the DACL: users are denied \
+              writing, deleting, and changing the descriptor.",
+        params: AT,
+    },
+    FaultSpec {
+        name: PROTECTED_DACL,
+        doc: "Before the call, someone has set D:P(A;OICI;FA;;;BA)(A;OICI;FA;;;SY): nothing is inherited, and \
+              users have no right at all.",
+        params: AT,
+    },
+    FaultSpec {
+        name: CREATOR_OWNER_ACE,
+        doc: "Before the call, someone has added (A;OICIIO;GA;;;CO) to the DACL: whoever creates something \
+              below gets Full control of it. Windows 7 has no such entry on C:\\\\.",
+        params: AT,
+    },
+    FaultSpec {
+        name: READONLY_ATTR,
+        doc: "Before the call, the file has got the read-only attribute.",
+        params: AT,
+    },
+    FaultSpec {
+        name: SHARING_VIOLATION,
+        doc: "While the call is made, an indexer or scanner has the file open and shares it with nobody: 32.",
+        params: AT,
+    },
+    FaultSpec {
+        name: DISK_FULL,
+        doc: "The volume has no byte left: writing fails with 112.",
+        params: &[],
+    },
+    FaultSpec {
+        name: ANTIVIRUS_BLOCK,
+        doc: "A scanner refuses to let the file be opened: 225.",
+        params: &[],
+    },
+    FaultSpec {
+        name: GONE_AFTER_SCAN,
+        doc: "Before the call, a scanner has taken the file away: 2.",
+        params: AT,
+    },
+    FaultSpec {
+        name: FIXED_BUFFER,
+        doc: "The program copies a path into a buffer of MAX_PATH units and cuts it there, as C programs \
+              with `char buf[MAX_PATH]` do. The system itself never shortens a path.",
+        params: &[],
+    },
+];
+
+/// What a fault does to a call.
+pub(super) enum Struck {
+    /// The call goes on.
+    No,
+    /// It fails without being made.
+    Fails(Win32, &'static str),
+    /// It goes on with paths cut to this many units.
+    Cut(usize),
+    /// It goes on while this handle is open.
+    Held(FileHandle),
+}
+
+/// What strikes a call on a disk.
+pub(super) fn strike<E, R>(machine: &mut Machine, actor: Entity, cx: &mut Cx<'_, E, R>) -> Struck
+where
+    R: EngineRecord + From<Record>,
+{
+    let system = machine.caller("SYSTEM").expect("it is there");
+    let owner = Actor::new(system.token());
+    let files = &mut machine.files;
+    for (name, entries, protects) in [
+        (DENY_ACE, "(D;;0xd0116;;;BU)", false),
+        (PROTECTED_DACL, "(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)", true),
+        (CREATOR_OWNER_ACE, "(A;OICIIO;GA;;;CO)", false),
+    ] {
+        let Some(fault) = cx.fault(name, actor) else {
+            continue;
+        };
+        let path = units(fault.text("path").unwrap_or_default());
+        let Some(old) = look(files, &owner, &path) else {
+            continue;
+        };
+        let flags = if old.dacl.as_ref().is_some_and(|dacl| dacl.is_protected) {
+            "P"
+        } else {
+            ""
+        };
+        let kept = old
+            .aces()
+            .unwrap_or_default()
+            .iter()
+            .map(ToString::to_string);
+        let kept: String = kept.collect();
+        let text = match (protects, name) {
+            (true, _) => format!("D:P{entries}"),
+            (false, DENY_ACE) => format!("D:{flags}ARAI{entries}{kept}"),
+            (false, _) => format!("D:{flags}ARAI{kept}{entries}"),
+        };
+        put(files, &path, &Descriptor::parse(&text).unwrap_or_default());
+        cx.record(
+            actor,
+            Record::DiskFault {
+                fault: name,
+                path: String::from_utf16_lossy(&path).into(),
+            },
+        );
+    }
+    if let Some(fault) = cx.fault(READONLY_ATTR, actor) {
+        let path = units(fault.text("path").unwrap_or_default());
+        let _ = files.edit_outside(&path, |node| node.set_attributes(Attributes::READONLY));
+    }
+    if let Some(fault) = cx.fault(GONE_AFTER_SCAN, actor) {
+        files.remove_outside(&units(fault.text("path").unwrap_or_default()));
+    }
+    if cx.fault(DISK_FULL, actor).is_some()
+        && let Some(volume) = files.volume_mut('C')
+    {
+        volume.free = Some(0);
+    }
+    if cx.fault(ANTIVIRUS_BLOCK, actor).is_some() {
+        let error = Win32 {
+            code: 225,
+            name: "ERROR_VIRUS_INFECTED",
+        };
+        return Struck::Fails(error, "a scanner refuses it");
+    }
+    if cx.fault(FIXED_BUFFER, actor).is_some() {
+        return Struck::Cut(crate::win7::path::MAX_PATH - 1);
+    }
+    if let Some(fault) = cx.fault(SHARING_VIOLATION, actor) {
+        let path = units(fault.text("path").unwrap_or_default());
+        let request = OpenRequest {
+            share: Share::NONE,
+            ..OpenRequest::default()
+        };
+        if let Ok((handle, _)) = files.open(&owner, &path, request) {
+            return Struck::Held(handle);
+        }
+    }
+    Struck::No
+}
+
+fn look(files: &Files, actor: &Actor<'_>, path: &[u16]) -> Option<Arc<Descriptor>> {
+    files.security(actor, path).ok().map(Arc::new)
+}
+
+/// Sets a DACL outside of all rules: whoever did it was allowed to.
+fn put(files: &mut Files, path: &[u16], new: &Descriptor) {
+    let _ = files.edit_outside(path, |node| {
+        let set = node
+            .descriptor()
+            .with_parts_of(new, crate::win7::security::Kind::File);
+        node.set_descriptor(set.into());
+    });
+}

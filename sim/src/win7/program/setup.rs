@@ -1,0 +1,276 @@
+//! A Windows world at its start: what a scenario says of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::win7::files::Actor;
+use crate::win7::machine::{EXPLORER, Machine};
+use crate::win7::registry::reg_file::{LoadError, read_text};
+use crate::win7::registry::{Data, KeyPath, UnknownRoot, Win32, units};
+use crate::win7::text::CodePages;
+
+use super::call::Call;
+use super::disk::{self, DiskCall};
+use super::encoding::Encoding;
+use super::files::Files;
+
+/// The programs of a Windows world, and its registry and files at the start.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setup {
+    /// The system locale: its code pages.
+    #[serde(default, skip_serializing_if = "Locale::is_default")]
+    pub locale: Locale,
+    /// A .reg file beside the scenario, such as the export of a real machine: what it says is added to the
+    /// default machine, all of it or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Keys by full path, each with its values by name: added to that.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub registry: BTreeMap<String, BTreeMap<String, Data>>,
+    /// Files by full path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, FileSetup>,
+    /// What was done on the disks before the programs begin, by whom; each must succeed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disk: Vec<(String, DiskCall)>,
+    /// The programs that run side by side.
+    pub programs: Vec<ProgramSetup>,
+}
+
+/// A system locale: it decides the ANSI and the OEM code page.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Locale {
+    /// Chinese (China): 936 for both.
+    #[default]
+    China,
+    /// English (United States): 1252 and 437.
+    UnitedStates,
+}
+
+impl Locale {
+    fn is_default(&self) -> bool {
+        *self == Locale::default()
+    }
+
+    /// Its code pages.
+    pub fn code_pages(self) -> CodePages {
+        match self {
+            Locale::China => CodePages::CHINA,
+            Locale::UnitedStates => CodePages::UNITED_STATES,
+        }
+    }
+}
+
+/// What a file holds.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub enum FileSetup {
+    /// Nothing that matters: an executable that is only looked for.
+    Executable,
+    /// A text in UTF-8.
+    Text(String),
+    /// A text in another encoding, by its name.
+    Encoded(String, String),
+}
+
+/// A program of a Windows world.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramSetup {
+    /// Its name: an actor of the run.
+    pub name: String,
+    /// Whether it waits for a [`Call::Launch`]; else it begins with the run.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub launched: bool,
+    /// Its working directory; without it, that of Explorer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// Who it runs as on disks: `alice`, `admin`, `admin-filtered`, `SYSTEM`, `LocalService`,
+    /// `NetworkService`; without it, the machine's administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Variables beside those that it inherits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// What it does, in order.
+    pub calls: Vec<Call>,
+}
+
+/// What of a set-up cannot be.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SetupError {
+    /// The file of the base: see there.
+    Base(LoadError),
+    /// A text of the set-up, and why.
+    Text(String, String),
+}
+
+impl Setup {
+    /// The machine as it is when the programs begin. `base` is the text of the base, if there is one.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn machine(&self, base: Option<&str>) -> Result<Machine, SetupError> {
+        let mut machine = Machine::windows_7().with_code_pages(self.locale.code_pages());
+        let caller = machine.user().clone();
+        if let Some(base) = base {
+            // The text was decoded already, so it holds what ANSI data there is as it was.
+            let file = read_text(&units(base), machine.code_pages().ansi());
+            let file = file.map_err(|flaw| SetupError::Base(flaw.into()))?;
+            machine
+                .registry
+                .load(&caller, &file)
+                .map_err(SetupError::Base)?;
+        }
+        for (key, values) in &self.registry {
+            let refuse = |error: Win32| SetupError::Text(key.clone(), format!("{key}: {error}"));
+            let path = path(key)?;
+            let registry = &mut machine.registry;
+            registry
+                .create_key(&caller, &path)
+                .map_err(|error| refuse(error.into()))?;
+            for (name, data) in values {
+                let set = registry.set_value(&caller, &path, name, data.into());
+                set.map_err(|error| refuse(error.into()))?;
+            }
+        }
+        for (file, content) in &self.files {
+            let refuse = |text: &str, what: String| SetupError::Text(text.into(), what);
+            if !is_full(file) {
+                let what = format!("{file:?} is no full path: write \"C:\\\\dir\\\\file\"");
+                return Err(refuse(file, what));
+            }
+            if let FileSetup::Encoded(encoding, _) = content {
+                known_encoding(encoding)?;
+            }
+        }
+        self.check_programs()?;
+        for program in &self.programs {
+            let user = program.user.as_deref();
+            if let Some(user) = user.filter(|user| machine.caller(user).is_none()) {
+                let what = format!("there is no account {user:?}");
+                return Err(SetupError::Text(user.into(), what));
+            }
+        }
+        let calls = self.programs.iter().flat_map(|program| &program.calls);
+        let on_disk = calls.filter_map(|call| match call {
+            Call::Disk(call) => Some(call),
+            _ => None,
+        });
+        for call in on_disk.chain(self.disk.iter().map(|(_, call)| call)) {
+            if let Some(flaw) = call.flaw() {
+                return Err(SetupError::Text(call.object(), flaw));
+            }
+        }
+        machine.restart();
+        Ok(machine)
+    }
+
+    fn check_programs(&self) -> Result<(), SetupError> {
+        let refuse = |at: &str, what: String| Err(SetupError::Text(at.into(), what));
+        let mut names = BTreeSet::from([EXPLORER, super::super::environment::processes::SERVICES]);
+        for program in &self.programs {
+            if !names.insert(&program.name) {
+                let what = format!("two programs are called {:?}", program.name);
+                return refuse(&program.name, what);
+            }
+            if let Some(directory) = &program.directory
+                && !is_full(directory)
+            {
+                return refuse(directory, format!("{directory:?} is no full path"));
+            }
+        }
+        let idle = |program: &&ProgramSetup| {
+            program.launched && (program.directory.is_some() || !program.variables.is_empty())
+        };
+        if let Some(program) = self.programs.iter().find(idle) {
+            let what = "a program that is launched has directory and variables from Explorer";
+            return refuse(&program.name, what.into());
+        }
+        let calls = self.programs.iter().flat_map(|program| &program.calls);
+        for call in calls {
+            if let Some(key) = call.key() {
+                path(key)?;
+            }
+            match call {
+                Call::Launch { program } => {
+                    let launched = |other: &&ProgramSetup| other.launched && other.name == *program;
+                    if !self.programs.iter().any(|other| launched(&other)) {
+                        let what = format!("no program {program:?} waits to be launched");
+                        return refuse(program, what);
+                    }
+                }
+                // One with a name in it is known when it is saved.
+                Call::Save { encoding, .. } if !encoding.contains('{') => {
+                    known_encoding(encoding)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Does on the disks what was done before, with the names of params filled in.
+    ///
+    /// # Errors
+    /// The first call that fails.
+    pub(super) fn prepare_disk(
+        &self,
+        machine: &mut Machine,
+        fill: impl Fn(&str) -> String,
+    ) -> Result<(), String> {
+        for (user, call) in &self.disk {
+            let caller = machine
+                .caller(&fill(user))
+                .ok_or_else(|| format!("there is no account {user:?}"))?;
+            let actor = Actor::new(caller.token());
+            let (done, rest) = disk::perform(call, &mut machine.files, &actor, &fill);
+            done.map_err(|(error, why)| {
+                format!("{} {}: {error} {why}", call.verb(), call.object())
+            })?;
+            if let Some(rest) = rest {
+                rest.run(&mut machine.files, &actor);
+            }
+        }
+        Ok(())
+    }
+
+    /// The files at the start. What is wrong with them was said by [`Setup::machine`].
+    pub(super) fn files(&self) -> Files {
+        let mut files = Files::default();
+        for (path, content) in &self.files {
+            match content {
+                FileSetup::Executable => files.write(path, b"MZ"),
+                FileSetup::Text(text) => files.write(path, text.as_bytes()),
+                FileSetup::Encoded(encoding, text) => {
+                    let encoding = Encoding::of(encoding).unwrap_or(Encoding::Utf8);
+                    files.write(path, &encoding.encode(text));
+                }
+            }
+        }
+        files
+    }
+}
+
+fn path(text: &str) -> Result<KeyPath, SetupError> {
+    let refuse = |unknown: UnknownRoot| SetupError::Text(text.into(), unknown.to_string());
+    KeyPath::parse(text).map_err(refuse)
+}
+
+fn is_full(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    matches!(bytes, [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic())
+}
+
+fn known_encoding(name: &str) -> Result<Encoding, SetupError> {
+    let known = || {
+        let names: Vec<&str> = Encoding::ALL.iter().map(|(name, _)| *name).collect();
+        names.join(", ")
+    };
+    Encoding::of(name).ok_or_else(|| {
+        let what = format!("{name:?} is no encoding: use {}", known());
+        SetupError::Text(name.into(), what)
+    })
+}

@@ -1,0 +1,108 @@
+//! RegGetKeySecurity and RegSetKeySecurity: the kernel's calls, which change nothing below.
+
+use super::Registry;
+use super::access::{Access, Caller, access_check};
+use super::error::{OpenError, errors};
+use super::path::KeyPath;
+use super::watch::Filter;
+use crate::win7::security::mask::{READ_CONTROL, WRITE_OWNER};
+use crate::win7::security::{
+    CannotSet, Descriptor, Explanation, Kind, Mask, explain, rights_to_set,
+};
+
+errors! {
+    /// RegGetKeySecurity and RegSetKeySecurity, with the opening of their key.
+    KeySecurityError {
+        /// There is no such key.
+        FileNotFound = 2 "ERROR_FILE_NOT_FOUND",
+        /// The caller may not.
+        AccessDenied = 5 "ERROR_ACCESS_DENIED",
+        /// The handle is none, or was closed.
+        InvalidHandle = 6 "ERROR_INVALID_HANDLE",
+        /// As for opening.
+        InvalidParameter = 87 "ERROR_INVALID_PARAMETER",
+        /// The path begins with a backslash.
+        BadPathname = 161 "ERROR_BAD_PATHNAME",
+        /// As for opening.
+        FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
+        /// The handle's key was deleted.
+        KeyDeleted = 1018 "ERROR_KEY_DELETED",
+        /// The caller cannot make this one the owner.
+        InvalidOwner = 1307 "ERROR_INVALID_OWNER",
+        /// The SACL or a higher label without the privilege for it.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
+        .. OpenError {
+            FileNotFound, AccessDenied, InvalidHandle, InvalidParameter, BadPathname, FilenameExcedRange,
+            KeyDeleted, PrivilegeNotHeld
+        }
+    }
+}
+
+impl Registry {
+    /// RegGetKeySecurity: owner, group and DACL.
+    ///
+    /// # Errors
+    /// See [`KeySecurityError`].
+    pub fn security(
+        &self,
+        caller: &Caller,
+        path: &KeyPath,
+    ) -> Result<Descriptor, KeySecurityError> {
+        let spot = self.spot(caller, path)?;
+        let key = self.at(&spot.first);
+        access_check(caller, key, Access(READ_CONTROL.0)).map_err(OpenError::from)?;
+        let descriptor = key.descriptor();
+        Ok(descriptor.map_or_else(Descriptor::default, |descriptor| descriptor.without_sacl()))
+    }
+
+    /// RegSetKeySecurity: the parts of a descriptor that are there. Nothing below changes.
+    ///
+    /// # Errors
+    /// See [`KeySecurityError`].
+    pub fn set_security(
+        &mut self,
+        caller: &Caller,
+        path: &KeyPath,
+        new: &Descriptor,
+    ) -> Result<(), KeySecurityError> {
+        let place = self.spot(caller, path)?.first;
+        let rights = rights_to_set(caller.token(), new);
+        let asked = rights.unwrap_or(WRITE_OWNER);
+        access_check(caller, self.at(&place), Access(asked.0)).map_err(OpenError::from)?;
+        rights.map_err(|cannot| match cannot {
+            CannotSet::Owner => KeySecurityError::InvalidOwner,
+            CannotSet::Label => KeySecurityError::PrivilegeNotHeld,
+        })?;
+        self.edit(&place, |key| {
+            let old = key.descriptor().map(|old| (**old).clone());
+            let set = old.unwrap_or_default().with_parts_of(new, Kind::Key);
+            key.set_descriptor(set.into());
+        });
+        self.report(&place, Filter(Filter::SECURITY.0 | Filter::ATTRIBUTES.0));
+        Ok(())
+    }
+
+    /// The whole way of an access check, for a reader.
+    ///
+    /// # Errors
+    /// If there is no such key.
+    pub fn explain_access(
+        &self,
+        caller: &Caller,
+        path: &KeyPath,
+        desired: Access,
+    ) -> Result<Explanation, OpenError> {
+        let spot = self.spot(caller, path)?;
+        let descriptor = self.at(&spot.first).descriptor().cloned();
+        let none = Descriptor::default();
+        let descriptor = descriptor.as_deref().unwrap_or(&none);
+        let desired = Mask(desired.0);
+        Ok(explain(
+            caller.token(),
+            descriptor,
+            None,
+            Kind::Key,
+            desired,
+        ))
+    }
+}

@@ -1,0 +1,205 @@
+//! Programs on a modelled Windows: each fault shows itself where it is injected, and nowhere else.
+
+#[allow(dead_code, reason = "each test file uses what it needs of it")]
+mod support;
+
+use faultlab_sim::scenario::{Loaded, load};
+use support::judge;
+
+const WORLD: &str = r#"
+    world: Windows((
+        registry: { "HKCU\\Environment": { "Path": ExpandSz("%USERPROFILE%\\bin") } },
+        files: {
+            "C:\\old\\go.exe": Executable,
+            "C:\\Users\\admin\\go\\bin\\go.exe": Executable,
+            "C:\\work\\new.reg": Encoded("utf-16le", "Windows Registry Editor Version 5.00\r\n\r\n[HKEY_CURRENT_USER\\Software\\T\\a]\r\n\"v\"=\"1\"\r\n\"broken\r\n[HKEY_CURRENT_USER\\Software\\T\\b]\r\n\"v\"=dword:1\r\n"),
+        },
+        programs: [
+            (name: "watcher", calls: [Watch(key: "HKCU\\Environment"), AwaitChange(ms: 10000)]),
+            (name: "shell", directory: "C:\\work", variables: { "PATH": "C:\\nowhere;C:\\old" }, calls: [
+                Expand(text: "%PATH%", into: "path"),
+                Resolve(by: Cmd, command: "go version", into: "go"),
+                Import(file: "new.reg"),
+                DeleteTree(key: "HKCU\\Software\\T"),
+            ]),
+            (name: "installer", calls: [
+                Sleep(ms: 1000),
+                QueryText(key: "HKCU\\Environment", value: "Path", into: "path"),
+                QueryText(key: "HKCU\\Environment", value: "Path", into: "path"),
+                SetText(key: "HKCU\\Environment", value: "Path", text: "{path};%USERPROFILE%\\go\\bin;LONG"),
+                Broadcast,
+                Launch(program: "terminal"),
+            ]),
+            (name: "terminal", launched: true, calls: [
+                Expand(text: "%PATH%", into: "path"),
+                Resolve(by: PowerShell2, command: "go", into: "go"),
+            ]),
+        ],
+    )),
+"#;
+
+/// Each fault, whom it strikes, with what, and what is so under it alone.
+const FAULTS: &[(&str, &str, &str, &str)] = &[
+    (
+        "stale-parent-env",
+        "terminal",
+        "",
+        r#"Eventually((kind: "env_expand", actor: "terminal", where: { "text": Lacks("go\\bin") }))"#,
+    ),
+    (
+        "path-entry-missing",
+        "shell",
+        r#""entry": "c:\\OLD""#,
+        r#"Eventually((kind: "resolve", actor: "shell", where: { "file": Is("") }))"#,
+    ),
+    (
+        "path-entry-without-exe",
+        "shell",
+        r#""directory": "C:\\moved""#,
+        // The search goes on behind it, to the same file as before.
+        r#"Sequence([
+            (kind: "env_expand", actor: "shell", where: { "text": Is("C:\\moved;C:\\nowhere;C:\\old") }),
+            (kind: "resolve", actor: "shell", where: { "file": Is("C:\\old\\go.exe") }),
+        ])"#,
+    ),
+    (
+        "value-changed-between-reads",
+        "installer",
+        r#""text": "C:\\else""#,
+        r#"Eventually((kind: "reg_set", actor: "installer", where: { "data": Like("C:\\else;*") }))"#,
+    ),
+    (
+        "notification-lost",
+        "watcher",
+        "",
+        r#"Eventually((kind: "reg_changed", actor: "watcher", where: { "signalled": Is(false) }))"#,
+    ),
+    (
+        "setx-1024",
+        "installer",
+        "",
+        r#"Eventually((kind: "value_cut", where: { "said": Like("WARNING*1024*") }))"#,
+    ),
+    (
+        "gui-2047",
+        "installer",
+        "",
+        r#"Eventually((kind: "value_cut", where: { "said": Is("") }))"#,
+    ),
+];
+
+/// The world with a path of `long` characters, an arm for each fault, and claims that `claims` writes.
+fn scenario(long: usize, claims: &str) -> Loaded {
+    let arms: String = FAULTS
+        .iter()
+        .map(|(fault, at, params, _)| {
+            format!(
+                "(name: {fault:?}, faults: [(name: {fault:?}, at: {at:?}, params: {{ {params} }})]),\n"
+            )
+        })
+        .collect();
+    let world = WORLD.replace("LONG", &"x".repeat(long));
+    let text = format!(
+        "Scenario(version: 1, id: \"t\", title: \"t\", story: (said: \"\", happens: \"\", why: \"\", see: \"\"),
+         {world}
+         cases: [(search: Run)],
+         arms: [(name: \"baseline\"), {arms}],
+         claims: [{claims}])"
+    );
+    let loaded = load("t", &text, &mut |name| Err(format!("no {name}")));
+    loaded.unwrap_or_else(|mistake| panic!("{mistake}"))
+}
+
+fn all_as_expected(loaded: &Loaded) {
+    for claim in judge(loaded).claims {
+        assert!(claim.is_as_expected(), "{claim:#?}");
+    }
+}
+
+#[test]
+fn each_fault_shows_itself_where_it_is_injected() {
+    let claims: String = FAULTS
+        .iter()
+        .map(|(fault, _, _, pattern)| {
+            format!(
+                "(id: {fault:?}, says: \"\", claim: Some({pattern}), arms: [{fault:?}],
+                  expected: HoldsUnder({fault:?})),\n"
+            )
+        })
+        .collect();
+    all_as_expected(&scenario(3000, &claims));
+}
+
+#[test]
+fn what_fits_is_not_cut() {
+    let claims = r#"
+        (id: "short", says: "", on: "baseline", claim: Some(Eventually((kind: "value_cut"))),
+         arms: ["setx-1024", "gui-2047"], uncontrolled: "the other test", expected: Refuted)"#;
+    all_as_expected(&scenario(0, claims));
+}
+
+#[test]
+fn a_change_reaches_whoever_is_started_by_explorer_afterwards() {
+    let claims = r#"
+        (id: "told", says: "", expected: Holds, control: ["notification-lost"],
+         claim: Every(Eventually((kind: "reg_changed", actor: "watcher", where: { "signalled": Is(true) })))),
+        (id: "new-terminal", says: "", expected: Holds, control: ["stale-parent-env"], claim: Every(Sequence([
+            (kind: "env_broadcast", actor: "installer", where: { "reached": Is("explorer.exe") }),
+            (kind: "program_launch", actor: "installer"),
+            (kind: "resolve", actor: "terminal", where: { "file": Is("C:\\Users\\admin\\go\\bin\\go.exe") }),
+        ]))),
+        (id: "import", says: "", expected: Holds, claim: Every(Sequence([
+            (kind: "reg_import", actor: "shell", where: { "applied": Is(4), "skipped": Is(1), "code": Is(0) }),
+            (kind: "reg_delete_key", where: { "key": Like("*\\T\\a") }),
+            (kind: "reg_delete_key", where: { "key": Like("*\\T\\b") }),
+            (kind: "reg_delete_key", where: { "key": Like("*\\T"), "code": Is(0) }),
+        ]))),"#;
+    all_as_expected(&scenario(3, claims));
+}
+
+#[test]
+fn what_a_set_up_cannot_be_is_said_with_its_place() {
+    for (from, to, expected) in [
+        (
+            "Launch(program: \"terminal\")",
+            "Launch(program: \"shell\")",
+            "no program \"shell\" waits to be launched",
+        ),
+        (
+            "name: \"watcher\"",
+            "name: \"explorer.exe\"",
+            "two programs are called \"explorer.exe\"",
+        ),
+        (
+            "directory: \"C:\\\\work\"",
+            "directory: \"work\"",
+            "\"work\" is no full path",
+        ),
+        (
+            "Encoded(\"utf-16le\"",
+            "Encoded(\"utf-61\"",
+            "\"utf-61\" is no encoding: use utf-8,",
+        ),
+        (
+            "\"C:\\\\old\\\\go.exe\"",
+            "\"old\"",
+            "\"old\" is no full path",
+        ),
+        (
+            "Watch(key: \"HKCU",
+            "Watch(key: \"HKXX",
+            "\"HKXX\" is no root key",
+        ),
+    ] {
+        let world = WORLD.replace("LONG", "");
+        assert!(world.contains(from), "{from}");
+        let text = format!(
+            "Scenario(version: 1, id: \"t\", title: \"t\", story: (said: \"\", happens: \"\", why: \"\", see: \"\"),
+             {} cases: [(search: Run)], arms: [(name: \"baseline\")], claims: [])",
+            world.replace(from, to)
+        );
+        let mistake = load("t", &text, &mut |name| Err(format!("no {name}"))).expect_err(to);
+        let said = mistake.to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+}
