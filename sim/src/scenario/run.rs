@@ -137,10 +137,13 @@ impl Loaded {
     ) -> Result<Prepared, Mistake> {
         let world = arm.world.as_ref().unwrap_or(&self.scenario.world);
         let params = self.scenario.params_of(arm, case);
-        let until = self
-            .scenario
-            .until_ms
-            .map(|ms| Time::default() + Span::from_ms(ms));
+        let of_scenario = self.scenario.until_ms.map(Span::from_ms);
+        let of_world = match world {
+            World::Tcp(setup) => Some(Span::from_ms(setup.until_ms)),
+            _ => None,
+        };
+        // The run ends with whichever is first.
+        let until = of_scenario.into_iter().chain(of_world).min();
         let faults = arm_faults(arm, off);
         let built = Built::new(world, &self.scripts, &faults, &params).map_err(|error| {
             Mistake::at(
@@ -157,7 +160,7 @@ impl Loaded {
             scheduling: Scheduling {
                 preempt_once_in: self.scenario.preempt_once_in,
             },
-            until: until.unwrap_or(Limits::NONE.until),
+            until: until.map_or(Limits::NONE.until, |span| Time::default() + span),
             template: None,
             names: Names::new(),
         };

@@ -307,6 +307,11 @@ impl Host {
         Some((port, self.find(port, to.0, to.1).filter(is_mini)))
     }
 
+    /// How many local ports are taken towards `to`.
+    pub(super) fn ports_taken(&self, to: (HostId, u16)) -> u32 {
+        self.ports.get(&to).map_or(0, Ports::taken)
+    }
+
     /// The address of the socket in `slot`, as the tracepoints print it.
     pub(super) fn skaddr(&self, slot: u32) -> u64 {
         // Places of 2432 bytes, about what a TCP socket takes, in a region for each host.

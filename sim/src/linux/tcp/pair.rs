@@ -660,6 +660,12 @@ impl<S: Source> PairLab<S> {
         &self.recorded.0
     }
 
+    /// How many local ports the client's connections to a port have taken, those in TIME_WAIT among them.
+    pub fn ports_taken(&self, to: End, port: u16) -> u32 {
+        let client = self.machine.world.net.host(End::Client.host());
+        client.ports_taken((to.host(), port))
+    }
+
     /// How many bytes an end has received in order, read or not.
     ///
     /// # Errors

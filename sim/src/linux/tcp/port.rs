@@ -89,7 +89,7 @@ impl Ports {
     }
 
     /// How many are taken.
-    fn taken(&self) -> u32 {
+    pub(super) fn taken(&self) -> u32 {
         self.counts[0] + self.counts[1]
     }
 }

@@ -1,3 +1,4 @@
 mod bench;
+mod laws;
 mod sequences;
 mod storms;

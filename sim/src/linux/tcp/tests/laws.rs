@@ -1,0 +1,282 @@
+//! Laws that hold whatever applications do, whatever is lost, in whatever phase the kernel's clock is.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::bench::PORT;
+use crate::engine::source::Seed;
+use crate::engine::{Span, Time};
+use crate::linux::tcp::{
+    Closing, End, Keepalive, Kernel, Listening, PairConfig, PairEvent, PairLab, SocketOptions,
+};
+use crate::linux::tracepoint::{Record, TcpState};
+
+/// Something that is done.
+#[derive(Clone, Debug)]
+enum Op {
+    Run(u64),
+    Connect(u32, SocketOptions),
+    Send(u32, End, u64),
+    Close(u32, End, Closing),
+    Accept(u32),
+    Lose(u32),
+    Down(bool),
+    Deaf(End, bool),
+}
+
+fn end() -> impl Strategy<Value = End> {
+    prop_oneof![Just(End::Client), Just(End::Server)]
+}
+
+fn options() -> impl Strategy<Value = SocketOptions> {
+    let keepalive = Keepalive {
+        idle_s: 3,
+        interval_s: 2,
+        count: 3,
+    };
+    let user_timeout = prop_oneof![4 => Just(0), 1 => 100_u64..20_000];
+    (any::<bool>(), user_timeout).prop_map(move |(keeps, user_timeout_ms)| SocketOptions {
+        keepalive: keeps.then_some(keepalive),
+        user_timeout_ms,
+    })
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let how = prop_oneof![
+        3 => Just(Closing::Close),
+        1 => Just(Closing::Abort),
+        1 => Just(Closing::Shutdown),
+    ];
+    prop_oneof![
+        6 => prop_oneof![0_u64..300, 0_u64..200_000].prop_map(Op::Run),
+        3 => (1_u32..6, options()).prop_map(|(count, options)| Op::Connect(count, options)),
+        4 => (1_u32..12, end(), 1_u64..100_000).prop_map(|(c, e, n)| Op::Send(c, e, n)),
+        5 => (1_u32..12, end(), how).prop_map(|(conn, end, how)| Op::Close(conn, end, how)),
+        1 => (0_u32..4).prop_map(Op::Accept),
+        1 => prop_oneof![Just(0), 0_u32..600_000].prop_map(Op::Lose),
+        1 => any::<bool>().prop_map(Op::Down),
+        1 => (end(), any::<bool>()).prop_map(|(end, deaf)| Op::Deaf(end, deaf)),
+    ]
+}
+
+#[derive(Clone, Debug)]
+struct World {
+    kernel: Kernel,
+    delay_ms: u64,
+    backlog: u32,
+    accepts: bool,
+    reads: bool,
+    sysctls: Vec<(&'static str, String)>,
+    ops: Vec<Op>,
+    seed: u64,
+}
+
+fn world() -> impl Strategy<Value = World> {
+    let kernel = prop_oneof![Just(Kernel::V6_1), Just(Kernel::V6_18)];
+    let sysctls =
+        (2_u32..5, 0_u32..3, 0_u32..3, 0_u32..2).prop_map(|(buckets, reuse, cookies, abort)| {
+            vec![
+                ("tcp_max_tw_buckets", buckets.to_string()),
+                ("tcp_tw_reuse", reuse.to_string()),
+                ("tcp_syncookies", cookies.to_string()),
+                ("tcp_abort_on_overflow", abort.to_string()),
+                ("ip_local_port_range", "40000 40007".into()),
+            ]
+        });
+    let app = (0_u32..4, any::<bool>(), any::<bool>());
+    let ops = prop::collection::vec(op(), 1..40);
+    (kernel, 0_u64..60, app, sysctls, ops, any::<u64>()).prop_map(
+        |(kernel, delay_ms, (backlog, accepts, reads), sysctls, ops, seed)| World {
+            kernel,
+            delay_ms,
+            backlog,
+            accepts,
+            reads,
+            sysctls,
+            ops,
+            seed,
+        },
+    )
+}
+
+/// What was written to each end, by (connection, writing end).
+type Written = BTreeMap<(u32, End), u64>;
+
+impl World {
+    fn lab(&self) -> PairLab<Seed> {
+        let mut config = PairConfig::of(self.kernel);
+        config.delay = Span::from_ms(self.delay_ms);
+        for (name, value) in &self.sysctls {
+            config
+                .set(&format!("net.ipv4.{name}"), value)
+                .expect("the kernel takes it");
+        }
+        let mut lab = PairLab::new(&config, Seed(self.seed));
+        let app = Listening {
+            backlog: self.backlog,
+            accepts: self.accepts,
+            reads: self.reads,
+        };
+        lab.listen(End::Server, PORT, app).expect("nobody listens");
+        lab
+    }
+
+    /// Plays it, looking at the lab after each step.
+    fn play(&self, ops: &[Op], mut look: impl FnMut(&PairLab<Seed>, &Written)) -> PairLab<Seed> {
+        let mut lab = self.lab();
+        let mut written = Written::new();
+        for op in ops {
+            match *op {
+                Op::Run(ms) => lab.run(Span::from_ms(ms)),
+                Op::Connect(count, options) => {
+                    lab.connect(End::Server, PORT, count, options, true);
+                }
+                Op::Send(conn, end, bytes) => {
+                    if lab.send(conn, end, bytes).is_ok() {
+                        *written.entry((conn, end)).or_default() += bytes;
+                    }
+                }
+                Op::Close(conn, end, how) => {
+                    let _ = lab.close(&[conn], end, how);
+                }
+                Op::Accept(count) => {
+                    let _ = lab.accept(End::Server, PORT, count);
+                }
+                Op::Lose(of_million) => lab.set_link(None, Some(of_million), None),
+                Op::Down(down) => lab.set_link(None, None, Some(down)),
+                Op::Deaf(end, deaf) => lab.set_deaf(end, PORT, deaf),
+            }
+            look(&lab, &written);
+        }
+        lab
+    }
+}
+
+/// After TCP_CLOSE a socket says no more than that it sent a RST and that it is destroyed, and its states follow
+/// each other.
+fn assert_sockets_end(events: &[PairEvent]) {
+    let mut states: BTreeMap<(End, u64), TcpState> = BTreeMap::new();
+    for event in events {
+        match &event.record {
+            Record::SetState {
+                skaddr,
+                oldstate,
+                newstate,
+                ..
+            } => {
+                assert!(oldstate.may_become(*newstate), "{event:?}");
+                let born = [TcpState::Close, TcpState::Listen];
+                match states.insert((event.host, *skaddr), *newstate) {
+                    Some(known) => assert_eq!(known, *oldstate, "{event:?}"),
+                    None => assert!(born.contains(oldstate), "{event:?}"),
+                }
+            }
+            Record::DestroySock { skaddr, .. } => {
+                let last = states.remove(&(event.host, *skaddr));
+                assert_eq!(last, Some(TcpState::Close), "{event:?}");
+            }
+            Record::RetransmitSkb { skaddr, state, .. } => {
+                let known = states.get(&(event.host, *skaddr));
+                assert_eq!(known, Some(state), "{event:?}");
+                assert_ne!(*state, TcpState::Close, "{event:?}");
+            }
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sockets_ports_and_buckets_are_kept_count_of(world in world()) {
+        let limit: u32 = world.sysctls[0].1.parse().expect("a number");
+        let mut lab = world.play(&world.ops, |lab, written| {
+            for end in [End::Client, End::Server] {
+                // Orphans in FIN_WAIT2 may be mini-sockets too, but need not be.
+                let waiting = lab.sockets(end).get("TIME-WAIT").copied().unwrap_or(0);
+                assert!(waiting <= limit, "{waiting} in TIME_WAIT of {limit}");
+            }
+            assert!(lab.ports_taken(End::Server, PORT) <= 8);
+            for ((conn, end), written) in written {
+                let other = match end { End::Client => End::Server, End::Server => End::Client };
+                if let Ok(received) = lab.received(*conn, other) {
+                    assert!(received <= *written, "connection {conn}: {received} of {written}");
+                }
+            }
+        });
+        assert_sockets_end(lab.events());
+        // Everybody leaves, and the link works: after the longest timers nothing is left but the listener.
+        lab.set_link(None, Some(0), Some(false));
+        lab.set_deaf(End::Client, PORT, false);
+        lab.set_deaf(End::Server, PORT, false);
+        let _ = lab.close_listener(End::Server, PORT);
+        for conn in 1..200 {
+            for end in [End::Client, End::Server] {
+                let _ = lab.close(&[conn], end, Closing::Close);
+            }
+        }
+        lab.run(Span::from_s(2_000));
+        assert_sockets_end(lab.events());
+        for end in [End::Client, End::Server] {
+            prop_assert_eq!(lab.sockets(end), BTreeMap::new());
+        }
+        prop_assert_eq!(lab.ports_taken(End::Server, PORT), 0);
+    }
+
+    /// Two runs that differ in one thing that the link does agree before it.
+    #[test]
+    fn runs_agree_before_they_differ(world in world(), at in 0_usize..40) {
+        let at = at.min(world.ops.len());
+        let mut other = world.ops.clone();
+        other.insert(at, Op::Down(true));
+        let first = world.play(&world.ops, |_, _| {});
+        let mut parts_at = Time::default();
+        let mut step = 0;
+        let second = world.play(&other, |lab, _| {
+            if step <= at {
+                parts_at = lab.now();
+            }
+            step += 1;
+        });
+        let before = |lab: &PairLab<Seed>| -> Vec<PairEvent> {
+            let events = lab.events().iter().filter(|event| event.at < parts_at);
+            events.cloned().collect()
+        };
+        prop_assert_eq!(before(&first), before(&second));
+    }
+
+    /// Every connect() comes to an end: established, refused, timed out or closed by its application.
+    #[test]
+    fn every_syn_sent_ends(world in world()) {
+        let mut lab = world.play(&world.ops, |_, _| {});
+        lab.run(Span::from_s(200));
+        prop_assert!(!lab.sockets(End::Client).contains_key("SYN-SENT"));
+    }
+}
+
+#[test]
+fn the_first_retransmission_takes_eight_values_at_250_hz_and_all_timers_fit_one_phase() {
+    let mut seen = Vec::new();
+    for seed in 0..200 {
+        let config = PairConfig::of(Kernel::V6_18);
+        let mut lab = PairLab::new(&config, Seed(seed));
+        lab.set_deaf(End::Server, PORT, true);
+        lab.connect(End::Server, PORT, 1, SocketOptions::default(), true);
+        lab.run(Span::from_s(140));
+        let at: Vec<u64> = lab
+            .events()
+            .iter()
+            .filter(|event| matches!(event.record, Record::RetransmitSkb { .. }))
+            .map(|event| event.at.0 / 4_000_000)
+            .collect();
+        seen.push(at[0] * 4);
+        // From the first on, timers of a second fire on one slot of eight ticks: all are congruent.
+        let slots: Vec<u64> = at[..5].iter().map(|at| at % 8).collect();
+        assert!(slots.iter().all(|slot| *slot == slots[0]), "{slots:?}");
+    }
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen, [1004, 1008, 1012, 1016, 1020, 1024, 1028, 1032]);
+}
