@@ -1,6 +1,5 @@
 // fs.*: files and directories through the Win32 calls, as they answer.
 #include "probe.h"
-#include <sddl.h>
 #include <string.h>
 
 static bool make_tree(const WCHAR *path);
@@ -183,22 +182,14 @@ static void fs_full_name(Request *request) {
     name_by(request, full_name);
 }
 
-#define PARTS (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION)
-
 static void fs_security(Request *request) {
     const WCHAR *path = text_of(request, "path");
     if (request->bad) return;
     DWORD length = 0;
     GetFileSecurityW(path, PARTS, NULL, 0, &length);
     PSECURITY_DESCRIPTOR descriptor = take(length + 1);
-    WCHAR *sddl;
-    if (!GetFileSecurityW(path, PARTS, descriptor, length, &length) ||
-        !ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, PARTS, &sddl, NULL))
-        return fail(request, GetLastError());
-    put(request->out, "\"ok\":{\"sddl\":");
-    put_wide(request->out, sddl, wcslen(sddl));
-    put(request->out, "}");
-    LocalFree(sddl);
+    if (!GetFileSecurityW(path, PARTS, descriptor, length, &length)) return fail(request, GetLastError());
+    put_sddl(request, descriptor);
 }
 
 static void fs_set_security(Request *request) {
@@ -206,15 +197,7 @@ static void fs_set_security(Request *request) {
     if (request->bad || !is_ours(request, path)) return;
     BYTE *descriptor = descriptor_of(sddl);
     if (!descriptor) return fail(request, GetLastError());
-    SECURITY_INFORMATION parts = 0;
-    SECURITY_DESCRIPTOR_CONTROL control;
-    DWORD revision;
-    PSID sid;
-    BOOL usual;
-    GetSecurityDescriptorControl(descriptor, &control, &revision);
-    if (control & SE_DACL_PRESENT) parts |= DACL_SECURITY_INFORMATION;
-    if (GetSecurityDescriptorOwner(descriptor, &sid, &usual) && sid) parts |= OWNER_SECURITY_INFORMATION;
-    if (GetSecurityDescriptorGroup(descriptor, &sid, &usual) && sid) parts |= GROUP_SECURITY_INFORMATION;
+    SECURITY_INFORMATION parts = parts_of(descriptor);
     if (SetFileSecurityW(path, parts, descriptor)) ok(request);
     else fail(request, GetLastError());
     LocalFree(descriptor);

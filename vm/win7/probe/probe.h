@@ -91,6 +91,9 @@ bool enter_directory(const WCHAR *directory);  // makes it if it lacks
 bool write_file(const WCHAR *path, const void *bytes, size_t length);
 WCHAR *scratch(const WCHAR *name);  // a path in a folder of the session's own
 BYTE *descriptor_of(const WCHAR *sddl);
+SECURITY_INFORMATION parts_of(BYTE *descriptor);  // which of owner, group and DACL it has
+void put_sddl(Request *request, PSECURITY_DESCRIPTOR descriptor);  // answers with its owner, group and DACL
+#define PARTS (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION)
 char *narrow(const WCHAR *text);
 
 #endif

@@ -1,6 +1,5 @@
 // reg.*: the registry through its API.
 #include "probe.h"
-#include <sddl.h>
 #include <string.h>
 
 bool root_of(const WCHAR *key, HKEY *root, const WCHAR **sub) {
@@ -365,8 +364,6 @@ static void reg_export(Request *request) {
 }
 
 // ---- security
-#define PARTS (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION)
-
 static void reg_security(Request *request) {
     Key key;
     HKEY handle;
@@ -377,13 +374,7 @@ static void reg_security(Request *request) {
     if (status == ERROR_INSUFFICIENT_BUFFER) status = RegGetKeySecurity(handle, PARTS, descriptor, &length);
     RegCloseKey(handle);
     if (!done(request, status)) return;
-    WCHAR *sddl;
-    if (!ConvertSecurityDescriptorToStringSecurityDescriptorW(descriptor, SDDL_REVISION_1, PARTS, &sddl, NULL))
-        return fail(request, GetLastError());
-    put(request->out, "\"ok\":{\"sddl\":");
-    put_wide(request->out, sddl, wcslen(sddl));
-    put(request->out, "}");
-    LocalFree(sddl);
+    put_sddl(request, descriptor);
 }
 
 static void reg_set_security(Request *request) {
@@ -394,15 +385,7 @@ static void reg_set_security(Request *request) {
     if (request->bad) return;
     BYTE *descriptor = descriptor_of(sddl);
     if (!descriptor) return fail(request, GetLastError());
-    SECURITY_INFORMATION parts = 0;
-    SECURITY_DESCRIPTOR_CONTROL control;
-    DWORD revision;
-    PSID sid;
-    BOOL usual;
-    GetSecurityDescriptorControl(descriptor, &control, &revision);
-    if (control & SE_DACL_PRESENT) parts |= DACL_SECURITY_INFORMATION;
-    if (GetSecurityDescriptorOwner(descriptor, &sid, &usual) && sid) parts |= OWNER_SECURITY_INFORMATION;
-    if (GetSecurityDescriptorGroup(descriptor, &sid, &usual) && sid) parts |= GROUP_SECURITY_INFORMATION;
+    SECURITY_INFORMATION parts = parts_of(descriptor);
     REGSAM access = (parts & DACL_SECURITY_INFORMATION ? WRITE_DAC : 0) |
                     (parts & (OWNER_SECURITY_INFORMATION | GROUP_SECURITY_INFORMATION) ? WRITE_OWNER : 0);
     note_key(key.root, key.sub, key.view);
