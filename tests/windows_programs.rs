@@ -203,3 +203,24 @@ fn what_a_set_up_cannot_be_is_said_with_its_place() {
         assert!(said.contains(expected), "{said}");
     }
 }
+
+#[test]
+fn a_program_is_its_user_in_the_registry_too() {
+    let text = r#"Scenario(version: 1, id: "t", title: "t", story: (said: "", happens: "", why: "", see: ""),
+        world: Windows((programs: [
+            (name: "admins", calls: [SetText(key: "HKCU\\Environment", value: "v", text: "1")]),
+            (name: "alices", user: "alice", calls: [
+                Sleep(ms: 10),
+                QueryText(key: "HKCU\\Environment", value: "v", into: "v"),
+                SetText(key: "HKLM\\SOFTWARE", value: "v", text: "1"),
+            ]),
+        ])),
+        cases: [(search: Run)], arms: [(name: "baseline")],
+        claims: [(id: "alice", says: "", expected: Holds, claim: Every(Sequence([
+            (kind: "reg_set", actor: "admins", where: { "code": Is(0) }),
+            (kind: "reg_query", actor: "alices", where: { "code": Is(2) }),
+            (kind: "reg_set", actor: "alices", where: { "code": Is(5) }),
+        ])))])"#;
+    let loaded = load("t", text, &mut |name| Err(format!("no {name}")));
+    all_as_expected(&loaded.unwrap_or_else(|mistake| panic!("{mistake}")));
+}

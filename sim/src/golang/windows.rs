@@ -1,5 +1,6 @@
 //! `go` and `gofmt` as tools of the Windows model: what they say of one source file.
 
+use crate::win7::ntfs::Node;
 use crate::win7::program::{Ended, Start, Tools};
 use crate::win7::text::Wide;
 
@@ -40,14 +41,13 @@ fn run(start: &Start<'_>, directory: &str, is_go: bool) -> Result<Ended, String>
         return Err(format!("Go on {file}: the model speaks of main.go alone"));
     }
     let path = format!("{}\\{file}", start.directory.trim_end_matches('\\'));
-    let Some(bytes) = start.files.read(&path) else {
+    let Some(bytes) = start.files.look(&path).and_then(Node::content) else {
         return Err(format!("Go without a file {path}"));
     };
     let verdict = check(tool, release, bytes).map_err(|unknown| unknown.to_string())?;
     Ok(Ended {
         code: verdict.exit.into(),
         said: verdict.message.unwrap_or_default(),
-        wrote: Vec::new(),
     })
 }
 
@@ -57,7 +57,8 @@ fn release(start: &Start<'_>, directory: &str) -> Result<Release, String> {
     let path = format!("{root}\\VERSION");
     let text = start
         .files
-        .read(&path)
+        .look(&path)
+        .and_then(Node::content)
         .and_then(|bytes| std::str::from_utf8(bytes).ok());
     let release = text.and_then(|text| Release::of(text.lines().next()?.trim()));
     release.ok_or_else(|| format!("{} without a release in {path}", start.executable))

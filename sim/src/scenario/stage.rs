@@ -135,10 +135,15 @@ pub enum Stage {
 
 /// All faults that models know, by family: the one table.
 pub fn fault_table() -> Vec<&'static FaultSpec> {
-    [win7::FAULTS, toolchain::FAULTS, tcp::FAULTS]
-        .iter()
-        .flat_map(|faults| faults.iter())
-        .collect()
+    [
+        win7::FAULTS,
+        win7::DISK_FAULTS,
+        toolchain::FAULTS,
+        tcp::FAULTS,
+    ]
+    .iter()
+    .flat_map(|faults| faults.iter())
+    .collect()
 }
 
 impl World for Stage {

@@ -184,6 +184,18 @@ impl Files {
         }
     }
 
+    /// The file of a path as its directories spell it; none for a directory or a device.
+    pub fn spelled(&self, path: &str) -> Option<String> {
+        let token = Token::system();
+        match self.find(&Actor::new(&token), &units(path)) {
+            Ok(Found::There(spot)) if !self.node(&spot)?.is_directory() => {
+                let spelled = super::ntfs::path_of(spot.drive, &spot.place);
+                Some(String::from_utf16_lossy(&spelled))
+            }
+            _ => None,
+        }
+    }
+
     /// Edits what is at a path outside of all rules, as whoever prepares a lab does; none if nothing is there.
     pub fn edit_outside<R>(
         &mut self,

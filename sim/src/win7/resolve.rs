@@ -66,6 +66,13 @@ impl Files for FileList {
     }
 }
 
+/// The search looks as the system does: who may open what is found is not asked.
+impl Files for super::files::Files {
+    fn file(&self, path: &str) -> Option<String> {
+        self.spelled(path)
+    }
+}
+
 /// From where something is searched.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Place {

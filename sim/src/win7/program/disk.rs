@@ -14,6 +14,7 @@ use crate::win7::registry::{Win32, units};
 use crate::win7::security::{Descriptor, Mask};
 
 use super::record::Record;
+use super::{Compound, Event, Outcome, Programs, Tools};
 
 /// A call on a disk. Paths may be relative, begin with `\\?\`, and hold `{names}`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -180,7 +181,7 @@ where
 }
 
 /// What is left of a call that takes several steps.
-pub(super) type Rest = Option<Propagation>;
+type Rest = Option<Propagation>;
 
 /// Performs a call, with its names filled in.
 pub(super) fn perform(
@@ -276,7 +277,7 @@ const AT: &[ParamSpec] = &[ParamSpec {
 }];
 
 /// The faults of disks.
-pub(super) const FAULTS: [FaultSpec; 9] = [
+pub const FAULTS: &[FaultSpec] = &[
     FaultSpec {
         name: DENY_ACE,
         doc: "Before the call, someone has put (D;;FWSDWDWO;;;BU) in front of the DACL: users are denied \
@@ -329,7 +330,7 @@ pub(super) const FAULTS: [FaultSpec; 9] = [
 ];
 
 /// What a fault does to a call.
-pub(super) enum Struck {
+enum Struck {
     /// The call goes on.
     No,
     /// It fails without being made.
@@ -340,8 +341,115 @@ pub(super) enum Struck {
     Held(FileHandle),
 }
 
+impl<T: Tools> Programs<T> {
+    /// Does something on the disks as the user of a program, in its directory and with its variables.
+    pub(super) fn as_user<R>(
+        &mut self,
+        actor: Entity,
+        act: impl FnOnce(&mut Files, &Actor<'_>) -> R,
+    ) -> R {
+        let caller = self.programs[&actor].caller.clone();
+        let directory = units(&self.directory(actor));
+        let block = self.block(actor).clone();
+        let on = Actor {
+            token: caller.token(),
+            directory: &directory,
+            environment: Some(&block),
+        };
+        act(&mut self.machine.files, &on)
+    }
+
+    /// A call on a disk. A program goes on after one that failed: what follows is its business.
+    pub(super) fn on_disk<E, R>(
+        &mut self,
+        actor: Entity,
+        call: &DiskCall,
+        cx: &mut Cx<'_, E, R>,
+    ) -> Outcome
+    where
+        E: From<Event>,
+        R: EngineRecord + From<Record>,
+    {
+        let user = self.programs[&actor].user.clone();
+        let caller = self.programs[&actor].caller.clone();
+        let directory = units(&self.directory(actor));
+        let block = self.block(actor).clone();
+        let on = Actor {
+            token: caller.token(),
+            directory: &directory,
+            environment: Some(&block),
+        };
+        if let Some(Compound::Propagate(rest)) =
+            &mut self.programs.get_mut(&actor).expect("it runs").compound
+        {
+            let step = rest.step(&mut self.machine.files, &on);
+            let Some(step) = step else {
+                self.programs.get_mut(&actor).expect("it runs").compound = None;
+                return Outcome::Next;
+            };
+            let code = step
+                .result
+                .map_or_else(|failure| failure.win32().code, |()| 0);
+            let path = String::from_utf16_lossy(&step.path).into();
+            cx.record(actor, Record::DiskRewrite { path, code });
+            return Outcome::More;
+        }
+        let struck = strike(&mut self.machine, actor, cx);
+        let (read, params) = (self.programs[&actor].read.clone(), self.params.clone());
+        let cut = match struck {
+            Struck::Cut(most) => most,
+            _ => usize::MAX,
+        };
+        let fill = |text: &str| super::fill(text, &read, &params).0;
+        let fill_path = |text: &str| {
+            let path = units(&fill(text));
+            String::from_utf16_lossy(&path[..path.len().min(cut)])
+        };
+        let (done, rest) = match &struck {
+            Struck::Fails(error, why) => (Err((*error, (*why).to_owned())), None),
+            _ => perform(call, &mut self.machine.files, &on, fill_path),
+        };
+        if let Struck::Held(handle) = struck {
+            let _ = self.machine.files.close(handle);
+        }
+        let path = fill_path(&call.object());
+        let full = self.machine.files.full_name(&on, &units(&path));
+        let prefix = if path.starts_with("\\\\?\\") { 4 } else { 0 };
+        let (code, why) = match &done {
+            Ok(()) => (0, String::new()),
+            Err((error, why)) => (error.code, why.clone()),
+        };
+        let record = Record::Disk {
+            op: call.verb(),
+            units: full.map_or(0, |full| full.path.len() as u64 - prefix),
+            path: path.into(),
+            user,
+            code,
+            why: why.into(),
+        };
+        cx.record(actor, record);
+        if let (DiskCall::ChangeDirectory { path }, Ok(())) = (call, &done) {
+            let name = self.programs[&actor].name.clone();
+            let directory = fill(path).as_str().into();
+            let changed = self
+                .machine
+                .processes_mut()
+                .change_directory(&name, directory);
+            changed.expect("each running program is a process");
+        }
+        match rest {
+            None => Outcome::Next,
+            Some(rest) => {
+                let program = self.programs.get_mut(&actor).expect("it runs");
+                program.compound = Some(Compound::Propagate(Box::new(rest)));
+                Outcome::More
+            }
+        }
+    }
+}
+
 /// What strikes a call on a disk.
-pub(super) fn strike<E, R>(machine: &mut Machine, actor: Entity, cx: &mut Cx<'_, E, R>) -> Struck
+fn strike<E, R>(machine: &mut Machine, actor: Entity, cx: &mut Cx<'_, E, R>) -> Struck
 where
     R: EngineRecord + From<Record>,
 {

@@ -4,7 +4,6 @@ use crate::engine::{Cx, Entity, FaultSpec, ParamKind, ParamSpec, Record as Engin
 use crate::win7::environment::Block;
 use crate::win7::text::Wide;
 
-use super::disk;
 use super::record::Record;
 
 pub(super) const ACCESS_DENIED: &str = "registry-access-denied";
@@ -28,15 +27,6 @@ const fn text(name: &'static str, doc: &'static str) -> ParamSpec {
 
 /// The faults that these programs know.
 pub const FAULTS: &[FaultSpec] = &[
-    disk::FAULTS[0],
-    disk::FAULTS[1],
-    disk::FAULTS[2],
-    disk::FAULTS[3],
-    disk::FAULTS[4],
-    disk::FAULTS[5],
-    disk::FAULTS[6],
-    disk::FAULTS[7],
-    disk::FAULTS[8],
     FaultSpec {
         name: ACCESS_DENIED,
         doc: "A registry write of the program is refused with error 5, as a deny ACE on the key does. \

@@ -116,13 +116,15 @@ records! {
             file: Arc<str>,
         },
         /// An editor saved a text.
-        Save = "file_save", "saves {file} as {encoding}" {
+        Save = "file_save", "saves {file} as {encoding} (code {code})" {
             /// The file.
             file: Arc<str>,
             /// The encoding's name.
             encoding: Arc<str>,
             /// The bytes, in hexadecimal.
             bytes: Arc<str>,
+            /// The Win32 code, 0 for success.
+            code: u32,
         },
         /// A call on a disk was made.
         Disk = "disk", "{op} {path} as {user} (code {code}) {why}" {

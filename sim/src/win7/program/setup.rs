@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::win7::files::Actor;
+use crate::win7::files::{Actor, Files};
 use crate::win7::machine::{EXPLORER, Machine};
 use crate::win7::registry::reg_file::{LoadError, read_text};
 use crate::win7::registry::{Data, KeyPath, UnknownRoot, Win32, units};
@@ -13,7 +13,6 @@ use crate::win7::text::CodePages;
 use super::call::Call;
 use super::disk::{self, DiskCall};
 use super::encoding::Encoding;
-use super::files::Files;
 
 /// The programs of a Windows world, and its registry and files at the start.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -87,7 +86,7 @@ pub struct ProgramSetup {
     /// Its working directory; without it, that of Explorer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
-    /// Who it runs as on disks: `alice`, `admin`, `admin-filtered`, `SYSTEM`, `LocalService`,
+    /// The account that it runs as, which decides whose HKCU it sees and what it may do: `alice`, `admin`, `admin-filtered`, `SYSTEM`, `LocalService`,
     /// `NetworkService`; without it, the machine's administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -137,14 +136,22 @@ impl Setup {
             }
         }
         for (file, content) in &self.files {
-            let refuse = |text: &str, what: String| SetupError::Text(text.into(), what);
-            if !is_full(file) {
-                let what = format!("{file:?} is no full path: write \"C:\\\\dir\\\\file\"");
-                return Err(refuse(file, what));
-            }
-            if let FileSetup::Encoded(encoding, _) = content {
-                known_encoding(encoding)?;
-            }
+            let bytes = content.content()?;
+            put(&mut machine, file, |files, actor, full| {
+                let folder = full.iter().rposition(|unit| *unit == u16::from(b'\\'));
+                files.make_tree(actor, &full[..folder.unwrap_or(0)])?;
+                let written = files.write_file(actor, full, &bytes);
+                written.map_err(|failure| failure.win32())
+            })?;
+        }
+        for directory in self
+            .programs
+            .iter()
+            .filter_map(|program| program.directory.as_ref())
+        {
+            put(&mut machine, directory, |files, actor, full| {
+                Ok(files.make_tree(actor, full)?)
+            })?;
         }
         self.check_programs()?;
         for program in &self.programs {
@@ -175,11 +182,6 @@ impl Setup {
             if !names.insert(&program.name) {
                 let what = format!("two programs are called {:?}", program.name);
                 return refuse(&program.name, what);
-            }
-            if let Some(directory) = &program.directory
-                && !is_full(directory)
-            {
-                return refuse(directory, format!("{directory:?} is no full path"));
             }
         }
         let idle = |program: &&ProgramSetup| {
@@ -236,22 +238,33 @@ impl Setup {
         }
         Ok(())
     }
+}
 
-    /// The files at the start. What is wrong with them was said by [`Setup::machine`].
-    pub(super) fn files(&self) -> Files {
-        let mut files = Files::default();
-        for (path, content) in &self.files {
-            match content {
-                FileSetup::Executable => files.write(path, b"MZ"),
-                FileSetup::Text(text) => files.write(path, text.as_bytes()),
-                FileSetup::Encoded(encoding, text) => {
-                    let encoding = Encoding::of(encoding).unwrap_or(Encoding::Utf8);
-                    files.write(path, &encoding.encode(text));
-                }
-            }
-        }
-        files
+impl FileSetup {
+    fn content(&self) -> Result<Vec<u8>, SetupError> {
+        Ok(match self {
+            FileSetup::Executable => b"MZ".to_vec(),
+            FileSetup::Text(text) => text.as_bytes().to_vec(),
+            FileSetup::Encoded(encoding, text) => known_encoding(encoding)?.encode(text),
+        })
     }
+}
+
+/// Puts something on the disks before all rules: as the system, with the directories that lack.
+fn put(
+    machine: &mut Machine,
+    path: &str,
+    put: impl FnOnce(&mut Files, &Actor<'_>, &[u16]) -> Result<(), Win32>,
+) -> Result<(), SetupError> {
+    let system = machine.caller("SYSTEM").expect("every machine has it");
+    let actor = Actor::new(system.token());
+    let full = units(path);
+    if !is_full(path) {
+        let what = format!("{path:?} is no full path: write \"C:\\\\dir\\\\file\"");
+        return Err(SetupError::Text(path.into(), what));
+    }
+    put(&mut machine.files, &actor, &full)
+        .map_err(|error| SetupError::Text(path.into(), format!("{path}: {error}")))
 }
 
 fn path(text: &str) -> Result<KeyPath, SetupError> {

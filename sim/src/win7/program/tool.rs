@@ -1,8 +1,12 @@
 //! Tools that a floor above puts on the machine: `go` and its like.
 
+use crate::engine::{Cx, Entity, Record as EngineRecord};
 use crate::win7::environment::Block;
+use crate::win7::files::Files;
+use crate::win7::resolve::{Place, cmd};
 
-use super::files::Files;
+use super::record::Record;
+use super::{Event, Outcome, Programs, Unsupported};
 
 /// What a tool finds when it is started.
 pub struct Start<'a> {
@@ -25,8 +29,6 @@ pub struct Ended {
     pub code: u32,
     /// The first line that it says, if it says anything.
     pub said: String,
-    /// The files that it wrote: full path and content.
-    pub wrote: Vec<(String, Vec<u8>)>,
 }
 
 /// The tools of a machine.
@@ -45,5 +47,60 @@ pub enum NoTools {}
 impl Tools for NoTools {
     fn run(_: &Start<'_>) -> Option<Result<Ended, String>> {
         None
+    }
+}
+
+impl<T: Tools> Programs<T> {
+    /// Runs a tool.
+    pub(super) fn run<E, R>(
+        &mut self,
+        actor: Entity,
+        command: &str,
+        cx: &mut Cx<'_, E, R>,
+    ) -> (Outcome, Option<Unsupported>)
+    where
+        E: From<Event>,
+        R: EngineRecord + From<Record>,
+    {
+        let command = self.fill(actor, command);
+        let words: Vec<&str> = command.split_ascii_whitespace().collect();
+        let Some((name, arguments)) = words.split_first() else {
+            return (Outcome::Next, None);
+        };
+        let block = self.block(actor).clone();
+        let directory = self.directory(actor);
+        let place = Place::new(&directory, block.clone());
+        let Some(executable) = cmd(name, &place, &self.machine.files).file() else {
+            let said = format!("'{name}' is not recognized as an internal or external command,");
+            let record = Record::Tool {
+                command: command.as_str().into(),
+                code: 9009,
+                said: said.into(),
+            };
+            cx.record(actor, record);
+            return (Outcome::Next, None);
+        };
+        let start = Start {
+            executable: &executable,
+            arguments,
+            directory: &directory,
+            block: &block,
+            files: &self.machine.files,
+        };
+        let ended = match T::run(&start) {
+            Some(Ok(ended)) => ended,
+            Some(Err(what)) => return (Outcome::Next, Some(Unsupported(what))),
+            None => {
+                let what = format!("the program {executable}");
+                return (Outcome::Next, Some(Unsupported(what)));
+            }
+        };
+        let record = Record::Tool {
+            command: command.as_str().into(),
+            code: ended.code,
+            said: ended.said.into(),
+        };
+        cx.record(actor, record);
+        (Outcome::Next, None)
     }
 }

@@ -240,6 +240,17 @@ impl Registry {
         self.root.find(&spot.first)
     }
 
+    /// What a path means, without links, views and roots: two paths are one key if they have one place. None
+    /// below HKCR, where two keys are meant, and for what is no path. The key need not be there.
+    pub fn place(&self, caller: &Caller, path: &KeyPath) -> Option<Vec<u16>> {
+        let texts = self.texts(caller, path.root, &path.sub, caller.is_in_32());
+        let (text, other) = texts.ok()?;
+        match other {
+            Some(_) => None,
+            None => Some(self.walk(&text, false).ok()?.place),
+        }
+    }
+
     /// Edits the key at a place.
     ///
     /// # Panics

@@ -573,3 +573,37 @@ fn a_tree_is_deleted_step_by_step() {
     );
     assert!(lab.registry.key(&lab.caller, &t.into()).is_none());
 }
+
+#[test]
+fn all_names_of_a_key_have_one_place() {
+    let machine = crate::win7::Machine::windows_7();
+    let caller = machine.user().clone();
+    let place = |caller: &Caller, path: &str| machine.registry.place(caller, &path.into());
+    let hive = String::from_utf16_lossy(caller.hive());
+    let same: [(&str, String); 3] = [
+        (
+            "HKCU\\Environment",
+            format!("HKEY_USERS\\{hive}\\ENVIRONMENT"),
+        ),
+        (
+            "HKLM\\SYSTEM\\CurrentControlSet\\Control\\x",
+            "HKLM\\system\\ControlSet001\\control\\X".into(),
+        ),
+        (
+            "HKCU\\Software\\Classes\\x",
+            format!("HKU\\{hive}_Classes\\x"),
+        ),
+    ];
+    for (one, other) in same {
+        let places = (place(&caller, one), place(&caller, &other));
+        assert!(places.0.is_some() && places.0 == places.1, "{one} {other}");
+    }
+    let in_32 = caller.clone().of_bits(Bits::Bits32);
+    let go = "HKLM\\SOFTWARE\\Go";
+    assert_ne!(place(&caller, go), place(&in_32, go));
+    assert_eq!(
+        place(&caller, "HKLM\\SOFTWARE\\Wow6432Node\\Go"),
+        place(&in_32, go)
+    );
+    assert_eq!(place(&caller, "HKCR\\.txt"), None, "two keys");
+}
