@@ -1,6 +1,7 @@
 //! Windows 7 SP1 x64: a machine with its registry, files, security, text and code pages, environments, command resolution,
 //! and programs that use it.
 
+pub mod cmd;
 pub mod environment;
 pub mod files;
 pub mod machine;
