@@ -8,6 +8,7 @@
 //! | [`shell`] | the interpreter of cmd.exe, with its internal commands |
 //! | [`tools`] | the programs of System32, a module each |
 //! | [`messages`] | texts of the system, English and Chinese |
+//! | [`wildcard`] | names of files against `*` and `?`; the names that `ren` and `copy` make |
 
 pub mod arguments;
 pub mod clock;
@@ -20,6 +21,7 @@ mod record;
 pub mod shell;
 pub mod sys;
 pub mod tools;
+pub mod wildcard;
 
 use std::sync::Arc;
 
