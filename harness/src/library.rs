@@ -110,7 +110,8 @@ fn find_file(name: &str) -> Result<Found> {
     })
 }
 
-/// A text file that is not too long: UTF-8, or UTF-16 with its mark, as registry exports are.
+/// A text file that is not too long: UTF-8, or UTF-16 as Windows writes it: with its mark, as exports of the
+/// registry and what PowerShell redirects are, or without, as `icacls /save` writes.
 pub fn read_text(path: &Path) -> std::result::Result<String, String> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path)
@@ -119,7 +120,11 @@ pub fn read_text(path: &Path) -> std::result::Result<String, String> {
     if bytes.len() > MAX_BYTES {
         return Err(format!("it has more than {} MiB", MAX_BYTES >> 20));
     }
-    if let Some(wide) = bytes.strip_prefix(&[0xFF, 0xFE]) {
+    let wide = match bytes.strip_prefix(&[0xFF, 0xFE]) {
+        Some(wide) => Some(wide),
+        None => Some(&*bytes).filter(|bytes| is_wide(bytes)),
+    };
+    if let Some(wide) = wide {
         let units = wide
             .chunks_exact(2)
             .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
@@ -131,8 +136,17 @@ pub fn read_text(path: &Path) -> std::result::Result<String, String> {
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
-        format!("line {} is not UTF-8", line + 1)
+        format!(
+            "line {} is not UTF-8: a file that cmd.exe wrote by `>` is in the console's code page; \
+             `iconv -f gbk -t utf-8` turns one of a Chinese machine",
+            line + 1
+        )
     })
+}
+
+/// Whether it looks like UTF-16 without a mark: no text in UTF-8 has a NUL, and a line's end has one here.
+fn is_wide(bytes: &[u8]) -> bool {
+    bytes.len().is_multiple_of(2) && bytes.chunks_exact(2).any(|pair| pair == [b'\n', 0])
 }
 
 impl Found {

@@ -1,6 +1,7 @@
 //! The command line, from outside: every command, every exit code, and that no input makes it panic.
 
 mod bad_input;
+mod base;
 mod explore;
 mod look;
 mod replay;

@@ -41,8 +41,8 @@ fn run(start: &Start<'_>, directory: &str, is_go: bool) -> Result<Ended, String>
         return Err(format!("Go on {file}: the model speaks of main.go alone"));
     }
     let path = format!("{}\\{file}", start.directory.trim_end_matches('\\'));
-    let Some(bytes) = start.files.look(&path).and_then(Node::content) else {
-        return Err(format!("Go without a file {path}"));
+    let Some(bytes) = start.files.look(&path).and_then(Node::known_content) else {
+        return Err(format!("Go without a file {path} whose content is known"));
     };
     let verdict = check(tool, release, bytes).map_err(|unknown| unknown.to_string())?;
     Ok(Ended {
@@ -58,7 +58,7 @@ fn release(start: &Start<'_>, directory: &str) -> Result<Release, String> {
     let text = start
         .files
         .look(&path)
-        .and_then(Node::content)
+        .and_then(Node::known_content)
         .and_then(|bytes| std::str::from_utf8(bytes).ok());
     let release = text.and_then(|text| Release::of(text.lines().next()?.trim()));
     release.ok_or_else(|| format!("{} without a release in {path}", start.executable))

@@ -108,7 +108,7 @@ impl World {
     pub fn script_names(&self) -> Vec<String> {
         match self {
             World::Nothing | World::Tcp(_) => Vec::new(),
-            World::Windows(setup) => setup.base.iter().cloned().collect(),
+            World::Windows(setup) => setup.base_files().cloned().collect(),
             World::Linux(setup) => setup
                 .processes
                 .iter()
@@ -190,24 +190,20 @@ impl Loaded {
         let World::Windows(setup) = world else {
             return Ok(());
         };
-        let base = setup
-            .base
-            .as_ref()
-            .and_then(|base| self.scripts.get_key_value(base));
-        match setup.machine(base.map(|(_, text)| text.as_str())) {
+        match setup.machine(&self.scripts) {
             Ok(_) => Ok(()),
             Err(SetupError::Text(at, what)) => Err(self.mistake(&[], &at, what)),
-            Err(SetupError::Base(LoadError { line, column, what })) => {
-                let (file, text) = base.expect("only a base has such mistakes");
+            Err(SetupError::InFile(file, LoadError { line, column, what })) => {
+                let text = &self.scripts[&file];
                 Err(
-                    Mistake::at_line(file, text, line as usize, column as usize, what)
+                    Mistake::at_line(&file, text, line as usize, column as usize, what)
                         .help("a base is taken as a whole, or not at all"),
                 )
             }
         }
     }
 
-    /// The scripts that a shell runs: a base of a registry is none.
+    /// The scripts that a shell runs: the files of a base are none.
     fn shell_scripts(&self) -> impl Iterator<Item = (&String, &String)> {
         let arms = self.scenario.arms.iter();
         let worlds = arms

@@ -384,20 +384,13 @@ impl Built {
         Ok(match world {
             World::Nothing => Built::Nothing,
             World::Windows(setup) => {
-                let base = setup.base.as_ref().and_then(|base| scripts.get(base));
-                let machine =
-                    setup
-                        .machine(base.map(String::as_str))
-                        .map_err(|error| match error {
-                            win7::program::SetupError::Text(at, what) => SetupError { at, what },
-                            win7::program::SetupError::Base(error) => {
-                                let at = setup.base.clone().unwrap_or_default();
-                                SetupError {
-                                    what: format!("{at}:{error}"),
-                                    at,
-                                }
-                            }
-                        })?;
+                let machine = setup.machine(scripts).map_err(|error| match error {
+                    win7::program::SetupError::Text(at, what) => SetupError { at, what },
+                    win7::program::SetupError::InFile(at, error) => SetupError {
+                        what: format!("{at}:{error}"),
+                        at,
+                    },
+                })?;
                 Built::Windows(Box::new(WindowsWorld {
                     machine,
                     setup: setup.clone(),

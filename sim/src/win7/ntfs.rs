@@ -78,6 +78,8 @@ enum Body {
     },
     File {
         content: Content,
+        /// How many bytes it has, if no more of its content is known than that: then `content` is empty.
+        listed: Option<u64>,
         /// Streams beside the content, in the order of their names.
         streams: Vec<(Name, Content)>,
     },
@@ -117,6 +119,17 @@ impl Node {
     pub fn file(name: Name, descriptor: Shared, content: Content) -> Node {
         let body = Body::File {
             content,
+            listed: None,
+            streams: Vec::new(),
+        };
+        Node::made(name, Attributes::ARCHIVE, descriptor, body)
+    }
+
+    /// A file of which nothing is known but how many bytes it has, as a listing of a real machine gives it.
+    pub fn listed(name: Name, descriptor: Shared, len: u64) -> Node {
+        let body = Body::File {
+            content: Content::default(),
+            listed: Some(len),
             streams: Vec::new(),
         };
         Node::made(name, Attributes::ARCHIVE, descriptor, body)
@@ -163,7 +176,33 @@ impl Node {
         matches!(self.body, Body::Directory { .. })
     }
 
-    /// What it holds, if it is a file.
+    /// How many bytes it holds; none for a directory.
+    pub fn len_in_bytes(&self) -> Option<u64> {
+        match &self.body {
+            Body::File {
+                content, listed, ..
+            } => Some(listed.unwrap_or(content.len() as u64)),
+            Body::Directory { .. } => None,
+        }
+    }
+
+    /// Whether it is a file of which only the length is known.
+    pub fn is_listed(&self) -> bool {
+        matches!(
+            self.body,
+            Body::File {
+                listed: Some(_),
+                ..
+            }
+        )
+    }
+
+    /// What it holds, if it is a file and that is known.
+    pub fn known_content(&self) -> Option<&Content> {
+        self.content().filter(|_| !self.is_listed())
+    }
+
+    /// What it holds, if it is a file; nothing if [`Node::is_listed`].
     pub fn content(&self) -> Option<&Content> {
         match &self.body {
             Body::File { content, .. } => Some(content),
@@ -241,9 +280,14 @@ impl Node {
 
     /// Sets what it holds; a stream of it, which is created if it lacks.
     pub fn set_content(&mut self, stream: Option<&Name>, new: Content) {
-        if let Body::File { content, streams } = &mut self.body {
+        if let Body::File {
+            content,
+            listed,
+            streams,
+        } = &mut self.body
+        {
             match stream {
-                None => *content = new,
+                None => (*content, *listed) = (new, None),
                 Some(name) => {
                     let at = streams.binary_search_by(|(own, _)| own.folded().cmp(name.folded()));
                     match at {
@@ -370,8 +414,15 @@ impl Node {
         feed.word(self.descriptor.digest());
         match &self.body {
             Body::Directory { sum, .. } => feed.word(*sum),
-            Body::File { content, streams } => {
+            Body::File {
+                content,
+                listed,
+                streams,
+            } => {
                 feed.bytes(content);
+                if let Some(len) = listed {
+                    feed.word(u128::from(*len) + 1);
+                }
                 for (name, content) in streams {
                     feed.units(name.units());
                     feed.bytes(content);
@@ -580,8 +631,8 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut waiting = vec![(0, self)];
         while let Some((depth, node)) = waiting.pop() {
-            let tail = match node.content() {
-                Some(content) => format!("  {} bytes", content.len()),
+            let tail = match node.len_in_bytes() {
+                Some(len) => format!("  {len} bytes"),
                 None => "\\".into(),
             };
             writeln!(f, "{:1$}{2}{tail}", "", 2 * depth, node.name)?;

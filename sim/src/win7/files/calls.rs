@@ -259,7 +259,7 @@ impl Files {
             name: node.name().clone(),
             short_name: node.short_name().cloned(),
             attributes: node.attributes(),
-            len: node.content().map_or(0, |content| content.len() as u64),
+            len: node.len_in_bytes().unwrap_or(0),
         };
         Ok(node.entries().map(entry).collect())
     }

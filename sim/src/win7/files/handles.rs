@@ -211,6 +211,15 @@ impl Files {
         if overwrites {
             let attributes = request.attributes.with(Attributes::ARCHIVE);
             let is_whole = spot.stream.is_none() && request.disposition == CreateAlways;
+            let node = self.node(&spot).expect("it was found");
+            let freed = match &spot.stream {
+                None => node.len_in_bytes(),
+                Some(stream) => node.stream(stream).map(|old| old.len() as u64),
+            };
+            let volume = self.drives.get_mut(&spot.drive).expect("it was found");
+            if let (Some(free), Some(freed)) = (&mut volume.free, freed) {
+                *free += freed;
+            }
             self.edit(&spot, |node| {
                 node.set_content(spot.stream.as_ref(), Content::default());
                 if is_whole {
@@ -436,9 +445,7 @@ impl Files {
                 volume.edit(place, |node| node.delete_stream(stream));
             }
             None => {
-                let freed = volume
-                    .take(place)
-                    .and_then(|node| node.content().map(|content| content.len() as u64));
+                let freed = volume.take(place).and_then(|node| node.len_in_bytes());
                 if let (Some(free), Some(freed)) = (&mut volume.free, freed) {
                     *free += freed;
                 }

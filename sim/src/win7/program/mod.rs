@@ -4,6 +4,7 @@
 //! Each program is a process that Explorer started: it has a block of variables, a working directory, and
 //! nothing else of its own. Registry and files are the machine's.
 
+mod base;
 mod call;
 mod disk;
 pub mod encoding;
@@ -23,11 +24,13 @@ use super::environment::Block;
 use super::environment::processes::Listening;
 use super::files::Propagation;
 use super::machine::{EXPLORER, Machine};
+use super::ntfs::Node;
 use super::registry::error::WriteError;
 use super::registry::steps::{DeleteTree, Import};
 use super::registry::{Bits, Caller, Event as Signal, Handle, KeyPath, Kind, Value, Win32, units};
 use super::resolve::{Place, cmd, create_process, powershell2};
 
+pub use base::Listing;
 pub use call::{Call, Searcher};
 pub use disk::{DiskCall, FAULTS as DISK_FAULTS};
 pub use encoding::Encoding;
@@ -234,6 +237,11 @@ impl<T: Tools> Programs<T> {
         }
         let (outcome, unsupported) = match call {
             Call::Run { command } => self.run(actor, &command, cx),
+            Call::Import { file } if self.is_listed(actor, &file) => {
+                let what =
+                    format!("the content of {file}, of which a listing tells the length alone");
+                (Outcome::Next, Some(Unsupported(what)))
+            }
             call => (self.perform(actor, call, cx), None),
         };
         let program = self.programs.get_mut(&actor).expect("it was there");
@@ -248,6 +256,17 @@ impl<T: Tools> Programs<T> {
         }
         self.tell_who_waits(cx);
         unsupported
+    }
+
+    /// Whether it is a file whose content is not known.
+    fn is_listed(&mut self, actor: Entity, file: &str) -> bool {
+        self.as_user(actor, |files, user| {
+            let full = files.full_name(user, &units(file));
+            full.is_ok_and(|full| {
+                let node = files.look(&String::from_utf16_lossy(&full.path));
+                node.is_some_and(Node::is_listed)
+            })
+        })
     }
 
     /// Any call but one of a tool.

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::win7::files::{Actor, Files};
 use crate::win7::machine::{EXPLORER, Machine};
-use crate::win7::registry::reg_file::{LoadError, read_text};
+use crate::win7::registry::reg_file::LoadError;
 use crate::win7::registry::{Data, KeyPath, UnknownRoot, Win32, units};
 use crate::win7::text::CodePages;
 
+use super::base::Listing;
 use super::call::Call;
 use super::disk::{self, DiskCall};
 use super::encoding::Encoding;
@@ -25,6 +26,13 @@ pub struct Setup {
     /// default machine, all of it or nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
+    /// Listings of a real machine's disks, files beside the scenario: what they say is added, one after the
+    /// other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub disk_base: Vec<Listing>,
+    /// Accounts of that real machine, as `PC\\name` or `S-1-..`, and whose place they take here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accounts: BTreeMap<String, String>,
     /// Keys by full path, each with its values by name: added to that.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub registry: BTreeMap<String, BTreeMap<String, Data>>,
@@ -100,29 +108,21 @@ pub struct ProgramSetup {
 /// What of a set-up cannot be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum SetupError {
-    /// The file of the base: see there.
-    Base(LoadError),
+    /// A file of the base, and what is wrong in it.
+    InFile(String, LoadError),
     /// A text of the set-up, and why.
     Text(String, String),
 }
 
 impl Setup {
-    /// The machine as it is when the programs begin. `base` is the text of the base, if there is one.
+    /// The machine as it is when the programs begin. `files` are the texts of the files of its base, by name.
     ///
     /// # Errors
     /// The first thing that cannot be.
-    pub fn machine(&self, base: Option<&str>) -> Result<Machine, SetupError> {
+    pub fn machine(&self, files: &BTreeMap<String, String>) -> Result<Machine, SetupError> {
         let mut machine = Machine::windows_7().with_code_pages(self.locale.code_pages());
         let caller = machine.user().clone();
-        if let Some(base) = base {
-            // The text was decoded already, so it holds what ANSI data there is as it was.
-            let file = read_text(&units(base), machine.code_pages().ansi());
-            let file = file.map_err(|flaw| SetupError::Base(flaw.into()))?;
-            machine
-                .registry
-                .load(&caller, &file)
-                .map_err(SetupError::Base)?;
-        }
+        self.load_base(&mut machine, files)?;
         for (key, values) in &self.registry {
             let refuse = |error: Win32| SetupError::Text(key.clone(), format!("{key}: {error}"));
             let path = path(key)?;
@@ -272,7 +272,7 @@ fn path(text: &str) -> Result<KeyPath, SetupError> {
     KeyPath::parse(text).map_err(refuse)
 }
 
-fn is_full(path: &str) -> bool {
+pub(super) fn is_full(path: &str) -> bool {
     let bytes = path.as_bytes();
     matches!(bytes, [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic())
 }

@@ -101,7 +101,7 @@ const TOGETHER: [(&str, Mask); 8] = [
 ];
 
 /// The policy of an integrity label.
-const POLICIES: [(&str, Mask); 3] = [("NW", Mask(1)), ("NR", Mask(2)), ("NX", Mask(4))];
+pub(super) const POLICIES: [(&str, Mask); 3] = [("NW", Mask(1)), ("NR", Mask(2)), ("NX", Mask(4))];
 
 /// What stands for a NULL list (Windows 7 and later).
 const NULL_LIST: &str = "NO_ACCESS_CONTROL";

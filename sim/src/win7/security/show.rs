@@ -4,10 +4,11 @@ use std::fmt;
 
 use super::acl::{Ace, AceType, Descriptor, Flags};
 use super::mask::Mask;
+use super::sddl::POLICIES;
 use super::sid::Sid;
 
 /// Accounts that have a name on every machine, in English.
-pub(super) const ACCOUNTS: [(&str, Sid); 21] = [
+pub(super) const ACCOUNTS: [(&str, Sid); 23] = [
     ("Everyone", Sid::EVERYONE),
     ("LOCAL", Sid::LOCAL),
     ("CREATOR OWNER", Sid::CREATOR_OWNER),
@@ -29,7 +30,12 @@ pub(super) const ACCOUNTS: [(&str, Sid); 21] = [
     ("BUILTIN\\Guests", Sid::of(5, &[32, 546])),
     ("BUILTIN\\Power Users", Sid::of(5, &[32, 547])),
     ("NT SERVICE\\TrustedInstaller", Sid::TRUSTED_INSTALLER),
+    ("Mandatory Label\\Untrusted Mandatory Level", Sid::label(0)),
     ("Mandatory Label\\Low Mandatory Level", Sid::label(0x1000)),
+    (
+        "Mandatory Label\\Medium Mandatory Level",
+        Sid::label(0x2000),
+    ),
     ("Mandatory Label\\High Mandatory Level", Sid::label(0x3000)),
     (
         "Mandatory Label\\System Mandatory Level",
@@ -118,8 +124,8 @@ impl Ace {
             (Flags::ID, "(I)"),
             (Flags::OI, "(OI)"),
             (Flags::CI, "(CI)"),
-            (Flags::IO, "(IO)"),
             (Flags::NP, "(NP)"),
+            (Flags::IO, "(IO)"),
         ] {
             if self.flags.has(flag) {
                 text.push_str(letters);
@@ -154,7 +160,12 @@ impl Ace {
     /// `icacls` writes.
     pub fn parse_icacls(text: &str, sid: Sid) -> Option<Ace> {
         let inner = text.strip_prefix('(')?.strip_suffix(')')?;
-        let mut ace = Ace::new(AceType::Allow, Flags::default(), Mask::NONE, sid);
+        let is_label = sid.level().is_some();
+        let kind = match is_label {
+            true => AceType::Label,
+            false => AceType::Allow,
+        };
+        let mut ace = Ace::new(kind, Flags::default(), Mask::NONE, sid);
         let mut has_rights = false;
         for group in inner.split(")(") {
             let flag = match group {
@@ -163,11 +174,11 @@ impl Ace {
                 "CI" => Flags::CI,
                 "IO" => Flags::IO,
                 "NP" => Flags::NP,
-                "DENY" => {
+                "DENY" if !is_label => {
                     ace.kind = AceType::Deny;
                     continue;
                 }
-                "N" => {
+                "N" if !is_label => {
                     ace.kind = AceType::Deny;
                     ace.mask = SIMPLE[0].1;
                     has_rights = true;
@@ -176,7 +187,11 @@ impl Ace {
                 rights => {
                     for name in rights.split(',') {
                         let all = SIMPLE.iter().chain(&SINGLE).chain(&[("D", Mask(0x1_0000))]);
-                        let (_, mask) = all.into_iter().find(|(known, _)| *known == name)?;
+                        let mut all = all
+                            .filter(|_| !is_label)
+                            .chain(POLICIES.iter().filter(|_| is_label));
+                        // `Rc` is how some versions spell RC.
+                        let (_, mask) = all.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
                         ace.mask |= *mask;
                     }
                     has_rights = true;
@@ -232,7 +247,7 @@ NT AUTHORITY\\SYSTEM:(OI)(CI)(IO)(F)
 BUILTIN\\Users:(OI)(CI)(RX)
 NT AUTHORITY\\Authenticated Users:(OI)(CI)(IO)(M)
 NT AUTHORITY\\Authenticated Users:(AD)
-audit: Mandatory Label\\High Mandatory Level:(OI)(IO)(NP)(NW)";
+audit: Mandatory Label\\High Mandatory Level:(OI)(NP)(IO)(NW)";
         assert_eq!(shown, wanted);
     }
 
