@@ -88,17 +88,136 @@ const FAULTS: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// A world of disks. The builder writes twice, and reads what a scanner may have taken.
+const DISKS: &str = r#"
+    world: Windows((
+        disk: [
+            ("SYSTEM", MakeTree(path: "C:\\lab\\below")),
+            ("SYSTEM", Write(path: "C:\\lab\\go.exe", text: "MZ")),
+            ("SYSTEM", MakeTree(path: "C:\\lab\\LONG\\LONG")),
+        ],
+        registry: { "HKLM\\SOFTWARE\\Lab": {} },
+        programs: [
+            (name: "builder", user: "admin", calls: [
+                Disk(Write(path: "C:\\lab\\go.exe", text: "1")),
+                Disk(Write(path: "C:\\lab\\a.out", text: "2")),
+                Disk(Read(path: "C:\\lab\\go.exe")),
+                Disk(Write(path: "C:\\lab\\LONG\\LONG\\LONG", text: "3")),
+            ]),
+            (name: "maker", user: "alice", calls: [
+                Disk(Write(path: "C:\\lab\\below\\own", text: "x")),
+                Disk(Open(path: "C:\\lab\\below\\own", access: "0x40")),
+            ]),
+            (name: "setter", calls: [SetText(key: "HKLM\\SOFTWARE\\Lab", value: "v", text: "1")]),
+        ],
+    )),
+"#;
+
+/// The same of faults on disks and on the DACLs of keys.
+const DISK_FAULTS: &[(&str, &str, &str, &str)] = &[
+    (
+        "deny-ace",
+        "builder",
+        r#""path": "C:\\lab\\go.exe""#,
+        r#"Eventually((kind: "disk", actor: "builder", where: { "path": Like("*go.exe"), "code": Is(5), "why": Like("*denied by ACE 1 (D;;DCLCRPCRSDWDWO;;;BU)*") }))"#,
+    ),
+    (
+        "protected-dacl",
+        "maker",
+        r#""path": "C:\\lab\\below""#,
+        r#"Eventually((kind: "disk", actor: "maker", where: { "op": Is("write"), "code": Is(5), "why": Like("*not granted by any of the 2 ACEs*") }))"#,
+    ),
+    (
+        "creator-owner-ace",
+        "maker",
+        r#""path": "C:\\lab\\below""#,
+        // Full control of what she made: FILE_DELETE_CHILD, which Modify has not.
+        r#"Eventually((kind: "disk", actor: "maker", where: { "op": Is("open"), "code": Is(0) }))"#,
+    ),
+    (
+        "readonly-attr",
+        "builder",
+        r#""path": "C:\\lab\\go.exe""#,
+        r#"Eventually((kind: "disk", actor: "builder", where: { "op": Is("write"), "code": Is(5), "why": Like("*read-only attribute") }))"#,
+    ),
+    (
+        "sharing-violation",
+        "builder",
+        r#""path": "C:\\lab\\go.exe""#,
+        r#"All([
+            Eventually((kind: "disk", actor: "builder", where: { "op": Is("write"), "path": Like("*go.exe"), "code": Is(32) })),
+            Eventually((kind: "disk", actor: "builder", where: { "op": Is("read"), "path": Like("*go.exe"), "code": Is(32) })),
+            Eventually((kind: "disk", actor: "builder", where: { "path": Like("*a.out"), "code": Is(0) })),
+        ])"#,
+    ),
+    (
+        "disk-full-volume",
+        "builder",
+        "",
+        r#"Count(of: (kind: "disk", actor: "builder", where: { "op": Is("write"), "code": Is(112) }), least: 1)"#,
+    ),
+    (
+        "write-access-denied",
+        "builder",
+        "",
+        r#"All([
+            Eventually((kind: "disk", actor: "builder", where: { "path": Like("*go.exe"), "op": Is("write"), "code": Is(0) })),
+            Eventually((kind: "disk", actor: "builder", where: { "path": Like("*a.out"), "code": Is(5) })),
+            Eventually((kind: "disk", actor: "builder", where: { "op": Is("read"), "code": Is(0) })),
+        ])"#,
+    ),
+    (
+        "antivirus-block",
+        "builder",
+        r#""path": "*.out""#,
+        r#"All([
+            Eventually((kind: "disk", where: { "path": Like("*go.exe"), "op": Is("write"), "code": Is(0) })),
+            Eventually((kind: "disk", where: { "path": Like("*a.out"), "code": Is(225) })),
+        ])"#,
+    ),
+    (
+        "file-gone-after-scan",
+        "builder",
+        r#""path": "C:\\lab\\go.exe""#,
+        r#"Sequence([
+            (kind: "disk", actor: "builder", where: { "op": Is("write"), "path": Like("*go.exe"), "code": Is(0) }),
+            (kind: "disk", actor: "builder", where: { "op": Is("read"), "path": Like("*go.exe"), "code": Is(2) }),
+        ])"#,
+    ),
+    (
+        "fixed-buffer-app",
+        "builder",
+        "",
+        r#"Eventually((kind: "disk", actor: "builder", where: { "units": Is(259), "code": Is(0) }))"#,
+    ),
+    (
+        "key-dacl",
+        "setter",
+        r#""key": "HKLM\\SOFTWARE\\Lab""#,
+        r#"Eventually((kind: "reg_set", actor: "setter", where: { "code": Is(5) }))"#,
+    ),
+];
+
 /// The world with a path of `long` characters, an arm for each fault, and claims that `claims` writes.
 fn scenario(long: usize, claims: &str) -> Loaded {
-    let arms: String = FAULTS
+    of_world(WORLD, FAULTS, long, claims)
+}
+
+fn of_world(world: &str, faults: &[(&str, &str, &str, &str)], long: usize, claims: &str) -> Loaded {
+    let arms: String = faults
         .iter()
         .map(|(fault, at, params, _)| {
+            let when = match *fault {
+                "write-access-denied" => "when: (nth: 2), ",
+                "file-gone-after-scan" => "when: (nth: 3), ",
+                _ => "",
+            };
             format!(
-                "(name: {fault:?}, faults: [(name: {fault:?}, at: {at:?}, params: {{ {params} }})]),\n"
+                "(name: {fault:?}, faults: [(name: {fault:?}, at: {at:?}, {when}params: {{ {params} }})]),\n"
             )
         })
         .collect();
-    let world = WORLD.replace("LONG", &"x".repeat(long));
+    let world = world.replace("LONG", &"x".repeat(long));
     let text = format!(
         "Scenario(version: 1, id: \"t\", title: \"t\", story: (said: \"\", happens: \"\", why: \"\", see: \"\"),
          {world}
@@ -116,18 +235,99 @@ fn all_as_expected(loaded: &Loaded) {
     }
 }
 
+/// That each fault's pattern is so under it, and under no other.
+fn claims_of(faults: &[(&str, &str, &str, &str)]) -> String {
+    let claims = faults.iter().map(|(fault, _, _, pattern)| {
+        format!(
+            "(id: {fault:?}, says: \"\", claim: Some({pattern}), arms: [{fault:?}],
+                  expected: HoldsUnder({fault:?})),\n"
+        )
+    });
+    claims.collect()
+}
+
 #[test]
 fn each_fault_shows_itself_where_it_is_injected() {
-    let claims: String = FAULTS
-        .iter()
-        .map(|(fault, _, _, pattern)| {
-            format!(
-                "(id: {fault:?}, says: \"\", claim: Some({pattern}), arms: [{fault:?}],
-                  expected: HoldsUnder({fault:?})),\n"
-            )
-        })
-        .collect();
-    all_as_expected(&scenario(3000, &claims));
+    all_as_expected(&scenario(3000, &claims_of(FAULTS)));
+}
+
+#[test]
+fn each_fault_of_disks_shows_itself_where_it_is_injected() {
+    all_as_expected(&of_world(DISKS, DISK_FAULTS, 120, &claims_of(DISK_FAULTS)));
+}
+
+#[test]
+fn every_fault_of_windows_programs_has_a_test() {
+    use faultlab_sim::win7::program;
+    let tested = || FAULTS.iter().chain(DISK_FAULTS).map(|(fault, ..)| *fault);
+    // These are shown by scenarios: path-lost-update and gbk-source.
+    let elsewhere = ["registry-access-denied", "source-encoding"];
+    for spec in program::FAULTS.iter().chain(program::DISK_FAULTS) {
+        let is_tested = tested().chain(elsewhere).any(|name| name == spec.name);
+        assert!(is_tested, "{}", spec.name);
+    }
+}
+
+#[test]
+fn what_a_scanner_answers_is_a_parameter() {
+    for code in [226, 5, 32] {
+        let params = format!("\"path\": \"*.out\", \"code\": {code}");
+        let faults = [("antivirus-block", "builder", &*params, "")];
+        let claims = format!(
+            r#"(id: "code", says: "", expected: HoldsUnder("antivirus-block"), arms: ["antivirus-block"],
+                claim: Some(Eventually((kind: "disk", where: {{ "path": Like("*a.out"), "code": Is({code}) }}))))"#
+        );
+        all_as_expected(&of_world(DISKS, &faults, 3, &claims));
+    }
+}
+
+#[test]
+fn a_fault_that_cannot_be_is_refused_or_decides_nothing() {
+    let with = |fault, params| {
+        let arm = format!(
+            "(name: \"f\", faults: [(name: {fault:?}, at: \"*\", params: {{ {params} }})])"
+        );
+        let text = format!(
+            "Scenario(version: 1, id: \"t\", title: \"t\", story: (said: \"\", happens: \"\", why: \"\", see: \"\"),
+             {DISKS} cases: [(search: Run)], arms: [(name: \"baseline\"), {arm}],
+             claims: [(id: \"c\", says: \"\", on: \"baseline\", arms: [\"f\"], expected: Undecided,
+                       claim: Some(Eventually((kind: \"nothing-of-that-kind\")))) ])"
+        );
+        let text = text.replace("nothing-of-that-kind", "value_cut");
+        load("t", &text, &mut |name| Err(format!("no {name}")))
+    };
+    for (fault, params, said) in [
+        ("deny-ace", r#""path": "lab""#, "no full path"),
+        (
+            "deny-ace",
+            r#""path": "C:\\lab", "entry": "(A;;FA;;;BU)""#,
+            "denies nothing",
+        ),
+        (
+            "deny-ace",
+            r#""path": "C:\\lab", "entry": "(D;;ZZ;;;BU)""#,
+            "ERROR_INVALID_ACL",
+        ),
+        ("key-dacl", r#""key": "HKXX\\Lab""#, "no root key"),
+        ("antivirus-block", r#""code": 7"#, "225, 226, 5 or 32"),
+    ] {
+        let loaded = with(fault, params).unwrap_or_else(|mistake| panic!("{mistake}"));
+        let judging = faultlab_sim::scenario::Judging {
+            seed: 0,
+            executor: &faultlab_sim::scenario::Sequential,
+            progress: &|_| {},
+        };
+        let mistake = loaded.judge(&judging).expect_err(fault).to_string();
+        assert!(mistake.contains(said), "{mistake}");
+    }
+    for (fault, params) in [
+        ("deny-ace", r#""path": "C:\\lab\\nope""#),
+        ("readonly-attr", r#""path": "C:\\lab\\nope""#),
+        ("key-dacl", r#""key": "HKLM\\SOFTWARE\\Nope""#),
+    ] {
+        let loaded = with(fault, params).unwrap_or_else(|mistake| panic!("{mistake}"));
+        all_as_expected(&loaded);
+    }
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn show<'a>(things: impl Iterator<Item = Thing<'a>>, json: bool, layout: Layout)
             console::print_json(&thing)?;
             continue;
         }
-        page.row(0, 2, thing.name, "");
+        page.item("", 2, thing.name);
         page.item("    ", 4, thing.doc);
         for part in &thing.parts {
             let optional = match part.required {

@@ -105,3 +105,12 @@ fn help_has_examples_and_exit_codes() {
     }
     assert!(lab.run(&["--version"]).exits(0).starts_with("faultlab 0."));
 }
+
+#[test]
+fn lists_name_what_they_list() {
+    let lab = Lab::new();
+    for (what, name) in [("--faults", "deny-ace"), ("--records", "disk_rewrite")] {
+        let text = lab.run(&["list", what]).exits(0);
+        assert!(text.lines().any(|line| line == name), "{text}");
+    }
+}

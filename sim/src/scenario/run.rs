@@ -384,6 +384,11 @@ impl Built {
         Ok(match world {
             World::Nothing => Built::Nothing,
             World::Windows(setup) => {
+                let refuse = |what: String| SetupError {
+                    at: what.split(':').next().unwrap_or_default().into(),
+                    what,
+                };
+                win7::program::check_faults(faults).map_err(refuse)?;
                 let machine = setup.machine(scripts).map_err(|error| match error {
                     win7::program::SetupError::Text(at, what) => SetupError { at, what },
                     win7::program::SetupError::InFile(at, error) => SetupError {

@@ -1,20 +1,23 @@
 //! What programs do on disks: one call of Win32 each, as a user of theirs.
 
-use std::sync::Arc;
-
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Cx, Entity, FaultSpec, ParamKind, ParamSpec, Record as EngineRecord};
+use crate::engine::{Cx, Entity, Record as EngineRecord};
 use crate::win7::files::{
-    Actor, CreateDisposition, Failure, FileHandle, Files, OpenRequest, Propagation, Share,
+    Actor, CreateDisposition, Failure, Files, OpenRequest, Propagation, Share,
 };
-use crate::win7::machine::Machine;
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::{Win32, units};
 use crate::win7::security::{Descriptor, Mask};
 
 use super::record::Record;
 use super::{Compound, Event, Outcome, Programs, Tools};
+
+mod fault;
+
+use fault::Struck;
+pub(super) use fault::denying;
+pub use fault::{FAULTS, check_faults};
 
 /// A call on a disk. Paths may be relative, begin with `\\?\`, and hold `{names}`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -259,88 +262,6 @@ pub(super) fn perform(
     (done, None)
 }
 
-const DENY_ACE: &str = "deny-ace";
-const PROTECTED_DACL: &str = "protected-dacl";
-const CREATOR_OWNER_ACE: &str = "creator-owner-ace";
-const READONLY_ATTR: &str = "readonly-attr";
-const SHARING_VIOLATION: &str = "sharing-violation";
-const DISK_FULL: &str = "disk-full-volume";
-const ANTIVIRUS_BLOCK: &str = "antivirus-block";
-const GONE_AFTER_SCAN: &str = "file-gone-after-scan";
-const FIXED_BUFFER: &str = "fixed-buffer-app";
-
-const AT: &[ParamSpec] = &[ParamSpec {
-    name: "path",
-    kind: ParamKind::Text,
-    required: true,
-    doc: "the file or directory that it strikes",
-}];
-
-/// The faults of disks.
-pub const FAULTS: &[FaultSpec] = &[
-    FaultSpec {
-        name: DENY_ACE,
-        doc: "Before the call, someone has put (D;;FWSDWDWO;;;BU) in front of the DACL: users are denied \
-              writing, deleting, and changing the descriptor.",
-        params: AT,
-    },
-    FaultSpec {
-        name: PROTECTED_DACL,
-        doc: "Before the call, someone has set D:P(A;OICI;FA;;;BA)(A;OICI;FA;;;SY): nothing is inherited, and \
-              users have no right at all.",
-        params: AT,
-    },
-    FaultSpec {
-        name: CREATOR_OWNER_ACE,
-        doc: "Before the call, someone has added (A;OICIIO;GA;;;CO) to the DACL: whoever creates something \
-              below gets Full control of it. Windows 7 has no such entry on C:\\\\.",
-        params: AT,
-    },
-    FaultSpec {
-        name: READONLY_ATTR,
-        doc: "Before the call, the file has got the read-only attribute.",
-        params: AT,
-    },
-    FaultSpec {
-        name: SHARING_VIOLATION,
-        doc: "While the call is made, an indexer or scanner has the file open and shares it with nobody: 32.",
-        params: AT,
-    },
-    FaultSpec {
-        name: DISK_FULL,
-        doc: "The volume has no byte left: writing fails with 112.",
-        params: &[],
-    },
-    FaultSpec {
-        name: ANTIVIRUS_BLOCK,
-        doc: "A scanner refuses to let the file be opened: 225.",
-        params: &[],
-    },
-    FaultSpec {
-        name: GONE_AFTER_SCAN,
-        doc: "Before the call, a scanner has taken the file away: 2.",
-        params: AT,
-    },
-    FaultSpec {
-        name: FIXED_BUFFER,
-        doc: "The program copies a path into a buffer of MAX_PATH units and cuts it there, as C programs \
-              with `char buf[MAX_PATH]` do. The system itself never shortens a path.",
-        params: &[],
-    },
-];
-
-/// What a fault does to a call.
-enum Struck {
-    /// The call goes on.
-    No,
-    /// It fails without being made.
-    Fails(Win32, &'static str),
-    /// It goes on with paths cut to this many units.
-    Cut(usize),
-    /// It goes on while this handle is open.
-    Held(FileHandle),
-}
-
 impl<T: Tools> Programs<T> {
     /// Does something on the disks as the user of a program, in its directory and with its variables.
     pub(super) fn as_user<R>(
@@ -394,7 +315,8 @@ impl<T: Tools> Programs<T> {
             cx.record(actor, Record::DiskRewrite { path, code });
             return Outcome::More;
         }
-        let struck = strike(&mut self.machine, actor, cx);
+        let (struck, missing) = fault::strike(self, actor, call, cx);
+        self.flaw = self.flaw.take().or(missing);
         let (read, params) = (self.programs[&actor].read.clone(), self.params.clone());
         let cut = match struck {
             Struck::Cut(most) => most,
@@ -446,98 +368,4 @@ impl<T: Tools> Programs<T> {
             }
         }
     }
-}
-
-/// What strikes a call on a disk.
-fn strike<E, R>(machine: &mut Machine, actor: Entity, cx: &mut Cx<'_, E, R>) -> Struck
-where
-    R: EngineRecord + From<Record>,
-{
-    let system = machine.caller("SYSTEM").expect("it is there");
-    let owner = Actor::new(system.token());
-    let files = &mut machine.files;
-    for (name, entries, protects) in [
-        (DENY_ACE, "(D;;0xd0116;;;BU)", false),
-        (PROTECTED_DACL, "(A;OICI;FA;;;BA)(A;OICI;FA;;;SY)", true),
-        (CREATOR_OWNER_ACE, "(A;OICIIO;GA;;;CO)", false),
-    ] {
-        let Some(fault) = cx.fault(name, actor) else {
-            continue;
-        };
-        let path = units(fault.text("path").unwrap_or_default());
-        let Some(old) = look(files, &owner, &path) else {
-            continue;
-        };
-        let flags = if old.dacl.as_ref().is_some_and(|dacl| dacl.is_protected) {
-            "P"
-        } else {
-            ""
-        };
-        let kept = old
-            .aces()
-            .unwrap_or_default()
-            .iter()
-            .map(ToString::to_string);
-        let kept: String = kept.collect();
-        let text = match (protects, name) {
-            (true, _) => format!("D:P{entries}"),
-            (false, DENY_ACE) => format!("D:{flags}ARAI{entries}{kept}"),
-            (false, _) => format!("D:{flags}ARAI{kept}{entries}"),
-        };
-        put(files, &path, &Descriptor::parse(&text).unwrap_or_default());
-        cx.record(
-            actor,
-            Record::DiskFault {
-                fault: name,
-                path: String::from_utf16_lossy(&path).into(),
-            },
-        );
-    }
-    if let Some(fault) = cx.fault(READONLY_ATTR, actor) {
-        let path = units(fault.text("path").unwrap_or_default());
-        let _ = files.edit_outside(&path, |node| node.set_attributes(Attributes::READONLY));
-    }
-    if let Some(fault) = cx.fault(GONE_AFTER_SCAN, actor) {
-        files.remove_outside(&units(fault.text("path").unwrap_or_default()));
-    }
-    if cx.fault(DISK_FULL, actor).is_some()
-        && let Some(volume) = files.volume_mut('C')
-    {
-        volume.free = Some(0);
-    }
-    if cx.fault(ANTIVIRUS_BLOCK, actor).is_some() {
-        let error = Win32 {
-            code: 225,
-            name: "ERROR_VIRUS_INFECTED",
-        };
-        return Struck::Fails(error, "a scanner refuses it");
-    }
-    if cx.fault(FIXED_BUFFER, actor).is_some() {
-        return Struck::Cut(crate::win7::path::MAX_PATH - 1);
-    }
-    if let Some(fault) = cx.fault(SHARING_VIOLATION, actor) {
-        let path = units(fault.text("path").unwrap_or_default());
-        let request = OpenRequest {
-            share: Share::NONE,
-            ..OpenRequest::default()
-        };
-        if let Ok((handle, _)) = files.open(&owner, &path, request) {
-            return Struck::Held(handle);
-        }
-    }
-    Struck::No
-}
-
-fn look(files: &Files, actor: &Actor<'_>, path: &[u16]) -> Option<Arc<Descriptor>> {
-    files.security(actor, path).ok().map(Arc::new)
-}
-
-/// Sets a DACL outside of all rules: whoever did it was allowed to.
-fn put(files: &mut Files, path: &[u16], new: &Descriptor) {
-    let _ = files.edit_outside(path, |node| {
-        let set = node
-            .descriptor()
-            .with_parts_of(new, crate::win7::security::Kind::File);
-        node.set_descriptor(set.into());
-    });
 }

@@ -2,11 +2,15 @@
 
 use crate::engine::{Cx, Entity, FaultSpec, ParamKind, ParamSpec, Record as EngineRecord};
 use crate::win7::environment::Block;
+use crate::win7::machine::Machine;
+use crate::win7::registry::KeyPath;
 use crate::win7::text::Wide;
 
+use super::disk::denying;
 use super::record::Record;
 
 pub(super) const ACCESS_DENIED: &str = "registry-access-denied";
+pub(super) const KEY_DACL: &str = "key-dacl";
 pub(super) const STALE_PARENT: &str = "stale-parent-env";
 pub(super) const ENTRY_MISSING: &str = "path-entry-missing";
 pub(super) const ENTRY_WITHOUT_EXE: &str = "path-entry-without-exe";
@@ -32,6 +36,20 @@ pub const FAULTS: &[FaultSpec] = &[
         doc: "A registry write of the program is refused with error 5, as a deny ACE on the key does. \
               The program notices and ends.",
         params: &[],
+    },
+    FaultSpec {
+        name: KEY_DACL,
+        doc: "Before a call on the registry, someone has put an entry that denies in front of a key's DACL.",
+        params: &[
+            text("key", "the key, in full"),
+            ParamSpec {
+                name: "entry",
+                kind: ParamKind::Text,
+                required: false,
+                doc: "in SDDL; without it (D;;DCLC;;;BU): users are denied KEY_SET_VALUE and \
+                      KEY_CREATE_SUB_KEY, and administrators are users too",
+            },
+        ],
     },
     FaultSpec {
         name: STALE_PARENT,
@@ -115,4 +133,35 @@ where
         let path = format!("{first};{}", path(block));
         let _ = block.set(&name, &path.as_str().into());
     }
+}
+
+/// What strikes a call on the registry: the key's DACL. What of it has nothing to strike.
+pub(super) fn strike_key<E, R>(
+    machine: &mut Machine,
+    actor: Entity,
+    cx: &mut Cx<'_, E, R>,
+) -> Option<String>
+where
+    R: EngineRecord + From<Record>,
+{
+    let fault = cx.fault(KEY_DACL, actor)?;
+    let key = fault.text("key").unwrap_or_default();
+    let path = KeyPath::parse(key).expect("keys of faults were checked");
+    let caller = machine.user().clone();
+    let found = machine.registry.key(&caller, &path);
+    let Some(old) = found.and_then(|key| key.descriptor().cloned()) else {
+        return Some(format!("{KEY_DACL}: {key} is not there"));
+    };
+    let new = denying(&old, fault.text("entry").unwrap_or("(D;;DCLC;;;BU)"));
+    let put = machine.registry.put_security(&caller, &path, &new);
+    put.expect("it was found");
+    let path = key.into();
+    cx.record(
+        actor,
+        Record::DiskFault {
+            fault: KEY_DACL,
+            path,
+        },
+    );
+    None
 }

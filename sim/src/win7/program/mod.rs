@@ -32,7 +32,7 @@ use super::resolve::{Place, cmd, create_process, powershell2};
 
 pub use base::Listing;
 pub use call::{Call, Searcher};
-pub use disk::{DiskCall, FAULTS as DISK_FAULTS};
+pub use disk::{DiskCall, FAULTS as DISK_FAULTS, check_faults};
 pub use encoding::Encoding;
 pub use fault::FAULTS;
 pub use record::Record;
@@ -94,8 +94,10 @@ pub struct Programs<T = NoTools> {
     params: Arc<BTreeMap<String, String>>,
     /// The block that Explorer had when the programs began.
     logon: Arc<Block>,
-    /// What of the disks could not be prepared: the first call says so.
+    /// What could not be prepared, on a disk or by a fault: the next call says so.
     flaw: Option<String>,
+    /// Whether calls on the registry may find descriptors changed.
+    keys_may_change: bool,
     tools: PhantomData<T>,
 }
 
@@ -142,11 +144,12 @@ impl<T: Tools> Programs<T> {
             programs: BTreeMap::new(),
             params: params.clone(),
             flaw: None,
+            keys_may_change: cx.faults().named(fault::KEY_DACL).next().is_some(),
             tools: PhantomData,
         };
         let fill_in = |text: &str| fill(text, &BTreeMap::new(), params).0;
         if let Err(what) = setup.prepare_disk(&mut world.machine, fill_in) {
-            world.flaw = Some(what);
+            world.flaw = Some(format!("the disks cannot be prepared: {what}"));
         }
         for (place, program) in (1..).zip(&setup.programs) {
             let actor = cx.name(&program.name);
@@ -233,7 +236,7 @@ impl<T: Tools> Programs<T> {
         let call = program.calls[program.next].clone();
         if let Some(flaw) = self.flaw.take() {
             self.end(actor, 1, cx);
-            return Some(Unsupported(format!("the disks cannot be prepared: {flaw}")));
+            return Some(Unsupported(flaw));
         }
         let (outcome, unsupported) = match call {
             Call::Run { command } => self.run(actor, &command, cx),
@@ -244,6 +247,7 @@ impl<T: Tools> Programs<T> {
             }
             call => (self.perform(actor, call, cx), None),
         };
+        let unsupported = unsupported.or_else(|| self.flaw.take().map(Unsupported));
         let program = self.programs.get_mut(&actor).expect("it was there");
         match outcome {
             Outcome::Next => {
@@ -276,6 +280,10 @@ impl<T: Tools> Programs<T> {
         R: EngineRecord + From<Record>,
     {
         let caller = self.programs[&actor].caller.clone();
+        if call.key().is_some() {
+            let missing = fault::strike_key(&mut self.machine, actor, cx);
+            self.flaw = self.flaw.take().or(missing);
+        }
         let text = |text: &str| -> Arc<str> { text.into() };
         match call {
             Call::CreateKey { key } => {
@@ -444,12 +452,9 @@ impl<T: Tools> Programs<T> {
         let Event::Call(actor) = event else {
             return Footprint::Everything;
         };
-        // A write can wake whoever watches.
-        if self
-            .programs
-            .values()
-            .any(|program| program.watch.is_some())
-        {
+        // A write can wake whoever watches, and a fault may change what others are refused.
+        let mut programs = self.programs.values();
+        if self.keys_may_change || programs.any(|program| program.watch.is_some()) {
             return Footprint::Everything;
         }
         let program = &self.programs[actor];
