@@ -1,9 +1,10 @@
 //! What the Go toolchain does that one can observe: where it takes its GOROOT from, which tools it
-//! starts, what they say when they do not belong together, how it spells modules as files, and what it
-//! makes of the bytes of a source file.
+//! starts, what they say when they do not belong together, how it spells modules as files and where it
+//! keeps them, what it makes of long paths, and what of the bytes of a source file.
 
 pub mod escape;
 pub mod goroot;
+pub mod long_path;
 pub mod source;
 pub mod toolchain;
 mod unicode;

@@ -1,10 +1,12 @@
 //! `go` and `gofmt` as tools of the Windows model: what they say of one source file.
 
+use crate::win7::environment::Block;
 use crate::win7::ntfs::Node;
 use crate::win7::program::{Ended, Start, Tools};
 use crate::win7::text::Wide;
 
 use super::Release;
+use super::long_path::{fix_long_path, module_cache};
 use super::source::{Tool, check};
 
 /// Go for Windows: `bin\go.exe`, `bin\gofmt.exe`, and a file `VERSION` beside `bin`, as a release has it.
@@ -23,6 +25,18 @@ impl Tools for Go {
         }
         Some(run(start, directory, is_go))
     }
+
+    fn path(release: &str, path: &str) -> Result<String, String> {
+        Ok(fix_long_path(named(release)?, path))
+    }
+
+    fn module_cache(release: &str, block: &Block) -> Result<String, String> {
+        module_cache(named(release)?, |name| block.text(name))
+    }
+}
+
+fn named(release: &str) -> Result<Release, String> {
+    Release::of(release).ok_or_else(|| format!("{release:?} is no release of Go"))
 }
 
 fn run(start: &Start<'_>, directory: &str, is_go: bool) -> Result<Ended, String> {

@@ -108,6 +108,13 @@ pub enum Call {
         /// Its command line, divided at blanks.
         command: String,
     },
+    /// `go env GOMODCACHE`, for releases before 1.15 too: where `go` keeps modules, by its own variables.
+    ModuleCache {
+        /// The release of Go.
+        go: String,
+        /// The name under which later calls find the directory.
+        into: String,
+    },
     /// A call on a disk of the machine, as whoever the program runs as.
     Disk(DiskCall),
     /// Sleep: lets virtual time pass.
@@ -175,6 +182,7 @@ impl Call {
             Call::Resolve { command, .. } => ("resolve", command.clone()),
             Call::Save { file, .. } => ("save", file.clone()),
             Call::Run { command } => ("run", command.clone()),
+            Call::ModuleCache { go, .. } => ("module cache", go.clone()),
             Call::Disk(call) => (call.verb(), call.object()),
             Call::Sleep { .. } => ("sleep", String::new()),
         }

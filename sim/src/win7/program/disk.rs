@@ -36,6 +36,12 @@ pub enum DiskCall {
         /// The file.
         path: String,
     },
+    /// `Get-Item` of PowerShell 2, and `FullName.Length`: the class library of .NET up to 4.6.1 refuses 260 units
+    /// by itself, before it asks Windows.
+    GetItem {
+        /// The file or directory.
+        path: String,
+    },
     /// CreateFile with some access, and CloseHandle.
     Open {
         /// The file or directory.
@@ -108,6 +114,7 @@ impl DiskCall {
         match self {
             DiskCall::Write { path, .. }
             | DiskCall::Read { path }
+            | DiskCall::GetItem { path }
             | DiskCall::Open { path, .. }
             | DiskCall::MakeDirectory { path }
             | DiskCall::MakeTree { path }
@@ -127,6 +134,7 @@ impl DiskCall {
         match self {
             DiskCall::Write { .. } => "write",
             DiskCall::Read { .. } => "read",
+            DiskCall::GetItem { .. } => "get_item",
             DiskCall::Open { .. } => "open",
             DiskCall::MakeDirectory { .. } => "make_directory",
             DiskCall::MakeTree { .. } => "make_tree",
@@ -186,6 +194,30 @@ where
 /// What is left of a call that takes several steps.
 type Rest = Option<Propagation>;
 
+/// `System.IO` before .NET 4.6.2: PathTooLongException, whose HRESULT is 206's, from 260 units on, and
+/// ArgumentException, 87, for `\\\\?\\` (from memory).
+fn get_item(files: &Files, actor: &Actor<'_>, path: &[u16]) -> Done {
+    if crate::win7::path::is_prefixed(path) {
+        let error = Win32 {
+            code: 87,
+            name: "ERROR_INVALID_PARAMETER",
+        };
+        return Err((error, "ArgumentException of .NET: illegal characters in path".into()));
+    }
+    let full = files.full_name(actor, path);
+    if full.is_ok_and(|full| full.path.len() >= crate::win7::path::MAX_PATH) {
+        let error = Win32 {
+            code: 206,
+            name: "ERROR_FILENAME_EXCED_RANGE",
+        };
+        return Err((
+            error,
+            "PathTooLongException of .NET: 260 characters or more".into(),
+        ));
+    }
+    files.attributes(actor, path).map(|_| ()).map_err(told)
+}
+
 /// Performs a call, with its names filled in.
 pub(super) fn perform(
     call: &DiskCall,
@@ -199,6 +231,7 @@ pub(super) fn perform(
             .write_file(actor, &path, fill(text).as_bytes())
             .map_err(told),
         DiskCall::Read { .. } => files.read_file(actor, &path).map(|_| ()).map_err(told),
+        DiskCall::GetItem { .. } => get_item(files, actor, &path),
         DiskCall::Open { access, .. } => {
             let request = OpenRequest {
                 access: mask(access).unwrap_or_default(),
@@ -323,9 +356,14 @@ impl<T: Tools> Programs<T> {
             _ => usize::MAX,
         };
         let fill = |text: &str| super::fill(text, &read, &params).0;
+        let go = self.programs[&actor].go.clone();
         let fill_path = |text: &str| {
             let path = units(&fill(text));
-            String::from_utf16_lossy(&path[..path.len().min(cut)])
+            let path = String::from_utf16_lossy(&path[..path.len().min(cut)]);
+            match &go {
+                Some(go) => T::path(go, &path).expect("releases were checked"),
+                None => path,
+            }
         };
         let (done, rest) = match &struck {
             Struck::Fails(error, why) => (Err((*error, (*why).to_owned())), None),

@@ -69,6 +69,8 @@ struct Program {
     /// The account that it runs as.
     user: Arc<str>,
     caller: Caller,
+    /// The release of Go that it is built with.
+    go: Option<Arc<str>>,
     /// How it is told of changes.
     signal: Signal,
     calls: Arc<[Call]>,
@@ -159,6 +161,7 @@ impl<T: Tools> Programs<T> {
                 name: program.name.as_str().into(),
                 user: user.into(),
                 caller: caller.expect("names of users were checked"),
+                go: program.go.as_deref().map(|go| fill_in(go).into()),
                 signal: Signal(place),
                 calls: program.calls.clone().into(),
                 next: 0,
@@ -169,6 +172,9 @@ impl<T: Tools> Programs<T> {
                 waits: false,
                 runs: !program.launched,
             };
+            if let Some(Err(what)) = begun.go.as_deref().map(|go| T::path(go, "")) {
+                world.flaw = Some(what);
+            }
             world.programs.insert(actor, begun);
             if program.launched {
                 continue;
@@ -240,6 +246,22 @@ impl<T: Tools> Programs<T> {
         }
         let (outcome, unsupported) = match call {
             Call::Run { command } => self.run(actor, &command, cx),
+            Call::ModuleCache { go, into } => {
+                let go = self.fill(actor, &go);
+                match T::module_cache(&go, self.block(actor)) {
+                    Ok(directory) => {
+                        let record = Record::Tool {
+                            command: "go env GOMODCACHE".into(),
+                            code: 0,
+                            said: directory.as_str().into(),
+                        };
+                        cx.record(actor, record);
+                        self.remember(actor, into, Value::sz(&directory));
+                        (Outcome::Next, None)
+                    }
+                    Err(what) => (Outcome::Next, Some(Unsupported(what))),
+                }
+            }
             Call::Import { file } if self.is_listed(actor, &file) => {
                 let what =
                     format!("the content of {file}, of which a listing tells the length alone");
@@ -399,7 +421,9 @@ impl<T: Tools> Programs<T> {
                 Outcome::Next
             }
             Call::Disk(call) => self.on_disk(actor, &call, cx),
-            Call::Run { .. } | Call::Sleep { .. } => unreachable!("they are performed elsewhere"),
+            Call::Run { .. } | Call::ModuleCache { .. } | Call::Sleep { .. } => {
+                unreachable!("they are performed elsewhere")
+            }
         }
     }
 
@@ -535,8 +559,8 @@ fn path(key: &str) -> KeyPath {
     KeyPath::from(key)
 }
 
-/// The text with its `{names}` filled in, and the type of the first that was read. What is in braces and no
-/// known name stays.
+/// The text with its `{names}` filled in, and the type of the first that was read; `{x*40}` is 40 times x, and
+/// the number may be a name too. What is in braces and no known name stays.
 fn fill(
     template: &str,
     read: &BTreeMap<String, Value>,
@@ -553,7 +577,10 @@ fn fill(
                 kind.get_or_insert(data.kind);
                 Some((data.shown(), after))
             }
-            None => Some((params.get(name)?.clone(), after)),
+            None => match params.get(name) {
+                Some(text) => Some((text.clone(), after)),
+                None => Some((repeated(name, params)?, after)),
+            },
         });
         let (text, after) = known.unwrap_or_else(|| ("{".into(), after));
         filled.push_str(&text);
@@ -561,4 +588,14 @@ fn fill(
     }
     filled.push_str(rest);
     (filled, kind.unwrap_or(Kind::SZ))
+}
+
+/// `x*40`, or `x*name` where the name's param is a number.
+fn repeated(text: &str, params: &BTreeMap<String, String>) -> Option<String> {
+    /// More than any path has.
+    const MOST: usize = 100_000;
+    let (text, count) = text.split_once('*')?;
+    let count = params.get(count).map_or(count, String::as_str);
+    let count: usize = count.parse().ok()?;
+    (text.len().saturating_mul(count) <= MOST).then(|| text.repeat(count))
 }

@@ -98,6 +98,9 @@ pub struct ProgramSetup {
     /// `NetworkService`; without it, the machine's administrator.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// The release of Go that it is built with, which decides what it makes of long paths: `1.15.15`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub go: Option<String>,
     /// Variables beside those that it inherits.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variables: BTreeMap<String, String>,

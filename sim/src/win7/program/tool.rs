@@ -38,6 +38,22 @@ pub trait Tools {
     /// # Errors
     /// What of it is not modelled.
     fn run(start: &Start<'_>) -> Option<Result<Ended, String>>;
+
+    /// The path that a program built with this release of Go hands to Windows.
+    ///
+    /// # Errors
+    /// If there is no such release here.
+    fn path(release: &str, _path: &str) -> Result<String, String> {
+        Err(format!("programs built with Go {release}"))
+    }
+
+    /// The directory in which `go` of this release keeps modules, with these variables.
+    ///
+    /// # Errors
+    /// If it keeps them nowhere, or there is no such release here.
+    fn module_cache(release: &str, _block: &Block) -> Result<String, String> {
+        Err(format!("modules of Go {release}"))
+    }
 }
 
 /// No tools.
