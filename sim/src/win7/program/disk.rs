@@ -202,7 +202,10 @@ fn get_item(files: &Files, actor: &Actor<'_>, path: &[u16]) -> Done {
             code: 87,
             name: "ERROR_INVALID_PARAMETER",
         };
-        return Err((error, "ArgumentException of .NET: illegal characters in path".into()));
+        return Err((
+            error,
+            "ArgumentException of .NET: illegal characters in path".into(),
+        ));
     }
     let full = files.full_name(actor, path);
     if full.is_ok_and(|full| full.path.len() >= crate::win7::path::MAX_PATH) {
