@@ -9,6 +9,7 @@ mod hash;
 mod machine;
 pub mod source;
 mod time;
+mod touched;
 mod trace;
 
 /// The version of the engine: it moves when a trace of any model does because of it.
@@ -24,4 +25,5 @@ pub use machine::{
     Cx, End, Env, Footprint, Limits, Machine, Progress, Ready, Rivals, Scheduling, World,
 };
 pub use time::{Span, Time};
+pub use touched::{Seen, shown};
 pub use trace::{Entry, Field, KindSpec, Observer, Record, Trace, Value, fill};

@@ -148,6 +148,10 @@ impl<X: Image> Lab<X> {
         }
     }
 
+    pub(super) fn processes(&self) -> &Processes<Program<X>> {
+        &self.processes
+    }
+
     /// Makes the first processes ready.
     pub fn begin<E, R>(&mut self, cx: &mut Cx<'_, E, R>)
     where

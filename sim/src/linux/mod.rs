@@ -11,6 +11,7 @@ pub mod shell;
 pub mod syscall;
 pub mod tcp;
 pub mod tools;
+mod touched;
 pub mod tracepoint;
 
 #[cfg(test)]

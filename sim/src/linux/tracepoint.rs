@@ -367,6 +367,33 @@ crate::records! {
     }
 }
 
+/// Two ends of a connection: the local one, then the peer's.
+pub type Ends = ((Ipv4, u16), (Ipv4, u16));
+
+impl Record {
+    /// Between whom it happened, as the record has it.
+    pub fn ends(&self) -> Ends {
+        macro_rules! ends {
+            ($($kind:ident),*) => {
+                match self {
+                    $( Record::$kind { saddr, sport, daddr, dport, .. } )|* => {
+                        ((*saddr, *sport), (*daddr, *dport))
+                    }
+                }
+            };
+        }
+        ends!(
+            SetState,
+            RetransmitSkb,
+            RetransmitSynack,
+            SendReset,
+            ReceiveReset,
+            DestroySock,
+            App
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

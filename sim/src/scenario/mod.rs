@@ -1,25 +1,30 @@
 //! Scenarios: the schema, claims and verdicts, running, searching, shrinking.
 
+mod causes;
 mod document;
 mod judge;
 mod linux;
 mod load;
 mod mistake;
 mod pattern;
+mod player;
 mod repro;
 mod run;
 mod schema;
 mod search;
 mod shrink;
 mod stage;
+mod storyboard;
 mod versions;
 
+pub use causes::{Cause, How};
 pub use document::{Table, UnknownEntry, look_up};
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
 pub use load::{Loaded, MAX_BYTES, load};
 pub use mistake::Mistake;
 pub use pattern::{Collector, Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};
+pub use player::Player;
 pub use repro::{Replay, Reproduction, VERSION as REPRODUCTION_VERSION};
 pub use run::{Chooser, Keep, Outcome, Prepared, Rest, STEP_LIMIT, parting};
 pub use schema::{
@@ -28,4 +33,5 @@ pub use schema::{
 pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, search};
 pub use shrink::{Shrunk, shrink};
 pub use stage::{Event, LabRecord, Record, Stage, fault_table};
+pub use storyboard::{Decision, Frame, Shown as ShownRecords, Storyboard, Touched};
 pub use versions::{Versions, model_versions};

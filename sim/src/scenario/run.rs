@@ -63,6 +63,21 @@ pub enum Chooser {
     Tape(Tape),
 }
 
+impl Chooser {
+    /// The source that takes the choices, at its beginning.
+    pub fn source(&self) -> Box<dyn Source> {
+        match self {
+            Chooser::Defaults => Box::new(Defaults),
+            Chooser::Seed(seed) => Box::new(Seed(*seed)),
+            Chooser::Random(seed) => Box::new(Random(*seed)),
+            Chooser::Pct { seed, depth, steps } => Box::new(Pct::new(*seed, *depth, *steps)),
+            Chooser::Positional(picks, wide) => Box::new(Positional::new(picks.clone(), *wide)),
+            Chooser::Tape(tape) => Box::new(tape.clone()),
+            Chooser::Named(choices, rest) => Box::new(Recorded::new(choices.clone(), *rest)),
+        }
+    }
+}
+
 /// What takes the choices that a list does not name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
 pub enum Rest {
@@ -262,23 +277,17 @@ impl Prepared {
         keep: Keep,
         also: &mut dyn Observer<Record>,
     ) -> Outcome {
-        let mut run = |source: &mut dyn Source| self.run_with(source, watch, keep, &mut *also);
         match chooser {
-            Chooser::Defaults => run(&mut Defaults),
-            Chooser::Seed(seed) => run(&mut Seed(*seed)),
-            Chooser::Random(seed) => run(&mut Random(*seed)),
-            Chooser::Pct { seed, depth, steps } => run(&mut Pct::new(*seed, *depth, *steps)),
-            Chooser::Positional(picks, wide) => run(&mut Positional::new(picks.clone(), *wide)),
-            Chooser::Tape(tape) => run(&mut tape.clone()),
             Chooser::Named(choices, rest) => {
                 let mut source = Recorded::new(choices.clone(), *rest);
-                let outcome = run(&mut source);
+                let outcome = self.run_with(&mut source, watch, keep, also);
                 let unmatched = source.unmatched().cloned().collect();
                 Outcome {
                     unmatched,
                     ..outcome
                 }
             }
+            _ => self.run_with(&mut *chooser.source(), watch, keep, also),
         }
     }
 

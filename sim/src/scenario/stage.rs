@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, Entity, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Rivals, Struck,
+    Cx, Entity, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Rivals, Seen, Struck,
     TraceHasher, Value, World,
 };
 use crate::golang::toolchain::{self, Go};
@@ -131,6 +131,23 @@ pub enum Stage {
     Linux(linux::Lab<Go>),
     /// TCP clients and a server.
     Tcp(Box<tcp::Lab>),
+}
+
+impl Stage {
+    /// The things that a record of `actor` is about, and what they are in the present state. What the record
+    /// means is asked of `asked`, a state in which its actor was there, if that is another one.
+    pub fn touched(&self, asked: Option<&Stage>, actor: &str, record: &Record) -> Vec<Seen> {
+        match (self, asked.unwrap_or(self), record) {
+            (Stage::Windows(programs), Stage::Windows(asked), Record::Windows(record)) => {
+                programs.touched(asked, actor, record)
+            }
+            (Stage::Linux(lab), Stage::Linux(asked), Record::Linux(record)) => {
+                lab.touched(asked, actor, record)
+            }
+            (Stage::Tcp(lab), _, Record::Tcp(record)) => lab.touched(record),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// All faults that models know, by family: the one table.

@@ -318,6 +318,13 @@ impl Host {
         self.region() + u64::from(slot) * 2432
     }
 
+    /// The place of a socket by its address: see [`Host::skaddr`].
+    pub(super) fn slot_of(&self, skaddr: u64) -> Option<u32> {
+        let offset = skaddr.checked_sub(self.region())?;
+        let slot = u32::try_from(offset / 2432).ok()?;
+        (offset % 2432 == 0 && (slot as usize) < self.slots.len()).then_some(slot)
+    }
+
     /// The address of the mini-socket in `slot`: these have a slab of their own.
     pub(super) fn mini_addr(&self, slot: u32) -> u64 {
         self.region() + (1 << 43) + u64::from(slot) * 320

@@ -95,6 +95,10 @@ impl Lab {
         &self.config
     }
 
+    pub(super) fn net(&self) -> &Net {
+        &self.net
+    }
+
     /// What the link has carried so far.
     pub fn carried(&self) -> Carried {
         self.net.carried()

@@ -39,6 +39,7 @@ mod sysctl;
 mod time_wait;
 mod timeout;
 mod timer;
+mod touched;
 mod transmit;
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod keys;
 mod record;
 mod setup;
 mod tool;
+mod touched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;

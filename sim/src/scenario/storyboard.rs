@@ -1,0 +1,294 @@
+//! The story of a run, to look at: each record with what it touched before and after, what caused it, and the
+//! decisions that were taken on the way.
+//!
+//! It is computed by running twice under the same choices. The first run says which records a transition
+//! writes; the second asks the world about the things of those records, before the transition and after it.
+
+use std::sync::Arc;
+
+use crate::engine::{
+    Entity, Entry, Key, KeyText, Names, Observer, Options, Record as _, Source, Time, Trace,
+    TraceHash,
+};
+
+use super::causes::{Cause, Causes};
+use super::player::Player;
+use super::run::{Chooser, Prepared};
+use super::stage::{Record, Stage};
+
+/// A run, frame by frame.
+#[derive(Clone, Debug)]
+pub struct Storyboard {
+    /// One frame a record, in the order of the trace.
+    pub frames: Vec<Frame>,
+    /// The decisions with more than one option, in the order in which they were taken.
+    pub decisions: Vec<Decision>,
+    /// How many records the whole run wrote.
+    pub records: u64,
+    /// When it ended.
+    pub at: Time,
+    /// The hash of its whole trace.
+    pub hash: TraceHash,
+}
+
+/// A record in its place.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When.
+    pub at: Time,
+    /// Who: the path of birth.
+    pub actor: Arc<str>,
+    /// What.
+    pub record: Record,
+    /// Which record of the trace it is, from 0.
+    pub index: u64,
+    /// The transition that wrote it; 0 is the beginning. Several records may be of one.
+    pub step: u64,
+    /// What it touched: before and after its transition.
+    pub touched: Vec<Touched>,
+    /// Which earlier frame brought it about, as far as records tell.
+    pub cause: Option<Cause>,
+}
+
+/// A thing that a record touched. Where both sides are alike, it was only looked at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Touched {
+    /// The thing, in words: see [`Seen`](crate::engine::Seen).
+    pub what: String,
+    /// What it was; `None`: it was not there.
+    pub before: Option<String>,
+    /// What it is after; `None`: it is not there.
+    pub after: Option<String>,
+}
+
+impl Touched {
+    /// Whether the transition changed it.
+    pub fn is_changed(&self) -> bool {
+        self.before != self.after
+    }
+}
+
+/// A decision that was taken, with what else could have been.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decision {
+    /// How many frames were there when its transition began: it was taken in the transition that wrote frame
+    /// `frame`, or in one that wrote nothing and came before that.
+    pub frame: usize,
+    /// When.
+    pub at: Time,
+    /// What was decided.
+    pub key: KeyText,
+    /// The labels of all options; empty for a wide choice, a number out of a range.
+    pub options: Vec<String>,
+    /// How many options there were.
+    pub count: u64,
+    /// The label of the option that is taken where nothing says otherwise.
+    pub default: String,
+    /// The label of the option that was taken.
+    pub take: String,
+}
+
+impl Decision {
+    /// Whether it departs from the default.
+    pub fn is_departure(&self) -> bool {
+        self.take != self.default
+    }
+}
+
+/// Which records become frames: asked with the record's index in the trace, its actor, and the record.
+pub type Shown<'a> = dyn FnMut(u64, Entity, &Record) -> bool + 'a;
+
+impl Prepared {
+    /// The story of a run under `chooser`, with at most `limit` records, from record `first` on (from 0), as
+    /// frames.
+    pub fn storyboard(&self, chooser: &Chooser, first: u64, limit: usize) -> Storyboard {
+        let window = first..first.saturating_add(limit as u64);
+        self.storyboard_of(chooser, &mut |index, _, _| window.contains(&index))
+    }
+
+    /// The story of a run under `chooser`, with those records that are to be `shown`.
+    ///
+    /// # Panics
+    /// If a second run parts from the first (a broken invariant).
+    pub fn storyboard_of(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> Storyboard {
+        let mut board = self.played(chooser, shown);
+        self.look(chooser, &mut board);
+        let mut causes = Causes::default();
+        for index in 0..board.frames.len() {
+            let cause = causes.of(index, &board.frames[index]);
+            board.frames[index].cause = cause;
+        }
+        board
+    }
+
+    fn played(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> Storyboard {
+        let source = Noting {
+            inner: chooser.source(),
+            noted: Vec::new(),
+        };
+        let mut camera = Camera {
+            shown,
+            step: 0,
+            frames: Vec::new(),
+            trace: Trace::hashed(),
+        };
+        let mut decisions: Vec<Decision> = Vec::new();
+        let mut player = Player::with(self, source, &mut camera);
+        let mut frames_before = 0;
+        loop {
+            let taken = std::mem::take(&mut player.source().noted).into_iter();
+            decisions.extend(taken.map(|decision| Decision {
+                frame: frames_before,
+                at: player.machine().now(),
+                ..decision
+            }));
+            frames_before = camera.frames.len();
+            camera.step = player.steps() + 1;
+            if !player.step(&mut camera) {
+                break;
+            }
+        }
+        Storyboard {
+            records: camera.trace.len(),
+            frames: camera.frames,
+            decisions,
+            // A run that is cut off ends at its limit.
+            at: match player.machine().next_at() {
+                Some(_) => player.machine().now().max(self.until),
+                None => player.machine().now(),
+            },
+            hash: camera.trace.hash(),
+        }
+    }
+
+    /// Runs again, and asks the world about what each frame touched.
+    fn look(&self, chooser: &Chooser, board: &mut Storyboard) {
+        let mut player = Player::new(self, chooser, &mut ());
+        let mut frames = &mut board.frames[..];
+        while let Some(step) = frames.first().map(|frame| frame.step) {
+            let count = frames.iter().take_while(|frame| frame.step == step).count();
+            let (now, rest) = frames.split_at_mut(count);
+            frames = rest;
+            if step == 0 {
+                // There is nothing before the beginning.
+                now.iter_mut().for_each(|frame| after(&player, None, frame));
+                continue;
+            }
+            while player.steps() + 1 < step {
+                assert!(
+                    player.step(&mut ()),
+                    "a second run goes as far as the first"
+                );
+            }
+            let world = &player.machine().world;
+            for frame in &mut *now {
+                let seen = world.touched(None, &frame.actor, &frame.record);
+                frame.touched = seen
+                    .into_iter()
+                    .map(|seen| Touched {
+                        what: seen.what,
+                        before: seen.value,
+                        after: None,
+                    })
+                    .collect();
+            }
+            // Who ends with this transition can be asked no more what it meant; hosts stay.
+            let asked = (!matches!(world, Stage::Tcp(_))).then(|| world.clone());
+            assert!(
+                player.step(&mut ()),
+                "a second run goes as far as the first"
+            );
+            for frame in now {
+                after(&player, asked.as_ref(), frame);
+            }
+        }
+    }
+}
+
+fn after<S: Source>(player: &Player<S>, asked: Option<&Stage>, frame: &mut Frame) {
+    let world = &player.machine().world;
+    for seen in world.touched(asked, &frame.actor, &frame.record) {
+        let known = frame.touched.iter_mut();
+        match known.into_iter().find(|touched| touched.what == seen.what) {
+            Some(touched) => touched.after = seen.value,
+            None => frame.touched.push(Touched {
+                what: seen.what,
+                before: None,
+                after: seen.value,
+            }),
+        }
+    }
+}
+
+/// Keeps some records as frames, and hashes all.
+struct Camera<'a, 'b> {
+    shown: &'a mut Shown<'b>,
+    step: u64,
+    frames: Vec<Frame>,
+    trace: Trace<Record>,
+}
+
+impl Observer<Record> for Camera<'_, '_> {
+    fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
+        let index = self.trace.len();
+        self.trace.see(at, actor, record, names);
+        if (self.shown)(index, actor, record) {
+            self.frames.push(Frame {
+                index,
+                at,
+                actor: names.path(actor).clone(),
+                record: record.clone(),
+                step: self.step,
+                touched: Vec::new(),
+                cause: None,
+            });
+        }
+    }
+}
+
+/// Notes each decision that has more than one option.
+struct Noting {
+    inner: Box<dyn Source>,
+    noted: Vec<Decision>,
+}
+
+impl Source for Noting {
+    fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
+        let taken = self.inner.choose(key, options, names);
+        if options.count > 1 {
+            let label = |index| options.label(index, names).into_owned();
+            let narrow = if options.is_wide() { 0 } else { options.count };
+            self.noted.push(Decision {
+                frame: 0,
+                at: Time::default(),
+                key: key.text(names),
+                options: (0..narrow).map(label).collect(),
+                count: options.count,
+                default: label(options.default),
+                take: label(taken),
+            });
+        }
+        taken
+    }
+
+    fn heeds_keys(&self) -> bool {
+        // A key is part of what is noted.
+        true
+    }
+}
+
+impl Frame {
+    /// The entry of the trace that it shows.
+    pub fn entry(&self) -> Entry<Record> {
+        Entry {
+            at: self.at,
+            actor: self.actor.clone(),
+            record: self.record.clone(),
+        }
+    }
+
+    /// What it says, as the rest of a sentence that begins with the actor.
+    pub fn words(&self) -> String {
+        self.record.words()
+    }
+}
