@@ -22,6 +22,7 @@ pub struct Session {
     pub(super) linux: Linux,
     fresh: Machine,
     mutation: Option<Mutation>,
+    seed: Option<u64>,
 }
 
 /// A rule of the models that is switched off, to see that a comparison with a host notices.
@@ -57,6 +58,7 @@ impl Session {
             directory: units(START),
             linux: Linux::seeded(seed),
             fresh,
+            seed,
             mutation: None,
         }
     }
@@ -67,6 +69,11 @@ impl Session {
             mutation: Some(mutation),
             ..Session::new()
         }
+    }
+
+    /// What decides what the models leave open; without it, the defaults.
+    pub fn seed(&self) -> Option<u64> {
+        self.seed
     }
 
     /// The rule that is switched off.

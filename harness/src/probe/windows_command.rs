@@ -1,14 +1,83 @@
-//! `resolve`: which file a command name runs.
+//! `resolve`: which file a command name runs; `cmd.run`: what a batch file comes to.
 
+use faultlab_sim::engine::source::{Defaults, Seed};
+use faultlab_sim::scenario::run_script;
 use faultlab_sim::win7::environment::Block;
+use faultlab_sim::win7::files::Actor;
+use faultlab_sim::win7::program::ScriptSetup;
 use faultlab_sim::win7::registry::Bits;
+use faultlab_sim::win7::registry::units;
 use faultlab_sim::win7::resolve::{FileList, PATHEXT, Place, cmd, create_process, powershell2};
 
 use super::request::failed;
 use super::{Body, Operation, Refusal, Request, Session};
 
 /// By name.
-pub(super) const OPS: &[(&str, Operation)] = &[("resolve", resolve)];
+pub(super) const OPS: &[(&str, Operation)] = &[("resolve", resolve), ("cmd.run", cmd_run)];
+
+/// Where the batch file lies: outside of the directories that a script looks at.
+const BATCH: &str = "C:\\faultlab\\BATCH.bat";
+
+fn cmd_run(
+    session: &mut Session,
+    request: &Request<'_>,
+    body: &mut Body<'_>,
+) -> Result<(), Refusal> {
+    request.knows(&["script", "cwd", "env", "files"])?;
+    let script = request.text("script")?;
+    let bits = request.maybe_bits("bits")?.unwrap_or(Bits::Bits64);
+    // Whether there is such an account.
+    session.caller(request)?;
+    let own = String::from_utf16_lossy(&session.directory);
+    let directory = request.maybe_text("cwd")?.unwrap_or(&own).to_owned();
+    let system = session
+        .machine
+        .caller("SYSTEM")
+        .expect("every machine has it");
+    let page = session.machine.code_pages().oem();
+    let mut put = |path: &str, text: &str| -> Result<(), Refusal> {
+        let actor = Actor::new(system.token());
+        let full = units(path);
+        let folder = full.iter().rposition(|unit| *unit == u16::from(b'\\'));
+        let files = &mut session.machine.files;
+        let made = files.make_tree(&actor, &full[..folder.unwrap_or(0)]);
+        made.map_err(|error| Refusal::Failed(error.into()))?;
+        let bytes = page.encode(&units(text));
+        let written = files.write_file(&actor, &full, &bytes);
+        written.map_err(|failure| Refusal::Failed(failure.win32()))
+    };
+    for (path, text) in request.object_of_texts("files")? {
+        put(path, text)?;
+    }
+    put(BATCH, script)?;
+    let actor = Actor::new(system.token());
+    let made = session.machine.files.make_tree(&actor, &units(&directory));
+    made.map_err(|error| Refusal::Failed(error.into()))?;
+    let env = request.object_of_texts("env")?;
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let script = ScriptSetup {
+        name: "batch".into(),
+        command: BATCH.into(),
+        directory,
+        user: request.maybe_text("as")?.map(str::to_owned),
+        in_32_bits: bits == Bits::Bits32,
+        variables: env.into_iter().map(own).collect(),
+        ..ScriptSetup::default()
+    };
+    let ran = match session.seed() {
+        Some(seed) => run_script(&session.machine, script, &mut Seed(seed)),
+        None => run_script(&session.machine, script, &mut Defaults),
+    };
+    session.machine = ran.machine;
+    session.machine.files.remove_outside(&units(BATCH));
+    if let Some(what) = ran.unsupported.first() {
+        return Err(Refusal::Unsupported(what.clone()));
+    }
+    body.number("exit", ran.exit.into());
+    body.text("stdout", &ran.stdout);
+    body.text("stderr", &ran.stderr);
+    Ok(())
+}
 
 fn resolve(_: &mut Session, request: &Request<'_>, body: &mut Body<'_>) -> Result<(), Refusal> {
     request.knows(&["shell", "command", "cwd", "path", "pathext", "env", "files"])?;

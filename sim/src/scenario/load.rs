@@ -108,7 +108,7 @@ impl World {
     pub fn script_names(&self) -> Vec<String> {
         match self {
             World::Nothing | World::Tcp(_) => Vec::new(),
-            World::Windows(setup) => setup.base_files().cloned().collect(),
+            World::Windows(setup) => setup.beside().cloned().collect(),
             World::Linux(setup) => setup
                 .processes
                 .iter()

@@ -1,6 +1,7 @@
 //! Scenarios: the schema, claims and verdicts, running, searching, shrinking.
 
 mod causes;
+mod console;
 mod document;
 mod judge;
 mod linux;
@@ -18,6 +19,7 @@ mod storyboard;
 mod versions;
 
 pub use causes::{Cause, How};
+pub use console::{Ran, run_script};
 pub use document::{Table, UnknownEntry, look_up};
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};

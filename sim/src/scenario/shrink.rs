@@ -338,6 +338,11 @@ impl World {
                     less.programs.remove(index);
                     all.push((format!("the program {}", program.name), less));
                 }
+                for index in 0..setup.scripts.len() {
+                    let mut less = setup.clone();
+                    let script = less.scripts.remove(index);
+                    all.push((format!("the batch file {}", script.name), less));
+                }
                 for (index, program) in setup.programs.iter().enumerate() {
                     for call in 0..program.calls.len() {
                         let mut less = setup.clone();

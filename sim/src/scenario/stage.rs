@@ -12,6 +12,7 @@ use crate::linux::lab as linux;
 use crate::linux::lab::Unsupported;
 use crate::linux::{tcp, tracepoint};
 use crate::records;
+use crate::win7::cmd;
 use crate::win7::program as win7;
 
 records! {
@@ -76,6 +77,8 @@ families! {
     Lab(LabRecord),
     /// What Windows programs do.
     Windows(win7::Record),
+    /// What batch files and what they start do.
+    Cmd(cmd::Record),
     /// What Linux processes do.
     Linux(linux::Record),
     /// What the kernel's tracepoints show of TCP, and what applications learn.
@@ -111,6 +114,12 @@ impl From<tcp::Event> for Event {
 impl From<linux::Event> for Event {
     fn from(event: linux::Event) -> Event {
         Event::Linux(event)
+    }
+}
+
+impl From<cmd::Event> for Event {
+    fn from(event: cmd::Event) -> Event {
+        Event::Windows(event.into())
     }
 }
 
@@ -155,6 +164,7 @@ pub fn fault_table() -> Vec<&'static FaultSpec> {
     [
         win7::FAULTS,
         win7::DISK_FAULTS,
+        cmd::FAULTS,
         toolchain::FAULTS,
         tcp::FAULTS,
     ]
@@ -170,7 +180,7 @@ impl World for Stage {
     fn step(&mut self, event: Event, cx: &mut Cx<'_, Event, Record>) {
         match (self, event) {
             (Stage::Windows(programs), Event::Windows(event)) => {
-                if let Some(win7::Unsupported(what)) = programs.step(event, cx) {
+                for win7::Unsupported(what) in programs.step(event, cx) {
                     let lab = cx.name("lab");
                     cx.record(lab, LabRecord::Unsupported { what: what.into() });
                 }

@@ -136,6 +136,15 @@ impl Files {
             open: BTreeMap::new(),
         };
         let system = Token::system();
+        for folder in ["System32", "SysWOW64"] {
+            for tool in super::cmd::tools::TOOLS {
+                let path = units(&format!("C:\\Windows\\{folder}\\{}", tool.file));
+                let content = super::cmd::kernel::executable(tool.file);
+                files
+                    .write_file(&Actor::new(&system), &path, &content)
+                    .expect("its folder is there");
+            }
+        }
         for (name, sid) in users {
             let profile = [Name::from("Users"), Name::from(*name)];
             let home = Node::directory((*name).into(), defaults::profile(*sid).into());

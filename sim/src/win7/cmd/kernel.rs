@@ -633,6 +633,21 @@ impl<'a> Kernel<'a> {
         }
     }
 
+    /// What a batch file holds now.
+    pub(super) fn batch_file(
+        &mut self,
+        about: &About,
+        local: &Local,
+        file: &Wide,
+    ) -> Option<Arc<[u8]>> {
+        let actor = Actor {
+            token: about.caller.token(),
+            directory: local.directory.units(),
+            environment: Some(&local.block),
+        };
+        self.machine.files.read_file(&actor, file.units()).ok()
+    }
+
     // --- time and processes --------------------------------------------------------------------------------------
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -970,6 +985,11 @@ impl Lab {
         std::mem::take(&mut self.unsupported)
     }
 
+    /// Notes that something cannot be, so that the run decides nothing.
+    pub fn refuse(&mut self, what: &str) {
+        self.unsupported.push(what.to_owned());
+    }
+
     fn fresh(&self) -> Option<Entity> {
         let mut all = self.processes.iter();
         all.find(|(_, process)| process.state == State::Fresh)
@@ -1069,6 +1089,9 @@ pub(super) fn run(
             let place = process.shell.as_ref().map(|shell| shell.place());
             let place = place.unwrap_or_else(|| process.about.tail.to_utf8_lossy());
             let ticks = local.ticks;
+            lab.unsupported.push(format!(
+                "what does not end: still running after {ticks} commands in {place}"
+            ));
             let place = place.as_str().into();
             door.record(id, Record::Spent { ticks, place });
             finish(machine, lab, door, id, &process, &local, SPENT);

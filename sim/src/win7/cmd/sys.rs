@@ -18,7 +18,7 @@ use crate::win7::registry::{
 use crate::win7::text::Wide;
 
 use super::handles::{Handle, Handles, Sink};
-use super::kernel::{Kernel, ProcessId, SpawnRequest};
+use super::kernel::{Kernel, Opening, ProcessId, SpawnRequest};
 use super::log::{Answer, Log};
 use super::messages::{Language, Message, system_message};
 use super::shell::Shell;
@@ -673,6 +673,182 @@ impl Sys<'_> {
         )
     }
 
+    /// What FindFirstFile says of one path; nothing if it is not there.
+    pub fn entry(&mut self, path: &[u16]) -> Asked<Option<Entry>> {
+        let found = self.on_file("find", path, OnFile::Reads, |files, actor, path| {
+            let node = files.look(&String::from_utf16_lossy(path));
+            let _ = actor;
+            Ok(node.map(|node| Entry {
+                name: node.name().clone(),
+                short_name: node.short_name().cloned(),
+                attributes: node.attributes(),
+                len: node.content().map_or(0, |content| content.len() as u64),
+            }))
+        })?;
+        Ok(found.ok().flatten())
+    }
+
+    /// SetCurrentDirectory, and the hidden variable of the drive.
+    pub fn change_directory(&mut self, path: &[u16]) -> Asked<Result<(), Win32>> {
+        let found = self.on_file("change to", path, OnFile::Reads, |files, actor, path| {
+            let full = files.current_directory(actor, path);
+            full.map_err(|failure| failure.win32())
+        })?;
+        let full = match found {
+            Ok(full) => full,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let [letter, colon, ..] = full.as_slice()
+            && *colon == u16::from(b':')
+        {
+            let name = [u16::from(b'='), *letter, *colon];
+            let block = Arc::make_mut(&mut self.local.block);
+            let _ = block.set(&Wide::from(&name[..]), &Wide::from(full.as_slice()));
+        }
+        self.local.directory = Wide::new(full);
+        Ok(Ok(()))
+    }
+
+    // --- handles -------------------------------------------------------------------------------------------------
+
+    /// Opens a file for a handle, as a redirection does.
+    pub fn open_handle(&mut self, path: &[u16], how: Opening) -> Asked<Result<Handle, Win32>> {
+        if let Some(device) = crate::win7::path::device_name(path) {
+            let name = String::from_utf16_lossy(device.of(path)).to_ascii_lowercase();
+            return Ok(Ok(match &*name {
+                "con" | "conin$" | "conout$" => Handle::Console,
+                _ => Handle::Nul,
+            }));
+        }
+        let full = self.full_path(path);
+        let shown = String::from_utf16_lossy(&full);
+        let verb = match how {
+            Opening::Read => "open",
+            Opening::Replace => "replace",
+            Opening::Append => "append",
+        };
+        self.perform(
+            verb,
+            move |_| {
+                let own = file_resource(&shown);
+                let touch = match how {
+                    _ if shown.contains('~') => Touch::Everything,
+                    Opening::Read => Touch::Reads(vec![own]),
+                    _ => Touch::Writes(vec![own, folder_resource(&shown)]),
+                };
+                (shown, touch)
+            },
+            move |kernel, about, local| kernel.open(about, local, &full, how),
+        )
+    }
+
+    /// One more handle of what this one leads to.
+    pub fn copy_handle(&mut self, handle: Handle) -> Asked<()> {
+        self.local_operation(move |kernel, _, _| kernel.copy(handle))
+    }
+
+    /// CloseHandle.
+    pub fn close_handle(&mut self, handle: Handle) -> Asked<()> {
+        self.local_operation(move |kernel, _, _| kernel.close(handle))
+    }
+
+    /// CreatePipe: the end to read, the end to write.
+    pub fn pipe(&mut self) -> Asked<(Handle, Handle)> {
+        self.local_operation(|kernel, _, _| kernel.pipe())
+    }
+
+    // --- batch files ---------------------------------------------------------------------------------------------
+
+    /// The line of a batch file that begins at a byte, without its end, and where the next begins; an empty line at the
+    /// end. Nothing if the file is gone. No scheduling point: a file that changes while it runs is read as it is then.
+    pub(super) fn batch_line(
+        &mut self,
+        file: &Wide,
+        at: usize,
+    ) -> Asked<Option<(Arc<[u8]>, usize)>> {
+        let file = file.clone();
+        self.local_operation(move |kernel, about, local| {
+            let content = kernel.batch_file(about, local, &file)?;
+            let rest = content.get(at..).unwrap_or(&[]);
+            // 0x1A ends a line as a line feed does.
+            let end = rest.iter().position(|byte| *byte == b'\n' || *byte == 0x1a);
+            let next = at.min(content.len()) + end.map_or(rest.len(), |end| end + 1);
+            Some((rest[..end.unwrap_or(rest.len())].into(), next))
+        })
+    }
+
+    /// Where the line behind a label begins: looked for from `from` to the end, then from the beginning.
+    pub(super) fn find_label(
+        &mut self,
+        file: &Wide,
+        label: &[u16],
+        from: usize,
+    ) -> Asked<Option<usize>> {
+        let (file, label) = (file.clone(), label.to_vec());
+        self.local_operation(move |kernel, about, local| {
+            let content = kernel.batch_file(about, local, &file)?;
+            let page = kernel.code_page(about);
+            let is_label = |line: &[u8]| {
+                let text = kernel.decode(page, line);
+                let text = text.units();
+                let start = text
+                    .iter()
+                    .position(|unit| !matches!(*unit, 0x20 | 0x09 | 0x2c | 0x3b | 0x3d));
+                let text = &text[start.unwrap_or(text.len())..];
+                let Some(text) = text.strip_prefix(&[0x3a]) else {
+                    return false;
+                };
+                let start = text.iter().position(|unit| !matches!(*unit, 0x20 | 0x09));
+                let text = &text[start.unwrap_or(text.len())..];
+                let ends = |unit: &u16| {
+                    matches!(
+                        u8::try_from(*unit),
+                        Ok(b' '
+                            | b'\t'
+                            | b':'
+                            | b'+'
+                            | b','
+                            | b';'
+                            | b'='
+                            | b'&'
+                            | b'|'
+                            | b'<'
+                            | b'>'
+                            | b'\r')
+                    )
+                };
+                let end = text.iter().position(ends).unwrap_or(text.len());
+                let upper = |text: &[u16]| Wide::from(text).to_upcase();
+                upper(&text[..end]) == upper(&label)
+            };
+            let search = |start: usize, end: usize| {
+                let mut at = start;
+                while at < end {
+                    let rest = &content[at..];
+                    let length = rest.iter().position(|byte| *byte == b'\n' || *byte == 0x1a);
+                    let next = at + length.map_or(rest.len(), |length| length + 1);
+                    if is_label(&rest[..length.unwrap_or(rest.len())]) {
+                        return Some(next);
+                    }
+                    at = next;
+                }
+                None
+            };
+            let from = from.min(content.len());
+            search(from, content.len()).or_else(|| search(0, from))
+        })
+    }
+
+    /// Notes a command in the trace.
+    pub(super) fn note_command(&mut self, name: &[u16], tail: &[u16]) -> Asked<()> {
+        let (name, tail) = (name.to_vec(), tail.to_vec());
+        self.local_operation(move |kernel, _, _| {
+            let text = String::from_utf16_lossy(&[name, tail].concat());
+            let text = text.trim_end().into();
+            kernel.record(super::record::Record::Command { text });
+        })
+    }
+
     // --- time, processes -----------------------------------------------------------------------------------------
 
     /// The virtual time in milliseconds since [`super::clock::START`].
@@ -759,6 +935,11 @@ fn upper(text: &str) -> String {
 /// The resource of a file: its full path.
 pub fn file_resource(full: &str) -> String {
     format!("file:{}", upper(full))
+}
+
+/// The resource of what a folder holds.
+pub fn folder_content(folder: &str) -> String {
+    format!("{}\\*", file_resource(folder))
 }
 
 /// The resource of the list of a file's folder.

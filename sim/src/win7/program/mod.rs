@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use crate::engine::{Cx, Entity, Footprint, Key, Record as EngineRecord, Span};
 
+use super::cmd;
 use super::environment::Block;
 use super::environment::processes::Listening;
 use super::files::Propagation;
@@ -29,7 +30,7 @@ use super::ntfs::Node;
 use super::registry::error::WriteError;
 use super::registry::steps::{DeleteTree, Import};
 use super::registry::{Bits, Caller, Event as Signal, Handle, KeyPath, Kind, Value, Win32, units};
-use super::resolve::{Place, cmd, create_process, powershell2};
+use super::resolve::{Place, cmd as search_as_cmd, create_process, powershell2};
 
 pub use base::Listing;
 pub use call::{Call, Searcher};
@@ -37,7 +38,7 @@ pub use disk::{DiskCall, FAULTS as DISK_FAULTS, check_faults};
 pub use encoding::Encoding;
 pub use fault::FAULTS;
 pub use record::Record;
-pub use setup::{FileSetup, Locale, ProgramSetup, Setup, SetupError};
+pub use setup::{FileSetup, Locale, ProgramSetup, ScriptSetup, Setup, SetupError};
 pub use tool::{Ended, NoTools, Start, Tools};
 
 /// An event of this world.
@@ -49,6 +50,14 @@ pub enum Event {
     Wake(Entity),
     /// A program has waited long enough in the call of this number.
     TimeUp(Entity, usize),
+    /// Of a batch file, or of what it started.
+    Shell(cmd::Event),
+}
+
+impl From<cmd::Event> for Event {
+    fn from(event: cmd::Event) -> Event {
+        Event::Shell(event)
+    }
 }
 
 /// What of a step is not modelled.
@@ -94,6 +103,8 @@ struct Program {
 pub struct Programs<T = NoTools> {
     machine: Machine,
     programs: BTreeMap<Entity, Program>,
+    /// Batch files, and what they started.
+    shells: cmd::Lab,
     params: Arc<BTreeMap<String, String>>,
     /// The block that Explorer had when the programs began.
     logon: Arc<Block>,
@@ -136,8 +147,8 @@ impl<T: Tools> Programs<T> {
         cx: &mut Cx<'_, E, R>,
     ) -> Programs<T>
     where
-        E: From<Event>,
-        R: EngineRecord + From<Record>,
+        E: From<Event> + From<cmd::Event>,
+        R: EngineRecord + From<Record> + From<cmd::Record>,
     {
         let explorer = machine.processes().get(EXPLORER);
         let logon = explorer.expect("someone is logged on").block.clone();
@@ -145,6 +156,7 @@ impl<T: Tools> Programs<T> {
             logon: Arc::new(logon),
             machine: machine.fork(),
             programs: BTreeMap::new(),
+            shells: cmd::Lab::default(),
             params: params.clone(),
             flaw: None,
             keys_may_change: cx.faults().named(fault::KEY_DACL).next().is_some(),
@@ -194,7 +206,46 @@ impl<T: Tools> Programs<T> {
             fault::strike_at_start(world.block(actor), actor, cx);
             world.announce(actor, cx);
         }
+        for script in &setup.scripts {
+            let start = script.start(&world.machine, fill_in);
+            let actor = cx.name(&script.name);
+            let shells = &mut world.shells;
+            if let Err(error) = shells.begin(&mut world.machine, actor, &start, cx) {
+                world
+                    .flaw
+                    .get_or_insert(format!("{}: {error}", script.name));
+            }
+        }
+        if let Some(flaw) = world.flaw.as_ref().filter(|_| !setup.scripts.is_empty()) {
+            world
+                .shells
+                .refuse(&format!("the disks cannot be prepared: {flaw}"));
+        }
+        // Nobody goes on to the end before the run has begun.
+        world.shells.settle_all(&mut world.machine, true, cx);
         world
+    }
+
+    /// Whether a program could take a step, beside the batch files.
+    fn others(&self) -> bool {
+        self.programs.values().any(|program| program.runs)
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    fn step_shell<E, R>(&mut self, event: &cmd::Event, cx: &mut Cx<'_, E, R>) -> Vec<Unsupported>
+    where
+        E: From<Event> + From<cmd::Event>,
+        R: EngineRecord + From<Record> + From<cmd::Record>,
+    {
+        let others = self.others();
+        self.shells.step(&mut self.machine, event, others, cx);
+        self.tell_who_waits(cx);
+        let met = self.shells.take_unsupported();
+        met.into_iter().map(Unsupported).collect()
     }
 
     /// The process of a program, as a child of Explorer.
@@ -218,13 +269,25 @@ impl<T: Tools> Programs<T> {
         process.directory.to_utf8_lossy()
     }
 
-    /// Performs the next call of a program. Returns what of it is not modelled.
-    pub fn step<E, R>(&mut self, event: Event, cx: &mut Cx<'_, E, R>) -> Option<Unsupported>
+    /// Performs the next call of a program, or of what a batch file runs. Returns what of it is not modelled.
+    pub fn step<E, R>(&mut self, event: Event, cx: &mut Cx<'_, E, R>) -> Vec<Unsupported>
+    where
+        E: From<Event> + From<cmd::Event>,
+        R: EngineRecord + From<Record> + From<cmd::Record>,
+    {
+        match event {
+            Event::Shell(event) => self.step_shell(&event, cx),
+            event => self.step_program(event, cx).into_iter().collect(),
+        }
+    }
+
+    fn step_program<E, R>(&mut self, event: Event, cx: &mut Cx<'_, E, R>) -> Option<Unsupported>
     where
         E: From<Event>,
         R: EngineRecord + From<Record>,
     {
         let actor = match event {
+            Event::Shell(_) => return None,
             Event::Wake(actor) => {
                 self.announce(actor, cx);
                 return None;
@@ -376,7 +439,7 @@ impl<T: Tools> Programs<T> {
                 let command = self.fill(actor, &command);
                 let place = Place::new(&self.directory(actor), self.block(actor).clone());
                 let found = match by {
-                    Searcher::Cmd => cmd(&command, &place, &self.machine.files).file(),
+                    Searcher::Cmd => search_as_cmd(&command, &place, &self.machine.files).file(),
                     Searcher::PowerShell2 => {
                         powershell2(&command, &place, &self.machine.files).file()
                     }
@@ -474,9 +537,17 @@ impl<T: Tools> Programs<T> {
 
     /// What the next call of the program touches: its key, as a whole.
     pub fn footprint(&self, event: &Event) -> Footprint {
-        let Event::Call(actor) = event else {
-            return Footprint::Everything;
+        let actor = match event {
+            Event::Call(actor) => actor,
+            // A write can wake whoever watches, and programs name their keys in another way.
+            Event::Shell(event) if self.programs.is_empty() => {
+                return self.shells.footprint(event);
+            }
+            _ => return Footprint::Everything,
         };
+        if !self.shells.is_over() {
+            return Footprint::Everything;
+        }
         // A write can wake whoever watches, and a fault may change what others are refused.
         let mut programs = self.programs.values();
         if self.keys_may_change || programs.any(|program| program.watch.is_some()) {

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::win7::cmd;
 use crate::win7::files::{Actor, Files};
 use crate::win7::machine::{EXPLORER, Machine};
 use crate::win7::registry::reg_file::LoadError;
-use crate::win7::registry::{Data, KeyPath, UnknownRoot, Win32, units};
+use crate::win7::registry::{Bits, Data, KeyPath, UnknownRoot, Win32, units};
 use crate::win7::text::CodePages;
 
 use super::base::Listing;
@@ -16,7 +17,7 @@ use super::disk::{self, DiskCall};
 use super::encoding::Encoding;
 
 /// The programs of a Windows world, and its registry and files at the start.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Setup {
     /// The system locale: its code pages.
@@ -43,7 +44,11 @@ pub struct Setup {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub disk: Vec<(String, DiskCall)>,
     /// The programs that run side by side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub programs: Vec<ProgramSetup>,
+    /// The batch files that run beside them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scripts: Vec<ScriptSetup>,
 }
 
 /// A system locale: it decides the ANSI and the OEM code page.
@@ -80,6 +85,80 @@ pub enum FileSetup {
     Text(String),
     /// A text in another encoding, by its name.
     Encoded(String, String),
+    /// A file beside the scenario.
+    Beside(String),
+    /// Bytes, in hexadecimal.
+    Hex(String),
+}
+
+/// A batch file that runs in a console of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScriptSetup {
+    /// Its name: an actor of the run.
+    pub name: String,
+    /// What `cmd /c` is given: the path of a batch file, and arguments.
+    pub command: String,
+    /// Its working directory.
+    #[serde(default = "system32", skip_serializing_if = "is_system32")]
+    pub directory: String,
+    /// The account that it runs as, as for programs; without it, the machine's administrator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Whether a 32-bit cmd.exe runs it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_32_bits: bool,
+    /// Whether the system speaks Chinese to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_chinese: bool,
+    /// Variables beside those of a fresh logon.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variables: BTreeMap<String, String>,
+    /// What is typed while it runs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub input: String,
+}
+
+fn system32() -> String {
+    "C:\\Windows\\System32".into()
+}
+
+fn is_system32(directory: &String) -> bool {
+    *directory == system32()
+}
+
+impl ScriptSetup {
+    /// How it starts on a machine, with the names of params filled in.
+    pub(super) fn start(&self, machine: &Machine, fill: impl Fn(&str) -> String) -> cmd::Start {
+        let user = self.user.as_deref().unwrap_or("admin");
+        let mut block = cmd::kernel::fresh_block(machine, user);
+        for (name, text) in &self.variables {
+            let _ = block.set(&(&**name).into(), &(&*fill(text)).into());
+        }
+        // The quotes around it all are those that cmd takes away.
+        let tail = format!(" /c \"{}\"", fill(&self.command));
+        cmd::Start {
+            request: cmd::SpawnRequest {
+                block: Some(block.into()),
+                directory: Some((&*self.directory).into()),
+                ..cmd::SpawnRequest::new(cmd::kernel::COMSPEC, &*tail)
+            },
+            user: user.into(),
+            bits: match self.in_32_bits {
+                true => Bits::Bits32,
+                false => Bits::Bits64,
+            },
+            language: match self.in_chinese {
+                true => cmd::messages::Language::Chinese,
+                false => cmd::messages::Language::English,
+            },
+            input: machine
+                .code_pages()
+                .oem()
+                .encode(&units(&self.input))
+                .into(),
+        }
+    }
 }
 
 /// A program of a Windows world.
@@ -118,14 +197,23 @@ pub enum SetupError {
 }
 
 impl Setup {
-    /// The machine as it is when the programs begin. `files` are the texts of the files of its base, by name.
+    /// The files beside the scenario that it uses.
+    pub fn beside(&self) -> impl Iterator<Item = &String> {
+        let files = self.files.values().filter_map(|file| match file {
+            FileSetup::Beside(name) => Some(name),
+            _ => None,
+        });
+        self.base_files().chain(files)
+    }
+
+    /// The machine as it is when the programs begin. `scripts` are the texts of the files beside the scenario.
     ///
     /// # Errors
     /// The first thing that cannot be.
-    pub fn machine(&self, files: &BTreeMap<String, String>) -> Result<Machine, SetupError> {
+    pub fn machine(&self, scripts: &BTreeMap<String, String>) -> Result<Machine, SetupError> {
         let mut machine = Machine::windows_7().with_code_pages(self.locale.code_pages());
         let caller = machine.user().clone();
-        self.load_base(&mut machine, files)?;
+        self.load_base(&mut machine, scripts)?;
         for (key, values) in &self.registry {
             let refuse = |error: Win32| SetupError::Text(key.clone(), format!("{key}: {error}"));
             let path = path(key)?;
@@ -139,7 +227,7 @@ impl Setup {
             }
         }
         for (file, content) in &self.files {
-            let bytes = content.content()?;
+            let bytes = content.content(scripts)?;
             put(&mut machine, file, |files, actor, full| {
                 let folder = full.iter().rposition(|unit| *unit == u16::from(b'\\'));
                 files.make_tree(actor, &full[..folder.unwrap_or(0)])?;
@@ -147,18 +235,20 @@ impl Setup {
                 written.map_err(|failure| failure.win32())
             })?;
         }
+        let of_scripts = self.scripts.iter().map(|script| &script.directory);
         for directory in self
             .programs
             .iter()
             .filter_map(|program| program.directory.as_ref())
+            .chain(of_scripts)
         {
             put(&mut machine, directory, |files, actor, full| {
                 Ok(files.make_tree(actor, full)?)
             })?;
         }
         self.check_programs()?;
-        for program in &self.programs {
-            let user = program.user.as_deref();
+        let users = self.programs.iter().map(|program| program.user.as_deref());
+        for user in users.chain(self.scripts.iter().map(|script| script.user.as_deref())) {
             if let Some(user) = user.filter(|user| machine.caller(user).is_none()) {
                 let what = format!("there is no account {user:?}");
                 return Err(SetupError::Text(user.into(), what));
@@ -181,10 +271,15 @@ impl Setup {
     fn check_programs(&self) -> Result<(), SetupError> {
         let refuse = |at: &str, what: String| Err(SetupError::Text(at.into(), what));
         let mut names = BTreeSet::from([EXPLORER, super::super::environment::processes::SERVICES]);
-        for program in &self.programs {
-            if !names.insert(&program.name) {
-                let what = format!("two programs are called {:?}", program.name);
-                return refuse(&program.name, what);
+        let scripts = self.scripts.iter().map(|script| &script.name);
+        for name in self
+            .programs
+            .iter()
+            .map(|program| &program.name)
+            .chain(scripts)
+        {
+            if !names.insert(name) {
+                return refuse(name, format!("two programs are called {name:?}"));
             }
         }
         let idle = |program: &&ProgramSetup| {
@@ -244,8 +339,25 @@ impl Setup {
 }
 
 impl FileSetup {
-    fn content(&self) -> Result<Vec<u8>, SetupError> {
+    fn content(&self, scripts: &BTreeMap<String, String>) -> Result<Vec<u8>, SetupError> {
+        let refuse = |at: &str, what: &str| SetupError::Text(at.into(), what.into());
         Ok(match self {
+            FileSetup::Beside(name) => {
+                let text = scripts.get(name);
+                let text = text.ok_or_else(|| refuse(name, "there is no such file beside it"))?;
+                text.as_bytes().to_vec()
+            }
+            FileSetup::Hex(digits) => {
+                let pairs = digits.as_bytes().chunks(2);
+                let byte = |pair: &[u8]| {
+                    let text = std::str::from_utf8(pair)
+                        .ok()
+                        .filter(|text| text.len() == 2)?;
+                    u8::from_str_radix(text, 16).ok()
+                };
+                let bytes: Option<Vec<u8>> = pairs.map(byte).collect();
+                bytes.ok_or_else(|| refuse(digits, "these are no bytes in hexadecimal"))?
+            }
             FileSetup::Executable => b"MZ".to_vec(),
             FileSetup::Text(text) => text.as_bytes().to_vec(),
             FileSetup::Encoded(encoding, text) => known_encoding(encoding)?.encode(text),

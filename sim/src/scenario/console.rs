@@ -1,0 +1,90 @@
+//! One batch file on a machine, outside of any scenario: what its console shows, and the machine after it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::engine::{
+    Entity, Env, Faults, Limits, Machine, Names, Observer, Scheduling, Source, Time,
+};
+use crate::win7;
+use crate::win7::cmd::Record as CmdRecord;
+use crate::win7::program::{Programs, ScriptSetup, Setup};
+
+use super::run::STEP_LIMIT;
+use super::stage::{LabRecord, Record, Stage};
+
+/// What a batch file came to.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// The exit code of the cmd.exe that ran it.
+    pub exit: u32,
+    /// What its console was shown as output.
+    pub stdout: String,
+    /// What its console was shown as errors.
+    pub stderr: String,
+    /// What was met that is not modelled; the run is not to be trusted then.
+    pub unsupported: Vec<String>,
+    /// The machine afterwards.
+    pub machine: win7::Machine,
+}
+
+/// Collects what consoles show.
+#[derive(Default)]
+struct Screen {
+    root: Option<Entity>,
+    exit: u32,
+    stdout: String,
+    stderr: String,
+    unsupported: Vec<String>,
+}
+
+impl Observer<Record> for Screen {
+    fn see(&mut self, _: Time, actor: Entity, record: &Record, _: &Names) {
+        match record {
+            Record::Cmd(CmdRecord::Output { stream, text }) => match *stream {
+                "stderr" => self.stderr.push_str(text),
+                _ => self.stdout.push_str(text),
+            },
+            Record::Cmd(CmdRecord::End { code }) if Some(actor) == self.root => self.exit = *code,
+            Record::Lab(LabRecord::Unsupported { what }) => self.unsupported.push(what.to_string()),
+            _ => {}
+        }
+    }
+}
+
+/// Runs a batch file to its end, or until the step limit.
+pub fn run_script(machine: &win7::Machine, script: ScriptSetup, source: &mut dyn Source) -> Ran {
+    let mut screen = Screen::default();
+    let mut names = Names::new();
+    screen.root = Some(names.name(&script.name));
+    let setup = Setup {
+        scripts: vec![script],
+        ..Setup::default()
+    };
+    let mut env = Env {
+        names: &mut names,
+        source,
+        observer: &mut screen,
+    };
+    let mut engine = Machine::new(Stage::Empty, Faults::default(), Scheduling::default());
+    let params = Arc::new(BTreeMap::new());
+    engine.begin(&mut env, |stage, cx| {
+        *stage = Stage::Windows(Box::new(Programs::begin(machine, &setup, &params, cx)));
+    });
+    let limits = Limits {
+        steps: STEP_LIMIT,
+        ..Limits::NONE
+    };
+    engine.run(&mut env, limits);
+    let machine = match &engine.world {
+        Stage::Windows(programs) => programs.machine().clone(),
+        _ => machine.clone(),
+    };
+    Ran {
+        exit: screen.exit,
+        stdout: screen.stdout,
+        stderr: screen.stderr,
+        unsupported: screen.unsupported,
+        machine,
+    }
+}

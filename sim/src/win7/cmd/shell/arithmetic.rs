@@ -1,0 +1,391 @@
+//! `set /a`: 32-bit arithmetic.
+//!
+//! | rule | source | sure |
+//! |---|---|---|
+//! | operators and their precedence, `0x`, leading `0` for octal, names stand for numbers in the environment | `set /?` | yes |
+//! | results wrap at 32 bits; numbers that do not fit are an error | dbenham's notes | yes |
+//! | error numbers: 1073750988 missing operand, 1073750989 unbalanced, 1073750990 missing operator, 1073750991 invalid number, 1073750992 too big, 1073750993 division by zero | the same | yes |
+
+use crate::win7::cmd::messages::Message;
+
+/// What is wrong with an expression.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flaw {
+    /// An operand lacks.
+    MissingOperand,
+    /// Parentheses do not match.
+    Unbalanced,
+    /// An operator lacks.
+    MissingOperator,
+    /// Such as `09` or `0xg`.
+    InvalidNumber,
+    /// More than 32 bits.
+    TooBig,
+    /// Division by zero.
+    DivideByZero,
+}
+
+impl Flaw {
+    /// The ERRORLEVEL that it leaves.
+    pub fn code(self) -> i32 {
+        match self {
+            Flaw::MissingOperand => 1_073_750_988,
+            Flaw::Unbalanced => 1_073_750_989,
+            Flaw::MissingOperator => 1_073_750_990,
+            Flaw::InvalidNumber => 1_073_750_991,
+            Flaw::TooBig => 1_073_750_992,
+            Flaw::DivideByZero => 1_073_750_993,
+        }
+    }
+
+    /// What cmd says.
+    pub fn message(self) -> Message {
+        match self {
+            Flaw::MissingOperand => Message {
+                en: "Missing operand.\r\n",
+                zh: "缺少操作数。\r\n",
+            },
+            Flaw::Unbalanced => Message {
+                en: "Unbalanced parenthesis.\r\n",
+                zh: "括号不平衡。\r\n",
+            },
+            Flaw::MissingOperator => Message {
+                en: "Missing operator.\r\n",
+                zh: "缺少运算符。\r\n",
+            },
+            Flaw::InvalidNumber => Message {
+                en: "Invalid number.  Numeric constants are either decimal (17),\r\nhexadecimal (0x11), or octal (021).\r\n",
+                zh: "无效数字。数字常数只能是十进制(17)，十六进制(0x11)或\r\n八进制(021)。\r\n",
+            },
+            Flaw::TooBig => Message {
+                en: "Invalid number.  Numbers are limited to 32-bits of precision.\r\n",
+                zh: "无效数字。数字精确度限为 32 位。\r\n",
+            },
+            Flaw::DivideByZero => Message {
+                en: "Divide by zero error.\r\n",
+                zh: "被零除。\r\n",
+            },
+        }
+    }
+}
+
+/// The number at the beginning of a text, as C's strtol reads it; 0 without one.
+pub fn leading_number(text: &str) -> i64 {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (radix, digits) = match digits.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
+        [b'0', _, ..] => (8, &digits[1..]),
+        _ => (10, digits),
+    };
+    let end = digits
+        .find(|c: char| !c.is_digit(radix))
+        .unwrap_or(digits.len());
+    let number = i64::from_str_radix(&digits[..end], radix).unwrap_or(match end {
+        0 => 0,
+        _ => i64::from(i32::MAX),
+    });
+    let number = number.min(i64::from(i32::MAX));
+    if negative { -number } else { number }
+}
+
+/// A whole text as a number: decimal, `0x`, octal; what `equ` and its like take for one.
+pub fn whole_number(text: &str) -> Option<i32> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (radix, digits) = match unsigned.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (16, &unsigned[2..]),
+        [b'0', _, ..] => (8, &unsigned[1..]),
+        _ => (10, unsigned),
+    };
+    let known = !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix));
+    known.then(|| leading_number(text) as i32)
+}
+
+/// Evaluates expressions divided by commas. `get` gives what a variable holds, `set` sets one.
+///
+/// # Errors
+/// The first flaw.
+pub fn evaluate(
+    text: &str,
+    get: &mut dyn FnMut(&str) -> Option<String>,
+    set: &mut dyn FnMut(&str, i32),
+) -> Result<i32, Flaw> {
+    let text: Vec<char> = text.chars().filter(|c| *c != '"').collect();
+    let mut evaluator = Evaluator {
+        text,
+        at: 0,
+        depth: 0,
+        get,
+        set,
+    };
+    let value = evaluator.comma()?;
+    evaluator.blanks();
+    match evaluator.peek() {
+        None => Ok(value),
+        Some(')') => Err(Flaw::Unbalanced),
+        Some(_) => Err(Flaw::MissingOperator),
+    }
+}
+
+struct Evaluator<'a> {
+    text: Vec<char>,
+    at: usize,
+    depth: u32,
+    get: &'a mut dyn FnMut(&str) -> Option<String>,
+    set: &'a mut dyn FnMut(&str, i32),
+}
+
+/// Binary operators by level, the weakest first.
+const LEVELS: &[&[&str]] = &[
+    &["|"],
+    &["^"],
+    &["&"],
+    &["<<", ">>"],
+    &["+", "-"],
+    &["*", "/", "%"],
+];
+
+const ASSIGNMENTS: &[&str] = &[
+    "<<=", ">>=", "*=", "/=", "%=", "+=", "-=", "&=", "^=", "|=", "=",
+];
+
+impl Evaluator<'_> {
+    fn peek(&self) -> Option<char> {
+        self.text.get(self.at).copied()
+    }
+
+    fn blanks(&mut self) {
+        while self.peek().is_some_and(|c| c.is_whitespace()) {
+            self.at += 1;
+        }
+    }
+
+    fn takes(&mut self, word: &str) -> bool {
+        let here = self.text[self.at.min(self.text.len())..].iter();
+        let found = here.take(word.len()).copied().eq(word.chars());
+        if found {
+            self.at += word.len();
+        }
+        found
+    }
+
+    fn comma(&mut self) -> Result<i32, Flaw> {
+        let mut value = self.assignment()?;
+        loop {
+            self.blanks();
+            if !self.takes(",") {
+                return Ok(value);
+            }
+            value = self.assignment()?;
+        }
+    }
+
+    fn name(&mut self) -> Option<String> {
+        let is_end = |c: char| c.is_whitespace() || "()!~-*/%+<>&^|=,;\"".contains(c);
+        let start = self.at;
+        if self.peek().is_none_or(|c| is_end(c) || c.is_ascii_digit()) {
+            return None;
+        }
+        while self.peek().is_some_and(|c| !is_end(c)) {
+            self.at += 1;
+        }
+        Some(self.text[start..self.at].iter().collect())
+    }
+
+    fn assignment(&mut self) -> Result<i32, Flaw> {
+        self.blanks();
+        let start = self.at;
+        if let Some(name) = self.name() {
+            self.blanks();
+            if let Some(operator) = ASSIGNMENTS.iter().find(|operator| self.takes(operator)) {
+                let right = self.assignment()?;
+                let value = match operator.strip_suffix('=') {
+                    Some("") | None => right,
+                    Some(operator) => {
+                        let left = self.variable(&name)?;
+                        apply(operator, left, right)?
+                    }
+                };
+                (self.set)(&name, value);
+                return Ok(value);
+            }
+        }
+        self.at = start;
+        self.binary(0)
+    }
+
+    fn binary(&mut self, level: usize) -> Result<i32, Flaw> {
+        let Some(operators) = LEVELS.get(level) else {
+            return self.unary();
+        };
+        let mut left = self.binary(level + 1)?;
+        loop {
+            self.blanks();
+            let Some(operator) = operators.iter().find(|operator| self.takes(operator)) else {
+                return Ok(left);
+            };
+            let right = self.binary(level + 1)?;
+            left = apply(operator, left, right)?;
+        }
+    }
+
+    fn unary(&mut self) -> Result<i32, Flaw> {
+        self.depth += 1;
+        // As deep as a line can nest them would be too deep here.
+        if self.depth > 200 {
+            return Err(Flaw::Unbalanced);
+        }
+        self.blanks();
+        let value = match self.peek() {
+            Some('!') => {
+                self.at += 1;
+                i32::from(self.unary()? == 0)
+            }
+            Some('~') => {
+                self.at += 1;
+                !self.unary()?
+            }
+            Some('-') => {
+                self.at += 1;
+                self.unary()?.wrapping_neg()
+            }
+            Some('+') => {
+                self.at += 1;
+                self.unary()?
+            }
+            Some('(') => {
+                self.at += 1;
+                let value = self.comma()?;
+                self.blanks();
+                if !self.takes(")") {
+                    return Err(Flaw::Unbalanced);
+                }
+                value
+            }
+            Some(c) if c.is_ascii_digit() => self.number()?,
+            _ => match self.name() {
+                Some(name) => self.variable(&name)?,
+                None => return Err(Flaw::MissingOperand),
+            },
+        };
+        self.depth -= 1;
+        Ok(value)
+    }
+
+    fn number(&mut self) -> Result<i32, Flaw> {
+        let start = self.at;
+        while self.peek().is_some_and(|c| c.is_ascii_alphanumeric()) {
+            self.at += 1;
+        }
+        let word: String = self.text[start..self.at].iter().collect();
+        let (radix, digits) = match word.as_bytes() {
+            [b'0', b'x' | b'X', ..] => (16, &word[2..]),
+            [b'0', _, ..] => (8, &word[1..]),
+            _ => (10, &*word),
+        };
+        if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
+            return Err(Flaw::InvalidNumber);
+        }
+        let number = u64::from_str_radix(digits, radix).map_err(|_| Flaw::TooBig)?;
+        match radix {
+            // Bits: 0x80000000 is the least number.
+            16 | 8 if number <= u64::from(u32::MAX) => Ok(number as u32 as i32),
+            _ => i32::try_from(number).map_err(|_| Flaw::TooBig),
+        }
+    }
+
+    fn variable(&mut self, name: &str) -> Result<i32, Flaw> {
+        let value = (self.get)(name).unwrap_or_default();
+        Ok(leading_number(value.trim_start()) as i32)
+    }
+}
+
+fn apply(operator: &str, left: i32, right: i32) -> Result<i32, Flaw> {
+    Ok(match operator {
+        "+" => left.wrapping_add(right),
+        "-" => left.wrapping_sub(right),
+        "*" => left.wrapping_mul(right),
+        "/" | "%" if right == 0 => return Err(Flaw::DivideByZero),
+        "/" => left.wrapping_div(right),
+        "%" => left.wrapping_rem(right),
+        // Out of range nothing is left but the sign.
+        "<<" => match right {
+            0..32 => left.wrapping_shl(right as u32),
+            _ => 0,
+        },
+        ">>" => left >> right.clamp(0, 31),
+        "&" => left & right,
+        "^" => left ^ right,
+        _ => left | right,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn value(text: &str) -> Result<i32, Flaw> {
+        let known = BTreeMap::from([("x", "5"), ("h", "0x10"), ("t", "12abc")]);
+        evaluate(
+            text,
+            &mut |name| known.get(name).map(|text| (*text).to_owned()),
+            &mut |_, _| {},
+        )
+    }
+
+    #[test]
+    fn expressions_as_set_documents_them() {
+        for (text, expected) in [
+            ("1+2*3", 7),
+            ("(1+2)*3", 9),
+            ("-7/2", -3),
+            ("-7%2", -1),
+            ("0x10+010", 24),
+            ("1<<31", i32::MIN),
+            ("-1>>31", -1),
+            ("!5+!0", 1),
+            ("~0", -1),
+            ("7&3|8^1", 11),
+            ("x+h", 21),
+            ("t", 12),
+            ("nope", 0),
+            ("y=3, y*=x", 15),
+            ("2147483647+1", i32::MIN),
+            ("\"3 * 4\"", 12),
+        ] {
+            let known = BTreeMap::from([("x", 5), ("h", 16), ("t", 12)]);
+            let mut set: BTreeMap<String, i32> = BTreeMap::new();
+            let stored = std::cell::RefCell::new(&mut set);
+            let got = evaluate(
+                text,
+                &mut |name| {
+                    let stored = stored.borrow();
+                    let own = stored.get(name).copied().or(known.get(name).copied());
+                    own.map(|number| number.to_string())
+                },
+                &mut |name, value| {
+                    stored.borrow_mut().insert(name.into(), value);
+                },
+            );
+            assert_eq!(got, Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn flaws_have_their_codes() {
+        for (text, flaw) in [
+            ("1/0", Flaw::DivideByZero),
+            ("1+", Flaw::MissingOperand),
+            ("(1", Flaw::Unbalanced),
+            ("1)", Flaw::Unbalanced),
+            ("1 2", Flaw::MissingOperator),
+            ("09", Flaw::InvalidNumber),
+            ("99999999999", Flaw::TooBig),
+        ] {
+            assert_eq!(value(text), Err(flaw), "{text}");
+        }
+    }
+}

@@ -1,0 +1,325 @@
+//! `dir`.
+//!
+//! | rule | source | sure |
+//! |---|---|---|
+//! | `/b` names alone; `/s` below too, then with full paths; `/a` attributes, `/o` order | `dir /?` | yes |
+//! | nothing found: "File Not Found" on the error output, 1 | observed | yes |
+//! | the long form shows dates: files have no times here, so it shows that of the start | | no |
+
+use crate::win7::cmd::clock::Moment;
+use crate::win7::cmd::messages::Message;
+use crate::win7::cmd::shell::ast::Text;
+use crate::win7::cmd::shell::expand::utf8;
+use crate::win7::cmd::shell::{Flow, Shell};
+use crate::win7::cmd::sys::{Asked, Sys};
+use crate::win7::files::Entry;
+use crate::win7::ntfs::Attributes;
+use crate::win7::registry::units;
+
+use super::pattern::{Want, divide, is_pattern, matches};
+use super::words;
+
+/// How the entries are chosen and shown.
+#[derive(Clone, Default)]
+struct Options {
+    bare: bool,
+    below: bool,
+    lower: bool,
+    /// Attributes that must be, or must not be.
+    attributes: Option<Vec<(Attributes, bool)>>,
+    order: Option<String>,
+}
+
+impl Options {
+    fn read(switches: &[String]) -> Result<Options, String> {
+        let mut options = Options::default();
+        for switch in switches {
+            let mut letters = switch.chars();
+            match (letters.next(), letters.as_str()) {
+                (Some('b'), "") => options.bare = true,
+                (Some('s'), "") => options.below = true,
+                (Some('l'), "") => options.lower = true,
+                (Some('a'), rest) => {
+                    let mut all = Vec::new();
+                    let mut must = true;
+                    for letter in rest.trim_start_matches(':').chars() {
+                        let bit = match letter {
+                            '-' => {
+                                must = false;
+                                continue;
+                            }
+                            'd' => Attributes::DIRECTORY,
+                            'h' => Attributes::HIDDEN,
+                            's' => Attributes::SYSTEM,
+                            'r' => Attributes::READONLY,
+                            'a' => Attributes::ARCHIVE,
+                            _ => return Err(switch.clone()),
+                        };
+                        all.push((bit, must));
+                        must = true;
+                    }
+                    options.attributes = Some(all);
+                }
+                (Some('o'), rest) => {
+                    let order = rest.trim_start_matches(':');
+                    if !order.chars().all(|letter| "-nesg".contains(letter)) {
+                        return Err(switch.clone());
+                    }
+                    let order = if order.is_empty() { "gn" } else { order };
+                    options.order = Some(order.into());
+                }
+                // What changes nothing of what is modelled.
+                (Some('n' | 'c' | '4'), "") | (Some('-'), "c") => {}
+                _ => return Err(switch.clone()),
+            }
+        }
+        Ok(options)
+    }
+
+    fn shows(&self, entry: &Entry) -> bool {
+        let has = |bit| entry.attributes.has(bit);
+        match &self.attributes {
+            None => !has(Attributes::HIDDEN) && !has(Attributes::SYSTEM),
+            Some(all) => all.iter().all(|(bit, must)| has(*bit) == *must),
+        }
+    }
+
+    fn sort(&self, entries: &mut [Entry]) {
+        let Some(order) = &self.order else {
+            return;
+        };
+        let extension = |entry: &Entry| {
+            let name = entry.name.to_string().to_uppercase();
+            name.rsplit_once('.')
+                .map_or(String::new(), |(_, extension)| extension.to_owned())
+        };
+        let mut keys: Vec<(char, bool)> = Vec::new();
+        let mut reverse = false;
+        for letter in order.chars() {
+            match letter {
+                '-' => reverse = true,
+                letter => keys.push((letter, std::mem::take(&mut reverse))),
+            }
+        }
+        entries.sort_by(|one, other| {
+            for (letter, reverse) in &keys {
+                let order = match letter {
+                    'n' => one.name.folded().cmp(other.name.folded()),
+                    's' => one.len.cmp(&other.len),
+                    'e' => extension(one).cmp(&extension(other)),
+                    _ => {
+                        let is = |entry: &Entry| !entry.attributes.has(Attributes::DIRECTORY);
+                        is(one).cmp(&is(other))
+                    }
+                };
+                let order = if *reverse { order.reverse() } else { order };
+                if order.is_ne() {
+                    return order;
+                }
+            }
+            std::cmp::Ordering::Equal
+        });
+    }
+}
+
+impl Shell {
+    pub(super) fn dir(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+        let read = words(tail);
+        let options = match Options::read(&read.switches) {
+            Ok(options) => options,
+            Err(switch) => return self.unknown_switch(sys, "dir", &switch),
+        };
+        let mut paths = read.words;
+        if paths.is_empty() {
+            paths.push(units("."));
+        }
+        let mut found_any = false;
+        for path in paths {
+            let is_folder = !is_pattern(&path)
+                && sys
+                    .attributes(&path)?
+                    .is_ok_and(|attributes| attributes.has(Attributes::DIRECTORY));
+            let full = sys.full_path(&path);
+            let (folder, pattern) = match is_folder {
+                true => (with_slash(&full), units("*")),
+                false => {
+                    // `.` and trailing signs of the pattern itself are kept.
+                    let (_, name) = divide(&path);
+                    let (folder, _) = divide(&full);
+                    (folder.to_vec(), name.to_vec())
+                }
+            };
+            if !options.bare {
+                sys.say(&VOLUME, &[&utf8(&folder[..1])])?;
+            }
+            let mut waiting = vec![folder];
+            let mut totals = (0, 0, 0);
+            let mut error = None;
+            while let Some(folder) = waiting.pop() {
+                let at = [&folder[..], &pattern].concat();
+                let mut entries = match matches(sys, &at, Want::Everything)? {
+                    Ok(entries) => entries,
+                    Err(other) => {
+                        error = Some(other.code);
+                        continue;
+                    }
+                };
+                entries.retain(|entry| options.shows(entry));
+                options.sort(&mut entries);
+                if !entries.is_empty() {
+                    found_any = true;
+                    let counted = self.show_entries(sys, &options, &folder, &entries, &pattern)?;
+                    totals = (
+                        totals.0 + counted.0,
+                        totals.1 + counted.1,
+                        totals.2 + counted.2,
+                    );
+                }
+                if options.below {
+                    let below = [&folder[..], &units("*")].concat();
+                    let directories = matches(sys, &below, Want::Directories)?.unwrap_or_default();
+                    for entry in directories.iter().rev() {
+                        waiting.push([&folder[..], entry.name.units(), &[0x5c]].concat());
+                    }
+                }
+            }
+            if !options.bare && found_any {
+                if options.below {
+                    sys.say(
+                        &LISTED,
+                        &[&format!("{:16}", totals.0), &grouped(totals.2, 14)],
+                    )?;
+                }
+                sys.say(
+                    &FREE,
+                    &[&format!("{:16}", totals.1), &grouped(FREE_BYTES, 14)],
+                )?;
+            }
+            if !found_any {
+                let _ = error;
+                sys.complain(&NOT_FOUND, &[])?;
+            }
+        }
+        self.fail(i32::from(!found_any))
+    }
+
+    /// Shows what is in one directory: how many files and directories, and their bytes.
+    fn show_entries(
+        &mut self,
+        sys: &mut Sys<'_>,
+        options: &Options,
+        folder: &[u16],
+        entries: &[Entry],
+        pattern: &[u16],
+    ) -> Asked<(u64, u64, u64)> {
+        let mut counted = (0, 0, 0);
+        let shown = |name: &[u16]| -> Text {
+            match options.lower {
+                true => units(&utf8(name).to_lowercase()),
+                false => name.to_vec(),
+            }
+        };
+        if options.bare {
+            let mut text = Vec::new();
+            for entry in entries {
+                let name = shown(entry.name.units());
+                if options.below {
+                    text.extend_from_slice(folder);
+                }
+                text.extend(name);
+                text.extend(units("\r\n"));
+            }
+            sys.print_units(&text)?;
+            return Ok(counted);
+        }
+        let title = match folder.len() {
+            3 => folder.to_vec(),
+            length => folder[..length - 1].to_vec(),
+        };
+        sys.say(&OF, &[&utf8(&title)])?;
+        let moment = Moment::after_ms(0);
+        let time = {
+            let half = if moment.hour < 12 { "AM" } else { "PM" };
+            let hour = if moment.hour.is_multiple_of(12) {
+                12
+            } else {
+                moment.hour % 12
+            };
+            format!(
+                "{:02}/{:02}/{:04}  {hour:02}:{:02} {half}",
+                moment.month, moment.day, moment.year, moment.minute
+            )
+        };
+        let all = matches!(&*utf8(pattern), "*" | "*.*");
+        if all && folder.len() > 3 && options.attributes.is_none() {
+            for dots in [".", ".."] {
+                sys.line(&format!("{time}    {:14} {dots}", "<DIR>"))?;
+                counted.1 += 1;
+            }
+        }
+        for entry in entries {
+            let name = utf8(&shown(entry.name.units()));
+            if entry.attributes.has(Attributes::DIRECTORY) {
+                counted.1 += 1;
+                sys.line(&format!("{time}    {:14} {name}", "<DIR>"))?;
+            } else {
+                counted.0 += 1;
+                counted.2 += entry.len;
+                sys.line(&format!("{time} {} {name}", grouped(entry.len, 17)))?;
+            }
+        }
+        sys.say(
+            &FILES,
+            &[&format!("{:16}", counted.0), &grouped(counted.2, 14)],
+        )?;
+        Ok(counted)
+    }
+}
+
+/// What a disk of the lab has free, as `dir` shows it.
+const FREE_BYTES: u64 = 30_000_000_000;
+
+/// A number with commas, so wide.
+fn grouped(number: u64, width: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    format!("{out:>width$}")
+}
+
+fn with_slash(path: &[u16]) -> Text {
+    match path.last() {
+        Some(0x5c) => path.to_vec(),
+        _ => [path, &[0x5c]].concat(),
+    }
+}
+
+const VOLUME: Message = Message {
+    en: " Volume in drive {0} has no label.\r\n Volume Serial Number is 0000-0000\r\n",
+    zh: " 驱动器 {0} 中的卷没有标签。\r\n 卷的序列号是 0000-0000\r\n",
+};
+const OF: Message = Message {
+    en: "\r\n Directory of {0}\r\n\r\n",
+    zh: "\r\n {0} 的目录\r\n\r\n",
+};
+const FILES: Message = Message {
+    en: "{0} File(s) {1} bytes\r\n",
+    zh: "{0} 个文件 {1} 字节\r\n",
+};
+const LISTED: Message = Message {
+    en: "\r\n     Total Files Listed:\r\n{0} File(s) {1} bytes\r\n",
+    zh: "\r\n     所列文件总数:\r\n{0} 个文件 {1} 字节\r\n",
+};
+const FREE: Message = Message {
+    en: "{0} Dir(s) {1} bytes free\r\n",
+    zh: "{0} 个目录 {1} 可用字节\r\n",
+};
+const NOT_FOUND: Message = Message {
+    en: "File Not Found\r\n",
+    zh: "找不到文件\r\n",
+};

@@ -1,0 +1,178 @@
+//! The commands that cmd.exe does itself.
+
+mod copy;
+mod dir;
+mod directory;
+mod file;
+mod misc;
+pub mod pattern;
+
+use crate::win7::cmd::sys::{Asked, Sys};
+use crate::win7::ntfs::Attributes;
+
+use super::ast::Text;
+use super::expand::utf8;
+use super::{Flow, Shell};
+
+pub(super) use misc::VERSION;
+
+/// A command: what follows its name is given as it stands.
+pub(super) type Command = fn(&mut Shell, &mut Sys<'_>, &[u16]) -> Asked<Flow>;
+
+const COMMANDS: &[(&str, Command)] = &[
+    ("assoc", Shell::assoc),
+    ("break", Shell::nothing),
+    ("call", Shell::call),
+    ("cd", Shell::cd),
+    ("chdir", Shell::cd),
+    ("cls", Shell::cls),
+    ("color", Shell::color),
+    ("copy", Shell::copy),
+    ("date", Shell::date),
+    ("del", Shell::del),
+    ("dir", Shell::dir),
+    ("dpath", Shell::unknown_dpath),
+    ("echo", Shell::echo),
+    ("endlocal", Shell::endlocal),
+    ("erase", Shell::del),
+    ("exit", Shell::exit),
+    ("ftype", Shell::ftype),
+    ("goto", Shell::goto),
+    ("md", Shell::md),
+    ("mkdir", Shell::md),
+    ("mklink", Shell::mklink),
+    ("move", Shell::move_file),
+    ("path", Shell::path),
+    ("pause", Shell::pause),
+    ("popd", Shell::popd),
+    ("prompt", Shell::prompt_command),
+    ("pushd", Shell::pushd),
+    ("rd", Shell::rd),
+    ("rem", Shell::nothing),
+    ("ren", Shell::ren),
+    ("rename", Shell::ren),
+    ("rmdir", Shell::rd),
+    ("set", Shell::set),
+    ("setlocal", Shell::setlocal),
+    ("shift", Shell::shift),
+    ("start", Shell::start),
+    ("time", Shell::time),
+    ("title", Shell::nothing),
+    ("type", Shell::type_file),
+    ("ver", Shell::ver),
+    ("verify", Shell::verify),
+    ("vol", Shell::vol),
+];
+
+/// The internal command that a name stands for, and where what is glued to it begins.
+pub(super) fn named(name: &[u16]) -> Option<(Command, usize)> {
+    let end = name
+        .iter()
+        .position(|unit| !u8::try_from(*unit).is_ok_and(|byte| byte.is_ascii_alphabetic()));
+    let end = end.unwrap_or(name.len());
+    let glued = name
+        .get(end)
+        .map_or(Some(b' '), |unit| u8::try_from(*unit).ok());
+    if !matches!(
+        glued,
+        Some(
+            b' ' | b'.'
+                | b':'
+                | b'\\'
+                | b'/'
+                | b'('
+                | b'['
+                | b']'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b'"'
+        )
+    ) {
+        return None;
+    }
+    let word = utf8(&name[..end]).to_ascii_lowercase();
+    let at = COMMANDS
+        .binary_search_by(|(name, _)| (*name).cmp(&*word))
+        .ok()?;
+    Some((COMMANDS[at].1, end))
+}
+
+/// The letters of attributes, as `%~a` and `attrib` have them.
+pub(super) fn attribute_letters(attributes: Attributes) -> String {
+    let letters = [
+        (Attributes::DIRECTORY, 'd'),
+        (Attributes::READONLY, 'r'),
+        (Attributes::ARCHIVE, 'a'),
+        (Attributes::HIDDEN, 'h'),
+        (Attributes::SYSTEM, 's'),
+    ];
+    let mut text: String = letters
+        .iter()
+        .map(|(bit, letter)| if attributes.has(*bit) { *letter } else { '-' })
+        .collect();
+    text.push_str("----");
+    text
+}
+
+/// Words and switches of a command: what is in quotes holds together, `/x` begins a switch anywhere outside of them.
+pub(super) struct Words {
+    /// The words, without quotes.
+    pub words: Vec<Text>,
+    /// The switches, in lower case, without the slash.
+    pub switches: Vec<String>,
+}
+
+/// Divides what follows a command. Blanks, commas, semicolons and equal signs divide.
+pub(super) fn words(tail: &[u16]) -> Words {
+    let mut read = Words {
+        words: Vec::new(),
+        switches: Vec::new(),
+    };
+    let (mut word, mut quoted, mut any) = (Text::new(), false, false);
+    let finish = |word: &mut Text, any: &mut bool, read: &mut Words| {
+        if std::mem::take(any) {
+            let word = std::mem::take(word);
+            match word.first() == Some(&(b'/' as u16)) {
+                true => read.switches.push(utf8(&word[1..]).to_ascii_lowercase()),
+                false => read.words.push(word),
+            }
+        }
+    };
+    for unit in tail {
+        match u8::try_from(*unit) {
+            Ok(b'"') => {
+                quoted = !quoted;
+                any = true;
+            }
+            Ok(b' ' | b'\t' | b',' | b';' | b'=') if !quoted => {
+                finish(&mut word, &mut any, &mut read)
+            }
+            Ok(b'/') if !quoted && !word.is_empty() => {
+                finish(&mut word, &mut any, &mut read);
+                word.push(*unit);
+                any = true;
+            }
+            _ => {
+                word.push(*unit);
+                any = true;
+            }
+        }
+    }
+    finish(&mut word, &mut any, &mut read);
+    read
+}
+
+impl Shell {
+    /// A switch that is not modelled.
+    pub(super) fn unknown_switch(
+        &mut self,
+        sys: &mut Sys<'_>,
+        command: &str,
+        switch: &str,
+    ) -> Asked<Flow> {
+        let code = sys.unsupported(&format!("{command} /{switch}"))?;
+        self.fail(code as i32)
+    }
+}

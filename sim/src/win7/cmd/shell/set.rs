@@ -1,0 +1,191 @@
+//! `set`.
+
+use std::sync::Arc;
+
+use crate::win7::cmd::messages::Message;
+use crate::win7::cmd::sys::{Asked, Sys};
+use crate::win7::registry::units;
+use crate::win7::text::Wide;
+
+use super::arithmetic::evaluate;
+use super::ast::Text;
+use super::expand::utf8;
+use super::{Flow, Shell};
+
+/// The text without blanks before it.
+pub(super) fn trim_start(text: &[u16]) -> &[u16] {
+    let start = text.iter().position(|unit| !matches!(*unit, 0x20 | 0x09));
+    &text[start.unwrap_or(text.len())..]
+}
+
+impl Shell {
+    /// Sets a variable of this interpreter; an empty value takes it away.
+    pub(super) fn set_variable(&self, sys: &mut Sys<'_>, name: &[u16], value: &[u16]) {
+        let block = Arc::make_mut(&mut sys.local.block);
+        let name = Wide::from(name);
+        let _ = match value.is_empty() {
+            true => block.remove(&name),
+            false => block.set(&name, &Wide::from(value)),
+        };
+    }
+
+    pub(super) fn set(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+        let text = trim_start(tail);
+        if let [slash, letter, rest @ ..] = text
+            && *slash == b'/' as u16
+        {
+            match u8::try_from(*letter).map(|letter| letter.to_ascii_lowercase()) {
+                Ok(b'a') => return self.set_arithmetic(sys, rest),
+                Ok(b'p') => return self.set_prompt(sys, rest),
+                _ => {
+                    sys.complain(&super::SYNTAX, &[])?;
+                    return self.fail(1);
+                }
+            }
+        }
+        let text = quoted_part(text);
+        if text.is_empty() {
+            return self.set_list(sys, &[]);
+        }
+        let Some(sign) = text.iter().skip(1).position(|unit| *unit == b'=' as u16) else {
+            if text.first() == Some(&(b'=' as u16)) {
+                sys.complain(&super::SYNTAX, &[])?;
+                return self.fail(1);
+            }
+            return self.set_list(sys, &text);
+        };
+        let (name, value) = (&text[..=sign], &text[sign + 2..]);
+        if name.first() == Some(&(b'=' as u16)) {
+            sys.complain(&super::SYNTAX, &[])?;
+            return self.fail(1);
+        }
+        let fits = name.len() + value.len() < super::parse::LONGEST;
+        if !fits {
+            sys.complain(&super::TOO_LONG, &[])?;
+            return self.fail(1);
+        }
+        self.set_variable(sys, name, value);
+        self.quiet_in_bat()
+    }
+
+    fn set_list(&mut self, sys: &mut Sys<'_>, prefix: &[u16]) -> Asked<Flow> {
+        let upper = Wide::from(prefix).to_upcase();
+        // Blanks at the end are no part of what is looked for.
+        let end = upper
+            .units()
+            .iter()
+            .rposition(|unit| *unit != 0x20)
+            .map_or(0, |end| end + 1);
+        let upper = &upper.units()[..end];
+        let block = sys.local.block.clone();
+        let mut lines = Vec::new();
+        for (name, value) in block.iter() {
+            let hidden = name.units().first() == Some(&(b'=' as u16));
+            if !hidden && name.to_upcase().units().starts_with(upper) {
+                lines.extend_from_slice(name.units());
+                lines.push(b'=' as u16);
+                lines.extend_from_slice(value.units());
+                lines.extend(units("\r\n"));
+            }
+        }
+        if lines.is_empty() && !prefix.is_empty() {
+            sys.complain(&NOT_DEFINED, &[&utf8(prefix)])?;
+            return self.fail(1);
+        }
+        sys.print_units(&lines)?;
+        self.quiet_in_bat()
+    }
+
+    fn set_arithmetic(&mut self, sys: &mut Sys<'_>, text: &[u16]) -> Asked<Flow> {
+        let text = utf8(text);
+        if text.trim().trim_matches('"').trim().is_empty() {
+            sys.complain(&super::SYNTAX, &[])?;
+            return self.fail(1);
+        }
+        let block = std::cell::RefCell::new(Arc::clone(&sys.local.block));
+        let errorlevel = self.errorlevel;
+        let random = match text.to_ascii_lowercase().contains("random") {
+            true => Some(sys.choose_number("random", 32767)?),
+            false => None,
+        };
+        let result = evaluate(
+            &text,
+            &mut |name| {
+                let known = block.borrow().text(name);
+                known.or_else(|| match &*name.to_ascii_uppercase() {
+                    "ERRORLEVEL" => Some(errorlevel.to_string()),
+                    "RANDOM" => random.map(|number| number.to_string()),
+                    "CMDEXTVERSION" => Some("2".into()),
+                    _ => None,
+                })
+            },
+            &mut |name, value| {
+                let mut block = block.borrow_mut();
+                let _ = Arc::make_mut(&mut *block).set(&name.into(), &(&*value.to_string()).into());
+            },
+        );
+        sys.local.block = block.into_inner();
+        match result {
+            Ok(value) => {
+                if self.frames.is_empty() || self.on_command_line {
+                    sys.print(&value.to_string())?;
+                }
+                self.quiet_in_bat()
+            }
+            Err(flaw) => {
+                sys.complain(&flaw.message(), &[])?;
+                self.fail(flaw.code())
+            }
+        }
+    }
+
+    /// `set /p NAME=PROMPT`: reads a line of the input.
+    fn set_prompt(&mut self, sys: &mut Sys<'_>, text: &[u16]) -> Asked<Flow> {
+        let text = quoted_part(trim_start(text));
+        let Some(sign) = text.iter().position(|unit| *unit == b'=' as u16) else {
+            sys.complain(&super::SYNTAX, &[])?;
+            return self.fail(1);
+        };
+        let (name, prompt) = (text[..sign].to_vec(), &text[sign + 1..]);
+        // Blanks and quotes before the prompt go (Vista and later).
+        let prompt = trim_start(prompt);
+        let prompt = match prompt.strip_prefix(&[0x22]) {
+            Some(rest) => match rest.iter().rposition(|unit| *unit == 0x22) {
+                Some(end) => rest[..end].to_vec(),
+                None => rest.to_vec(),
+            },
+            None => prompt.to_vec(),
+        };
+        sys.print_units(&prompt)?;
+        let line = match sys.read_line(0)? {
+            Ok(Some(line)) => sys.decode(&line)?,
+            _ => return self.fail(1),
+        };
+        let mut value = line.into_units();
+        while matches!(value.last(), Some(0x0a | 0x0d)) {
+            value.pop();
+        }
+        value.truncate(1023);
+        if value.is_empty() {
+            return self.fail(1);
+        }
+        self.set_variable(sys, &name, &value);
+        self.quiet_in_bat()
+    }
+}
+
+/// `"name=value"`: without the first quote, and what is behind the last.
+fn quoted_part(text: &[u16]) -> Text {
+    let Some(inner) = text.strip_prefix(&[0x22]) else {
+        return text.to_vec();
+    };
+    match inner.iter().rposition(|unit| *unit == 0x22) {
+        Some(end) => inner[..end].to_vec(),
+        None => inner.to_vec(),
+    }
+}
+
+const NOT_DEFINED: Message = Message {
+    en: "Environment variable {0} not defined\r\n",
+    zh: "环境变量 {0} 没有定义\r\n",
+};
