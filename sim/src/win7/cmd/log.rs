@@ -54,7 +54,7 @@ impl Log {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.answers.len()
     }
 

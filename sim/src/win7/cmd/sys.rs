@@ -110,6 +110,10 @@ pub struct Sys<'a> {
 impl Sys<'_> {
     /// From here the code runs again: `shell` is all that it needs to know beside what is in `local`.
     pub fn checkpoint(&mut self, shell: &Shell) {
+        if self.next == 0 {
+            // It is there already: the code has just begun from it.
+            return;
+        }
         debug_assert_eq!(
             self.next,
             self.log.len(),

@@ -103,22 +103,25 @@ pub fn whole_number(text: &str) -> Option<i32> {
     known.then(|| leading_number(text) as i32)
 }
 
-/// Evaluates expressions divided by commas. `get` gives what a variable holds, `set` sets one.
+/// The variables of an expression.
+pub trait Variables {
+    /// What one holds, as text.
+    fn get(&self, name: &str) -> Option<String>;
+    /// Sets one.
+    fn set(&mut self, name: &str, value: i32);
+}
+
+/// Evaluates expressions divided by commas.
 ///
 /// # Errors
 /// The first flaw.
-pub fn evaluate(
-    text: &str,
-    get: &mut dyn FnMut(&str) -> Option<String>,
-    set: &mut dyn FnMut(&str, i32),
-) -> Result<i32, Flaw> {
+pub fn evaluate(text: &str, variables: &mut dyn Variables) -> Result<i32, Flaw> {
     let text: Vec<char> = text.chars().filter(|c| *c != '"').collect();
     let mut evaluator = Evaluator {
         text,
         at: 0,
         depth: 0,
-        get,
-        set,
+        variables,
     };
     let value = evaluator.comma()?;
     evaluator.blanks();
@@ -133,8 +136,7 @@ struct Evaluator<'a> {
     text: Vec<char>,
     at: usize,
     depth: u32,
-    get: &'a mut dyn FnMut(&str) -> Option<String>,
-    set: &'a mut dyn FnMut(&str, i32),
+    variables: &'a mut dyn Variables,
 }
 
 /// Binary operators by level, the weakest first.
@@ -208,7 +210,7 @@ impl Evaluator<'_> {
                         apply(operator, left, right)?
                     }
                 };
-                (self.set)(&name, value);
+                self.variables.set(&name, value);
                 return Ok(value);
             }
         }
@@ -297,7 +299,7 @@ impl Evaluator<'_> {
     }
 
     fn variable(&mut self, name: &str) -> Result<i32, Flaw> {
-        let value = (self.get)(name).unwrap_or_default();
+        let value = self.variables.get(name).unwrap_or_default();
         Ok(leading_number(value.trim_start()) as i32)
     }
 }
@@ -327,13 +329,20 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    impl Variables for BTreeMap<String, String> {
+        fn get(&self, name: &str) -> Option<String> {
+            BTreeMap::get(self, name).cloned()
+        }
+
+        fn set(&mut self, name: &str, value: i32) {
+            self.insert(name.into(), value.to_string());
+        }
+    }
+
     fn value(text: &str) -> Result<i32, Flaw> {
-        let known = BTreeMap::from([("x", "5"), ("h", "0x10"), ("t", "12abc")]);
-        evaluate(
-            text,
-            &mut |name| known.get(name).map(|text| (*text).to_owned()),
-            &mut |_, _| {},
-        )
+        let known = [("x", "5"), ("h", "0x10"), ("t", "12abc")];
+        let known = known.map(|(name, text)| (name.to_owned(), text.to_owned()));
+        evaluate(text, &mut BTreeMap::from(known))
     }
 
     #[test]
@@ -356,21 +365,7 @@ mod tests {
             ("2147483647+1", i32::MIN),
             ("\"3 * 4\"", 12),
         ] {
-            let known = BTreeMap::from([("x", 5), ("h", 16), ("t", 12)]);
-            let mut set: BTreeMap<String, i32> = BTreeMap::new();
-            let stored = std::cell::RefCell::new(&mut set);
-            let got = evaluate(
-                text,
-                &mut |name| {
-                    let stored = stored.borrow();
-                    let own = stored.get(name).copied().or(known.get(name).copied());
-                    own.map(|number| number.to_string())
-                },
-                &mut |name, value| {
-                    stored.borrow_mut().insert(name.into(), value);
-                },
-            );
-            assert_eq!(got, Ok(expected), "{text}");
+            assert_eq!(value(text), Ok(expected), "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::registry::units;
 use crate::win7::text::Wide;
 
-use super::arithmetic::evaluate;
+use super::arithmetic::{Variables, evaluate};
 use super::ast::Text;
 use super::expand::utf8;
 use super::{Flow, Shell};
@@ -38,8 +38,7 @@ impl Shell {
                 Ok(b'a') => return self.set_arithmetic(sys, rest),
                 Ok(b'p') => return self.set_prompt(sys, rest),
                 _ => {
-                    sys.complain(&super::SYNTAX, &[])?;
-                    return self.fail(1);
+                    return self.complain(sys, &super::SYNTAX, &[]);
                 }
             }
         }
@@ -49,15 +48,13 @@ impl Shell {
         }
         let Some(sign) = text.iter().skip(1).position(|unit| *unit == b'=' as u16) else {
             if text.first() == Some(&(b'=' as u16)) {
-                sys.complain(&super::SYNTAX, &[])?;
-                return self.fail(1);
+                return self.complain(sys, &super::SYNTAX, &[]);
             }
             return self.set_list(sys, &text);
         };
         let (name, value) = (&text[..=sign], &text[sign + 2..]);
         if name.first() == Some(&(b'=' as u16)) {
-            sys.complain(&super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::SYNTAX, &[]);
         }
         let fits = name.len() + value.len() < super::parse::LONGEST;
         if !fits {
@@ -99,32 +96,18 @@ impl Shell {
     fn set_arithmetic(&mut self, sys: &mut Sys<'_>, text: &[u16]) -> Asked<Flow> {
         let text = utf8(text);
         if text.trim().trim_matches('"').trim().is_empty() {
-            sys.complain(&super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::SYNTAX, &[]);
         }
-        let block = std::cell::RefCell::new(Arc::clone(&sys.local.block));
-        let errorlevel = self.errorlevel;
         let random = match text.to_ascii_lowercase().contains("random") {
             true => Some(sys.choose_number("random", 32767)?),
             false => None,
         };
-        let result = evaluate(
-            &text,
-            &mut |name| {
-                let known = block.borrow().text(name);
-                known.or_else(|| match &*name.to_ascii_uppercase() {
-                    "ERRORLEVEL" => Some(errorlevel.to_string()),
-                    "RANDOM" => random.map(|number| number.to_string()),
-                    "CMDEXTVERSION" => Some("2".into()),
-                    _ => None,
-                })
-            },
-            &mut |name, value| {
-                let mut block = block.borrow_mut();
-                let _ = Arc::make_mut(&mut *block).set(&name.into(), &(&*value.to_string()).into());
-            },
-        );
-        sys.local.block = block.into_inner();
+        let mut variables = Block {
+            block: &mut sys.local.block,
+            errorlevel: self.errorlevel,
+            random,
+        };
+        let result = evaluate(&text, &mut variables);
         match result {
             Ok(value) => {
                 if self.frames.is_empty() || self.on_command_line {
@@ -143,8 +126,7 @@ impl Shell {
     fn set_prompt(&mut self, sys: &mut Sys<'_>, text: &[u16]) -> Asked<Flow> {
         let text = quoted_part(trim_start(text));
         let Some(sign) = text.iter().position(|unit| *unit == b'=' as u16) else {
-            sys.complain(&super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::SYNTAX, &[]);
         };
         let (name, prompt) = (text[..sign].to_vec(), &text[sign + 1..]);
         // Blanks and quotes before the prompt go (Vista and later).
@@ -171,6 +153,31 @@ impl Shell {
         }
         self.set_variable(sys, &name, &value);
         self.quiet_in_bat()
+    }
+}
+
+/// The variables of the process, and those that cmd makes up.
+struct Block<'a> {
+    block: &'a mut Arc<crate::win7::environment::Block>,
+    errorlevel: i32,
+    random: Option<u64>,
+}
+
+impl Variables for Block<'_> {
+    fn get(&self, name: &str) -> Option<String> {
+        self.block
+            .text(name)
+            .or_else(|| match &*name.to_ascii_uppercase() {
+                "ERRORLEVEL" => Some(self.errorlevel.to_string()),
+                "RANDOM" => self.random.map(|number| number.to_string()),
+                "CMDEXTVERSION" => Some("2".into()),
+                _ => None,
+            })
+    }
+
+    fn set(&mut self, name: &str, value: i32) {
+        let value = value.to_string();
+        let _ = Arc::make_mut(self.block).set(&name.into(), &(&*value).into());
     }
 }
 

@@ -15,9 +15,10 @@ use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
 
-use super::file::{OVERWRITE, named_files, renamed};
-use super::pattern::{divide, is_pattern};
+use super::file::{OVERWRITE, named_files};
+use super::pattern::divide;
 use super::words;
+use crate::win7::cmd::wildcard::{has_wildcard, renamed};
 
 impl Shell {
     pub(super) fn copy(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
@@ -57,13 +58,11 @@ impl Shell {
             Some([]) | None => units("."),
             Some([to]) => to.clone(),
             Some(_) => {
-                sys.complain(&super::super::SYNTAX, &[])?;
-                return self.fail(1);
+                return self.complain(sys, &super::super::SYNTAX, &[]);
             }
         };
         if sources.is_empty() {
-            sys.complain(&super::super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::super::SYNTAX, &[]);
         }
         if sources.len() > 1 {
             return self.put_together(sys, sources, &to, as_text.unwrap_or(true), replace);
@@ -77,7 +76,7 @@ impl Shell {
             source.extend(units("\\*"));
         }
         let into = is_folder(sys, &to)?;
-        let several = is_pattern(&source);
+        let several = has_wildcard(&source);
         let files = match named_files(sys, &source)? {
             Ok(files) => files,
             Err(error) => {

@@ -16,8 +16,9 @@ use crate::win7::files::Entry;
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
 
-use super::pattern::{Want, divide, is_pattern, matches};
+use super::pattern::{Want, divide, matches};
 use super::words;
+use crate::win7::cmd::wildcard::has_wildcard;
 
 /// How the entries are chosen and shown.
 #[derive(Clone, Default)]
@@ -135,7 +136,7 @@ impl Shell {
         }
         let mut found_any = false;
         for path in paths {
-            let is_folder = !is_pattern(&path)
+            let is_folder = !has_wildcard(&path)
                 && sys
                     .attributes(&path)?
                     .is_ok_and(|attributes| attributes.has(Attributes::DIRECTORY));

@@ -131,8 +131,7 @@ impl Shell {
             return self.unknown_switch(sys, "md", switch);
         }
         if read.words.is_empty() {
-            sys.complain(&super::super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::super::SYNTAX, &[]);
         }
         let mut code = 0;
         for path in &read.words {

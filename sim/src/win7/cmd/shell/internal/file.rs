@@ -17,8 +17,9 @@ use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
 
-use super::pattern::{Want, divide, is_pattern, matches};
+use super::pattern::{Want, divide, matches};
 use super::words;
+use crate::win7::cmd::wildcard::{has_wildcard, renamed};
 
 impl Shell {
     pub(super) fn type_file(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
@@ -27,11 +28,10 @@ impl Shell {
             return self.unknown_switch(sys, "type", switch);
         }
         if read.words.is_empty() {
-            sys.complain(&super::super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::super::SYNTAX, &[]);
         }
         let mut code = 0;
-        let several = read.words.len() > 1 || read.words.iter().any(|word| is_pattern(word));
+        let several = read.words.len() > 1 || read.words.iter().any(|word| has_wildcard(word));
         for word in &read.words {
             let files = match named_files(sys, word)? {
                 Ok(files) => files,
@@ -83,8 +83,7 @@ impl Shell {
             }
         }
         if read.words.is_empty() {
-            sys.complain(&super::super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::super::SYNTAX, &[]);
         }
         let mut code = 0;
         for word in &read.words {
@@ -110,7 +109,7 @@ impl Shell {
             let mut error = 2;
             while let Some(folder) = waiting.pop() {
                 let at = [&folder[..], name].concat();
-                if !is_pattern(name) && !tree {
+                if !has_wildcard(name) && !tree {
                     match sys.attributes(&at)? {
                         Ok(attributes) => {
                             found = true;
@@ -195,15 +194,13 @@ impl Shell {
     pub(super) fn ren(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
         let read = words(tail);
         let [from, to] = read.words.as_slice() else {
-            sys.complain(&super::super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::super::SYNTAX, &[]);
         };
         if to.iter().any(|unit| matches!(*unit, 0x5c | 0x2f | 0x3a)) {
-            sys.complain(&super::super::SYNTAX, &[])?;
-            return self.fail(1);
+            return self.complain(sys, &super::super::SYNTAX, &[]);
         }
         let (folder, name) = divide(from);
-        let names: Vec<Text> = match is_pattern(name) {
+        let names: Vec<Text> = match has_wildcard(name) {
             true => {
                 let found = matches(sys, from, Want::Files)?.unwrap_or_default();
                 found
@@ -248,8 +245,7 @@ impl Shell {
             [from] => (from.clone(), units(".")),
             [from, to] => (from.clone(), to.clone()),
             _ => {
-                sys.complain(&super::super::SYNTAX, &[])?;
-                return self.fail(1);
+                return self.complain(sys, &super::super::SYNTAX, &[]);
             }
         };
         let into = sys
@@ -257,7 +253,7 @@ impl Shell {
             .is_ok_and(|attributes| attributes.has(Attributes::DIRECTORY));
         let (folder, name) = divide(&from);
         let mut is_folder = false;
-        let names: Vec<Text> = match is_pattern(name) {
+        let names: Vec<Text> = match has_wildcard(name) {
             true => {
                 let found = matches(sys, &from, Want::Files)?.unwrap_or_default();
                 found
@@ -329,7 +325,7 @@ impl Shell {
 
 /// The files that a word names: those that fit its pattern, or itself.
 pub(super) fn named_files(sys: &mut Sys<'_>, word: &[u16]) -> Asked<Result<Vec<Text>, u32>> {
-    if !is_pattern(word) {
+    if !has_wildcard(word) {
         return Ok(Ok(vec![word.to_vec()]));
     }
     let (folder, _) = divide(word);
@@ -342,46 +338,6 @@ pub(super) fn named_files(sys: &mut Sys<'_>, word: &[u16]) -> Asked<Result<Vec<T
             .collect()),
         Err(error) => Err(error.code),
     })
-}
-
-/// A name with the letters of another where the pattern has none of its own.
-pub(super) fn renamed(name: &[u16], pattern: &[u16]) -> Text {
-    if !is_pattern(pattern) {
-        return pattern.to_vec();
-    }
-    let divided = |text: &[u16]| -> (Text, Option<Text>) {
-        match text.iter().rposition(|unit| *unit == 0x2e) {
-            Some(dot) => (text[..dot].to_vec(), Some(text[dot + 1..].to_vec())),
-            None => (text.to_vec(), None),
-        }
-    };
-    let part = |own: &[u16], pattern: &[u16]| -> Text {
-        let mut out = Vec::new();
-        for (at, unit) in pattern.iter().enumerate() {
-            match *unit {
-                0x2a => {
-                    out.extend_from_slice(own.get(at..).unwrap_or(&[]));
-                    return out;
-                }
-                0x3f => out.extend(own.get(at)),
-                unit => out.push(unit),
-            }
-        }
-        out
-    };
-    let (stem, extension) = divided(name);
-    match divided(pattern) {
-        (first, Some(second)) => {
-            let mut out = part(&stem, &first);
-            let second = part(&extension.unwrap_or_default(), &second);
-            if !second.is_empty() {
-                out.push(0x2e);
-                out.extend(second);
-            }
-            out
-        }
-        (first, None) => part(name, &first),
-    }
 }
 
 const SURE: Message = Message {
