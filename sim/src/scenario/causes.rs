@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::linux::lab::Record as Linux;
 use crate::linux::tracepoint::{Ends, Record as Tcp, TcpState};
+use crate::win7::cmd::Record as Cmd;
 use crate::win7::program::Record as Windows;
 
 use super::stage::Record;
@@ -38,6 +39,8 @@ pub enum How {
 pub(super) struct Causes {
     born: BTreeMap<Arc<str>, usize>,
     ended: BTreeMap<Arc<str>, usize>,
+    /// The last command of each interpreter.
+    commands: BTreeMap<Arc<str>, usize>,
     /// Who changed a thing last.
     changed: BTreeMap<String, (usize, Arc<str>)>,
     /// The last write to a registry.
@@ -54,6 +57,7 @@ impl Causes {
         let told = match &frame.record {
             Record::Linux(record) => self.linux(index, frame, record),
             Record::Windows(record) => self.windows(index, frame, record),
+            Record::Cmd(record) => self.cmd(index, frame, record),
             Record::Tcp(record) => self.tcp(index, record),
             Record::Lab(_) => None,
         };
@@ -110,6 +114,23 @@ impl Causes {
                     frame: *at,
                     how: How::Signal,
                 })
+            }
+            _ => None,
+        }
+    }
+
+    fn cmd(&mut self, index: usize, frame: &Frame, record: &Cmd) -> Option<Cause> {
+        match record {
+            // A child is named after its parent, which ran this command last.
+            Cmd::Start { .. } => {
+                let (parent, _) = frame.actor.rsplit_once('/')?;
+                let frame = *self.commands.get(parent)?;
+                let how = How::Fork;
+                Some(Cause { frame, how })
+            }
+            Cmd::Command { .. } => {
+                self.commands.insert(frame.actor.clone(), index);
+                None
             }
             _ => None,
         }
