@@ -1,9 +1,9 @@
 //! What takes several calls, one call at a time: others may come in between.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::access::Caller;
-use super::error::{DeleteError, OpenError};
+use super::error::{DeleteError, OpenError, Win32};
 use super::path::KeyPath;
 use super::reg_file::{Entry, Line, RegFile};
 use super::{Name, Registry};
@@ -89,12 +89,21 @@ pub struct Imported {
     pub applied: u32,
     /// Lines whose call failed, or which named no key, and which were passed over.
     pub skipped: u32,
+    /// Those of them whose call was refused: error 5.
+    pub refused: u32,
 }
 
 /// The import of a .reg file as reg.exe does it: line by line, what fails is passed over.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Import {
-    lines: VecDeque<Entry>,
+    lines: Arc<[Entry]>,
+    progress: ImportProgress,
+}
+
+/// How far an import is: with its lines, all that there is to know of it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ImportProgress {
+    next: usize,
     /// The key that values go to; none before the first, after a deletion, or if it could not be created.
     key: Option<KeyPath>,
     deleting: Option<DeleteTree>,
@@ -106,72 +115,52 @@ impl Import {
     pub fn new(file: RegFile) -> Import {
         Import {
             lines: file.lines.into(),
-            key: None,
-            deleting: None,
-            imported: Imported {
-                applied: 0,
-                skipped: file.passed_over.len() as u32,
+            progress: ImportProgress {
+                next: 0,
+                key: None,
+                deleting: None,
+                imported: Imported {
+                    skipped: file.passed_over.len() as u32,
+                    ..Imported::default()
+                },
             },
         }
     }
 
+    /// How far it is.
+    pub fn progress(&self) -> &ImportProgress {
+        &self.progress
+    }
+
+    /// Goes on from where another import of the same lines was.
+    pub fn resume(&mut self, progress: ImportProgress) {
+        self.progress = progress;
+    }
+
+    /// The key that the next call is about, and its value where it is one; none when all is done.
+    pub fn next_object(&self) -> Option<(KeyPath, Option<Name>)> {
+        let progress = &self.progress;
+        if let Some(tree) = &progress.deleting {
+            return Some((tree.open.last()?.clone(), None));
+        }
+        let mut key = progress.key.as_ref();
+        for entry in &self.lines[progress.next..] {
+            match (&entry.line, key) {
+                (Line::Key(path) | Line::DeleteKey(path), _) => return Some((path.clone(), None)),
+                (Line::NoKey, _) => key = None,
+                (Line::Set(name, _) | Line::Delete(name), Some(key)) => {
+                    return Some((key.clone(), Some(name.clone())));
+                }
+                (Line::Set(..) | Line::Delete(_), None) => {}
+            }
+        }
+        None
+    }
+
     /// The next call.
     pub fn step(&mut self, registry: &mut Registry, caller: &Caller) -> Step<Imported> {
-        loop {
-            if let Some(tree) = &mut self.deleting {
-                match tree.step(registry, caller) {
-                    Ok(Step::Call(call)) => return Step::Call(call),
-                    Ok(Step::Done(())) => self.count(true),
-                    Err(_) => self.count(false),
-                }
-                self.deleting = None;
-            }
-            let Some(Entry { line, .. }) = self.lines.pop_front() else {
-                return Step::Done(self.imported);
-            };
-            let (call, done) = match line {
-                Line::DeleteKey(path) => {
-                    self.key = None;
-                    // The import never deletes a root.
-                    let is_root = path.sub.iter().all(|unit| *unit == u16::from(b'\\'));
-                    match registry.spot(caller, &path) {
-                        _ if is_root => self.count(false),
-                        // The file says that the key be gone, and it is.
-                        Err(OpenError::FileNotFound) => self.count(true),
-                        _ => self.deleting = Some(DeleteTree::new(path)),
-                    }
-                    continue;
-                }
-                Line::Key(path) => {
-                    let done = registry.create_key(caller, &path).is_ok();
-                    self.key = done.then(|| path.clone());
-                    (Call::CreateKey(path), done)
-                }
-                // Its flaw is counted already.
-                Line::NoKey => {
-                    self.key = None;
-                    continue;
-                }
-                Line::Set(name, value) => {
-                    let Some(key) = self.key.clone() else {
-                        self.count(false);
-                        continue;
-                    };
-                    let done = registry.set_value(caller, &key, &name, value).is_ok();
-                    (Call::SetValue(key, name), done)
-                }
-                Line::Delete(name) => {
-                    let Some(key) = self.key.clone() else {
-                        self.count(false);
-                        continue;
-                    };
-                    let done = registry.delete_value(caller, &key, &name).is_ok();
-                    (Call::DeleteValue(key, name), done)
-                }
-            };
-            self.count(done);
-            return Step::Call(call);
-        }
+        let lines = self.lines.clone();
+        self.progress.step(&lines, registry, caller)
     }
 
     /// All steps, with nobody in between.
@@ -182,11 +171,80 @@ impl Import {
             }
         }
     }
+}
 
-    fn count(&mut self, done: bool) {
+impl ImportProgress {
+    fn step(
+        &mut self,
+        lines: &[Entry],
+        registry: &mut Registry,
+        caller: &Caller,
+    ) -> Step<Imported> {
+        loop {
+            if let Some(tree) = &mut self.deleting {
+                match tree.step(registry, caller) {
+                    Ok(Step::Call(call)) => return Step::Call(call),
+                    Ok(Step::Done(())) => self.count(Ok(())),
+                    Err(error) => self.count(Err(error.win32())),
+                }
+                self.deleting = None;
+            }
+            let Some(Entry { line, .. }) = lines.get(self.next).cloned() else {
+                return Step::Done(self.imported);
+            };
+            self.next += 1;
+            let (call, done) = match line {
+                Line::DeleteKey(path) => {
+                    self.key = None;
+                    // The import never deletes a root.
+                    let is_root = path.sub.iter().all(|unit| *unit == u16::from(b'\\'));
+                    match registry.spot(caller, &path) {
+                        _ if is_root => self.count(Err(OpenError::InvalidParameter.win32())),
+                        // The file says that the key be gone, and it is.
+                        Err(OpenError::FileNotFound) => self.count(Ok(())),
+                        _ => self.deleting = Some(DeleteTree::new(path)),
+                    }
+                    continue;
+                }
+                Line::Key(path) => {
+                    let done = registry.create_key(caller, &path).map(drop);
+                    self.key = done.is_ok().then(|| path.clone());
+                    (Call::CreateKey(path), done.map_err(Win32::from))
+                }
+                // Its flaw is counted already.
+                Line::NoKey => {
+                    self.key = None;
+                    continue;
+                }
+                Line::Set(name, value) => {
+                    let Some(key) = self.key.clone() else {
+                        self.count(Err(OpenError::FileNotFound.win32()));
+                        continue;
+                    };
+                    let done = registry.set_value(caller, &key, &name, value);
+                    (Call::SetValue(key, name), done.map_err(Win32::from))
+                }
+                Line::Delete(name) => {
+                    let Some(key) = self.key.clone() else {
+                        self.count(Err(OpenError::FileNotFound.win32()));
+                        continue;
+                    };
+                    let done = registry.delete_value(caller, &key, &name);
+                    (Call::DeleteValue(key, name), done.map_err(Win32::from))
+                }
+            };
+            self.count(done);
+            return Step::Call(call);
+        }
+    }
+
+    fn count(&mut self, done: Result<(), Win32>) {
         match done {
-            true => self.imported.applied += 1,
-            false => self.imported.skipped += 1,
+            Ok(()) => self.imported.applied += 1,
+            Err(error) => {
+                self.imported.skipped += 1;
+                self.imported.refused += u32::from(error.code == 5);
+            }
         }
     }
 }

@@ -1,6 +1,10 @@
 //! The programs in System32, each a module. To add one: write `pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32>` in a
 //! module of its own and name it in [`TOOLS`]: it then lies in `System32` and `SysWOW64` of every machine.
 
+mod findstr;
+mod reg;
+#[cfg(test)]
+mod testing;
 mod whoami;
 
 use super::sys::{Asked, Sys};
@@ -41,5 +45,6 @@ const fn tool(
 /// All of them, by file name.
 pub const TOOLS: &[Tool] = &[
     tool("cmd.exe", "cmd", super::shell::run),
+    tool("reg.exe", "reg", reg::run),
     tool("whoami.exe", "whoami", whoami::run),
 ];

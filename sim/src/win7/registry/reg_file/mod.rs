@@ -12,7 +12,7 @@ use std::fmt;
 
 pub use load::LoadError;
 pub use read::{read, read_text};
-pub use write::{Version, export, write};
+pub use write::{Version, Writer, export, write};
 
 use super::name::Name;
 use super::path::KeyPath;

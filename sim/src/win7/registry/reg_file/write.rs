@@ -3,7 +3,7 @@
 use crate::win7::registry::access::Caller;
 use crate::win7::registry::calls::Spot;
 use crate::win7::registry::error::ReadError;
-use crate::win7::registry::name::{Name, units};
+use crate::win7::registry::name::Name;
 use crate::win7::registry::path::KeyPath;
 use crate::win7::registry::value::{Kind, Value};
 use crate::win7::registry::{Access, Registry, access_check};
@@ -42,14 +42,17 @@ pub fn write(
     path: &KeyPath,
     version: Version,
 ) -> Result<Vec<u8>, ReadError> {
-    let text = text(registry, caller, path, version)?;
-    Ok(match version {
+    Ok(encoded(text(registry, caller, path, version)?, version))
+}
+
+fn encoded(text: Vec<u16>, version: Version) -> Vec<u8> {
+    match version {
         Version::Four(ansi) => ansi.encode(&text),
         Version::Five => [0xFF, 0xFE]
             .into_iter()
             .chain(text.into_iter().flat_map(u16::to_le_bytes))
             .collect(),
-    })
+    }
 }
 
 fn text(
@@ -62,63 +65,76 @@ fn text(
         access_check(caller, registry.at(&spot.first), Access::READ)?;
         Ok(spot)
     })?;
-    let mut out = Out {
-        text: Vec::new(),
-        version,
-    };
-    out.put(match version {
-        Version::Four(_) => "REGEDIT4\r\n",
-        Version::Five => "Windows Registry Editor Version 5.00\r\n",
-    });
-    let mut name = units(path.root.long_name());
-    let sub = path
-        .sub
-        .iter()
-        .rposition(|unit| *unit != u16::from(b'\\'))
-        .map_or(0, |last| last + 1);
-    if sub > 0 {
-        name.push(b'\\'.into());
-        name.extend_from_slice(&path.sub[..sub]);
-    }
-    keys(registry, caller, path, &read, &name, &mut out);
-    out.put("\r\n");
-    Ok(out.text)
+    let mut writer = Writer::new(version);
+    keys(registry, caller, path, &read, &mut writer);
+    Ok(writer.text())
 }
 
-fn keys(
-    registry: &Registry,
-    caller: &Caller,
-    path: &KeyPath,
-    spot: &Spot,
-    name: &[u16],
-    out: &mut Out,
-) {
-    out.put("\r\n[");
-    out.text.extend_from_slice(name);
-    out.put("]\r\n");
-    for (name, value) in registry.values_at(spot) {
-        out.value(&name, &value);
-    }
+fn keys(registry: &Registry, caller: &Caller, path: &KeyPath, spot: &Spot, out: &mut Writer) {
+    out.key(path, &registry.values_at(spot));
     for below in registry.key_names_at(spot) {
         let path = path.join(below.units());
         let Ok(spot) = registry.spot(caller, &path) else {
             continue;
         };
         if access_check(caller, registry.at(&spot.first), Access::READ).is_ok() {
-            let mut name = name.to_vec();
-            name.push(b'\\'.into());
-            name.extend_from_slice(below.units());
-            keys(registry, caller, &path, &spot, &name, out);
+            keys(registry, caller, &path, &spot, out);
         }
     }
 }
 
-struct Out {
+/// A file that is written key by key.
+#[derive(Debug)]
+pub struct Writer {
     text: Vec<u16>,
     version: Version,
 }
 
-impl Out {
+impl Writer {
+    /// A file with its first line.
+    pub fn new(version: Version) -> Writer {
+        let mut writer = Writer {
+            text: Vec::new(),
+            version,
+        };
+        writer.put(match version {
+            Version::Four(_) => "REGEDIT4\r\n",
+            Version::Five => "Windows Registry Editor Version 5.00\r\n",
+        });
+        writer
+    }
+
+    /// A key with its values.
+    pub fn key(&mut self, path: &KeyPath, values: &[(Name, Value)]) {
+        let sub = path
+            .sub
+            .iter()
+            .rposition(|unit| *unit != u16::from(b'\\'))
+            .map_or(0, |last| last + 1);
+        self.put("\r\n[");
+        self.put(path.root.long_name());
+        if sub > 0 {
+            self.text.push(b'\\'.into());
+            self.text.extend_from_slice(&path.sub[..sub]);
+        }
+        self.put("]\r\n");
+        for (name, value) in values {
+            self.value(name, value);
+        }
+    }
+
+    /// The whole text, without the mark at its beginning.
+    pub fn text(mut self) -> Vec<u16> {
+        self.put("\r\n");
+        self.text
+    }
+
+    /// The bytes of the file.
+    pub fn bytes(self) -> Vec<u8> {
+        let version = self.version;
+        encoded(self.text(), version)
+    }
+
     fn put(&mut self, text: &str) {
         self.text.extend(text.encode_utf16());
     }
@@ -160,7 +176,7 @@ impl Out {
             }
             Kind::BINARY => {
                 self.put("hex:");
-                self.bytes(begin, data);
+                self.hex(begin, data);
             }
             kind => {
                 self.put(&format!("hex({:x}):", kind.0));
@@ -168,13 +184,13 @@ impl Out {
                     Version::Four(ansi) if kind.is_text() => Some(ansi.encode(&value.units())),
                     _ => None,
                 };
-                self.bytes(begin, ansi.as_deref().unwrap_or(data));
+                self.hex(begin, ansi.as_deref().unwrap_or(data));
             }
         }
         self.put("\r\n");
     }
 
-    fn bytes(&mut self, begin: usize, data: &[u8]) {
+    fn hex(&mut self, begin: usize, data: &[u8]) {
         let mut width = self.text.len() - begin;
         for (index, byte) in data.iter().enumerate() {
             self.put(&format!("{byte:02x}"));
