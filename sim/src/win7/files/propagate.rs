@@ -5,7 +5,7 @@ use super::error::{Failure, SecurityError};
 use super::{Actor, Files, Spot};
 use crate::win7::ntfs::{Node, path_of};
 use crate::win7::registry::Name;
-use crate::win7::security::{Descriptor, Kind, reinherited};
+use crate::win7::security::{Acl, Descriptor, Kind, reinherited};
 
 /// A change of a descriptor on its way down a tree, one rewritten file or directory a step. Others may come in
 /// between: what they create below a directory that is not reached yet inherits the old entries, and is
@@ -57,10 +57,10 @@ impl Propagation {
     pub fn step(&mut self, files: &mut Files, actor: &Actor<'_>) -> Option<Rewritten> {
         if let Some((place, new)) = self.first.take() {
             let spot = self.spot(place);
-            let mut result = files.set_security_at(actor, &spot, &new);
-            if result.is_ok() && new.dacl.is_some() {
-                // What the object itself inherits is made anew too.
-                result = rewrite(files, actor, &spot);
+            // What it inherits itself is part of what is set: in between, nobody might have been let in.
+            let whole = with_inherited(files, &spot, new);
+            let result = files.set_security_at(actor, &spot, &whole);
+            if result.is_ok() && whole.dacl.is_some() {
                 self.children_of(files, &spot);
             }
             return Some(Rewritten {
@@ -92,6 +92,13 @@ impl Propagation {
                 result,
             });
         }
+    }
+
+    /// What the next step is about; none at the end. It may be gone by the time of the step.
+    pub fn next_path(&self) -> Option<Vec<u16>> {
+        let first = self.first.as_ref().map(|(place, _)| place);
+        let place = first.or(self.waiting.last())?;
+        Some(path_of(self.drive, place))
     }
 
     /// All steps at once; those that failed.
@@ -126,6 +133,26 @@ impl Propagation {
             .collect();
         self.waiting.extend(below.into_iter().rev());
     }
+}
+
+/// The parts of a descriptor that are to be set, with what the directory above has for it now.
+fn with_inherited(files: &Files, spot: &Spot, new: Descriptor) -> Descriptor {
+    let volume = files.volume_at(spot.drive);
+    let above = spot
+        .place
+        .split_last()
+        .and_then(|(_, above)| volume.at(above));
+    let (Some(parent), Some(node), true) = (above, volume.at(&spot.place), new.dacl.is_some())
+    else {
+        return new;
+    };
+    let set = node.descriptor().with_parts_of(&new, Kind::File);
+    let whole = reinherited(&set, parent.descriptor(), node.is_directory(), Kind::File);
+    let dacl = whole.dacl.map(|dacl| Acl {
+        wants_auto_inherit: true,
+        ..dacl
+    });
+    Descriptor { dacl, ..new }
 }
 
 /// Gives a child the entries that its parent has for it now.

@@ -121,10 +121,11 @@ impl Bench {
             Some(blank) => command.split_at(blank),
             None => (command, ""),
         };
-        let file = match TOOLS.iter().any(|tool| tool.file == program) {
-            true => program.to_owned(),
-            false => format!("{program}.exe"),
-        };
+        let forms = ["", ".exe", ".com"].map(|extension| format!("{program}{extension}"));
+        let file = forms
+            .into_iter()
+            .find(|form| TOOLS.iter().any(|tool| tool.file == form));
+        let file = file.unwrap_or_else(|| panic!("there is no program {program}"));
         let request = SpawnRequest {
             directory: Some(Wide::from(self.directory)),
             ..SpawnRequest::new(

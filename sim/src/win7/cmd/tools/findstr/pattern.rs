@@ -44,15 +44,25 @@ pub struct Anchors {
 
 /// A set of bytes.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Class([u64; 4]);
+struct Class {
+    members: [u64; 4],
+    /// Whether it is all others that are meant.
+    is_negated: bool,
+}
 
 impl Class {
     fn has(&self, byte: u8) -> bool {
-        self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
+        self.members[usize::from(byte >> 6)] >> (byte & 63) & 1 == 1
     }
 
     fn add(&mut self, byte: u8) {
-        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+        self.members[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    fn takes(&self, byte: u8, ignore_case: bool) -> bool {
+        let other = [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()];
+        let has = self.has(byte) || ignore_case && other.iter().any(|byte| self.has(*byte));
+        byte != CR && has != self.is_negated
     }
 }
 
@@ -68,13 +78,7 @@ impl Term {
         match self {
             Term::Byte(own) => same(*own, byte, ignore_case),
             Term::Any => byte != CR,
-            Term::Class(class) => {
-                let has = |byte| class.has(byte);
-                byte != CR
-                    && (has(byte)
-                        || ignore_case
-                            && (has(byte.to_ascii_lowercase()) || has(byte.to_ascii_uppercase())))
-            }
+            Term::Class(class) => class.takes(byte, ignore_case),
         }
     }
 }
@@ -279,7 +283,10 @@ fn class(text: &[u8]) -> Option<(Class, &[u8])> {
         Some(rest) => (true, rest),
         None => (false, text),
     };
-    let mut class = Class([0; 4]);
+    let mut class = Class {
+        members: [0; 4],
+        is_negated,
+    };
     loop {
         let (first, below) = member(rest)?;
         let Some(first) = first else {
@@ -297,9 +304,6 @@ fn class(text: &[u8]) -> Option<(Class, &[u8])> {
             }
             _ => class.add(first),
         }
-    }
-    if is_negated {
-        class.0.iter_mut().for_each(|bits| *bits = !*bits);
     }
     Some((class, rest))
 }
