@@ -36,7 +36,7 @@ use super::environment::Block;
 use super::ntfs::{Attributes, Content, Node, Place, Volume, path_of};
 use super::path::{NtPath, Target, nt_path};
 use super::registry::{Name, units};
-use super::security::{Mask, NewObject, Refusal, Sid, Token, defaults};
+use super::security::{Mask, NewObject, Refusal, Shared, Sid, Token, defaults};
 use super::text::CodePage;
 
 pub use calls::Entry;
@@ -136,15 +136,7 @@ impl Files {
             open: BTreeMap::new(),
         };
         let system = Token::system();
-        for folder in ["System32", "SysWOW64"] {
-            for tool in super::cmd::tools::TOOLS {
-                let path = units(&format!("C:\\Windows\\{folder}\\{}", tool.file));
-                let content = super::cmd::kernel::executable(tool.file);
-                files
-                    .write_file(&Actor::new(&system), &path, &content)
-                    .expect("its folder is there");
-            }
-        }
+        files.put_programs(&system);
         for (name, sid) in users {
             let profile = [Name::from("Users"), Name::from(*name)];
             let home = Node::directory((*name).into(), defaults::profile(*sid).into());
@@ -166,6 +158,28 @@ impl Files {
             }
         }
         files
+    }
+
+    /// The programs of [`super::cmd::tools`], for both bitnesses; those of one folder share a descriptor.
+    fn put_programs(&mut self, system: &Token) {
+        let mut folders: BTreeMap<String, Shared> = BTreeMap::new();
+        for folder in ["System32", "SysWOW64"] {
+            for tool in super::cmd::tools::TOOLS {
+                let path = format!("C:\\Windows\\{folder}\\{}", tool.file);
+                let (above, name) = path.rsplit_once('\\').expect("it is full");
+                let descriptor = folders.entry(above.to_owned()).or_insert_with(|| {
+                    self.make_tree(&Actor::new(system), &units(above))
+                        .expect("it has a place");
+                    let parent = self.look(above).expect("it was just made");
+                    new_descriptor(system, parent.descriptor(), false).into()
+                });
+                let content = super::cmd::kernel::executable(tool.file);
+                let file = Node::file(name.into(), descriptor.clone(), content.into());
+                let place: Vec<Name> = above.split('\\').skip(1).map(Name::from).collect();
+                let volume = self.drives.get_mut(&u16::from(b'C'));
+                volume.expect("it is there").put(&place, file);
+            }
+        }
     }
 
     /// A drive, by its letter.

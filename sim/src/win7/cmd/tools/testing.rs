@@ -5,13 +5,11 @@ use std::sync::Arc;
 
 use super::TOOLS;
 use crate::engine::{Armed, Entity, Span, Time};
-use crate::win7::cmd::kernel::{self, Door, Kernel, Lab, SpawnRequest, Start};
+use crate::win7::cmd::kernel::{Door, Kernel, Lab, SpawnRequest, Start};
 use crate::win7::cmd::messages::Language;
 use crate::win7::cmd::record::Record;
 use crate::win7::machine::Machine;
-use crate::win7::ntfs::Node;
-use crate::win7::registry::{Bits, Name, units};
-use crate::win7::security::defaults;
+use crate::win7::registry::{Bits, units};
 use crate::win7::text::Wide;
 
 /// What came of a command.
@@ -42,33 +40,7 @@ pub(super) struct Bench {
 impl Bench {
     /// The default machine with a folder `C:\lab`; `admin` runs commands.
     pub fn new() -> Bench {
-        let mut machine = Machine::windows_7();
-        let volume = machine.files.volume_mut('C').expect("there is one");
-        for folder in ["System32", "SysWOW64"] {
-            for tool in TOOLS {
-                let mut place = vec![Name::from("Windows"), Name::from(folder)];
-                let mut parts = tool.file.split('\\').peekable();
-                while let Some(part) = parts.next() {
-                    let descriptor = defaults::descriptor(defaults::PROGRAM_FILES).into();
-                    let name = Name::from(part);
-                    match parts.peek() {
-                        Some(_) => {
-                            if volume
-                                .at(&place)
-                                .is_some_and(|at| at.entry(&name).is_none())
-                            {
-                                volume.put(&place, Node::directory(name.clone(), descriptor));
-                            }
-                            place.push(name);
-                        }
-                        None => {
-                            let content = kernel::executable(tool.file);
-                            volume.put(&place, Node::file(name, descriptor, content.into()));
-                        }
-                    }
-                }
-            }
-        }
+        let machine = Machine::windows_7();
         let mut bench = Bench {
             machine,
             user: "admin",
