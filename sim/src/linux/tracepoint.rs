@@ -4,6 +4,13 @@
 //! Left out, because the model has nothing to say there: `common_*` (the model has no CPUs and no pids),
 //! `skbaddr` (packet buffers have no addresses), and the `_v6` addresses, which the kernel fills with
 //! the v4-mapped form: see [`Ipv4::v6_mapped`]. What only one of the kernels has says so.
+//!
+//! [`layout`] turns records to the bytes that a kernel writes and back, [`text`] to what it prints.
+
+pub mod layout;
+#[cfg(test)]
+mod tests;
+pub mod text;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -391,40 +398,5 @@ impl Record {
             DestroySock,
             App
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_numbers_are_the_kernel_s() {
-        assert_eq!(
-            TcpState::Established.value().as_text(),
-            Some("TCP_ESTABLISHED")
-        );
-        assert_eq!(TcpState::Closing.number(), 11);
-        assert_eq!(
-            TcpState::from_name("TCP_FIN_WAIT2"),
-            Some(TcpState::FinWait2)
-        );
-        assert_eq!(
-            RstReason::from_name("TCP_STATE").map(RstReason::number),
-            Some(14)
-        );
-        assert_eq!(Ipv4::new(10, 0, 0, 1).to_string(), "10.0.0.1");
-        assert_eq!(
-            &Ipv4::new(10, 0, 0, 1).v6_mapped()[10..],
-            [255, 255, 10, 0, 0, 1]
-        );
-    }
-
-    #[test]
-    fn time_wait_is_never_seen_as_a_new_state() {
-        for state in TcpState::ALL {
-            assert!(!state.may_become(TcpState::TimeWait));
-            assert!(!state.may_become(TcpState::NewSynRecv));
-        }
     }
 }

@@ -226,7 +226,7 @@ impl Reproduction {
         let parting_record = parts_at.and_then(|at| {
             let keep = Keep {
                 records: true,
-                choices: false,
+                ..Keep::default()
             };
             let chooser = Chooser::Named(self.choices.clone(), self.rest);
             let entries = prepared.run(&chooser, &watch, keep).entries;

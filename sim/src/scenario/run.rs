@@ -128,6 +128,8 @@ pub struct Outcome {
     pub taken: Taken,
     /// The named choices that met nothing.
     pub unmatched: Vec<Choice>,
+    /// What was captured on the link, if that was asked for and the world has one.
+    pub capture: Option<tcp::Capture>,
 }
 
 /// What a run should keep.
@@ -137,6 +139,8 @@ pub struct Keep {
     pub records: bool,
     /// The choices that differ from their defaults.
     pub choices: bool,
+    /// The packets of a TCP world. No trace changes by it.
+    pub packets: bool,
 }
 
 impl Loaded {
@@ -297,7 +301,7 @@ impl Prepared {
             inner: Recorded::new(choices, rest),
             keys: Vec::new(),
         };
-        self.run_in(&mut self.names.clone(), &mut met, &mut ());
+        self.run_in(&mut self.names.clone(), &mut met, &mut (), false);
         met.keys
     }
 
@@ -314,16 +318,21 @@ impl Prepared {
             false => Trace::hashed(),
         };
         let mut observer = ((trace, watch.clone()), also);
-        let (at, end, taken) = match keep.choices {
+        let ((machine, end), taken) = match keep.choices {
             true => {
                 let mut recorder = Recorder::new(source);
-                let (at, end) = self.run_in(&mut names, &mut recorder, &mut observer);
-                (at, end, recorder.taken())
+                let ended = self.run_in(&mut names, &mut recorder, &mut observer, keep.packets);
+                (ended, recorder.taken())
             }
             false => {
-                let (at, end) = self.run_in(&mut names, source, &mut observer);
-                (at, end, Taken::default())
+                let ended = self.run_in(&mut names, source, &mut observer, keep.packets);
+                (ended, Taken::default())
             }
+        };
+        let at = machine.now();
+        let capture = match machine.world {
+            Stage::Tcp(lab) if keep.packets => Some(lab.into_capture()),
+            _ => None,
         };
         let ((trace, watch), _) = observer;
         Outcome {
@@ -335,6 +344,7 @@ impl Prepared {
             entries: trace.into_entries(),
             taken,
             unmatched: Vec::new(),
+            capture,
         }
     }
 
@@ -343,19 +353,23 @@ impl Prepared {
         names: &mut Names,
         source: &mut dyn Source,
         observer: &mut dyn Observer<Record>,
-    ) -> (Time, End) {
+        captures: bool,
+    ) -> (Machine<Stage>, End) {
         let mut env = Env {
             names,
             source,
             observer,
         };
         let mut machine = self.machine(&mut env);
+        if let (Stage::Tcp(lab), true) = (&mut machine.world, captures) {
+            lab.capture();
+        }
         let limits = Limits {
             until: self.until,
             steps: STEP_LIMIT,
         };
         let end = machine.run(&mut env, limits);
-        (machine.now(), end)
+        (machine, end)
     }
 }
 

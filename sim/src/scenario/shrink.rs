@@ -71,8 +71,8 @@ pub fn shrink(
     let prepared = loaded.prepare(arm, &witness.params, off)?;
     let watch = loaded.watch_of(claim);
     let keep = Keep {
-        records: false,
         choices: true,
+        ..Keep::default()
     };
     let original = prepared.run(&witness.chooser, &watch, keep);
     assert!(

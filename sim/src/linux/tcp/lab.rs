@@ -4,7 +4,7 @@ use super::app::{Apps, Client};
 use super::config::{ConfigError, TcpLab};
 use super::fault::{self, FaultError, windows};
 use super::host::Counters;
-use super::link::{Carried, Link};
+use super::link::{Capture, Carried, Link};
 use super::net::{Net, Out};
 use super::segment::{Flow, HostId, Segment};
 use super::socket::Place;
@@ -102,6 +102,20 @@ impl Lab {
     /// What the link has carried so far.
     pub fn carried(&self) -> Carried {
         self.net.carried()
+    }
+
+    /// Captures the segments that are handed to the link from now on.
+    pub fn capture(&mut self) {
+        self.net.link.captured.begin();
+    }
+
+    /// What was captured.
+    pub fn into_capture(self) -> Capture {
+        Capture {
+            has_sack: self.net.sysctls(HostId::SERVER).sack,
+            addresses: self.net.hosts.iter().map(|host| host.addr).collect(),
+            packets: self.net.link.captured.into_packets(),
+        }
     }
 
     /// What a host has counted: 0 is the server.

@@ -2,8 +2,9 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::segment::Flow;
+use super::segment::{Flow, Segment};
 use crate::engine::{Entity, Span, Time};
+use crate::linux::tracepoint::Ipv4;
 
 /// Which way a segment goes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -28,6 +29,62 @@ impl Hash for Carried {
     fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
+/// A segment that was handed to the link.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Packet {
+    /// When.
+    pub at: Time,
+    /// Whether the link lost it.
+    pub is_lost: bool,
+    /// What.
+    pub segment: Segment,
+}
+
+/// A capture, with what is needed to read it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Capture {
+    /// The addresses of the hosts, by number.
+    pub addresses: Vec<Ipv4>,
+    /// Whether the hosts have `net.ipv4.tcp_sack` on, and offer it in a SYN.
+    pub has_sack: bool,
+    /// The segments, in the order in which their senders handed them to the link.
+    pub packets: Vec<Packet>,
+}
+
+/// What somebody who captures on the link has seen, in order, each segment as its sender hands it over.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Captured(Option<Vec<Packet>>);
+
+impl Hash for Captured {
+    /// A capture decides nothing: states that differ in it alone are the same.
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl Captured {
+    pub(super) fn begin(&mut self) {
+        self.0.get_or_insert_default();
+    }
+
+    #[inline]
+    pub(super) fn see(&mut self, at: Time, is_lost: bool, segment: &Segment) {
+        if let Captured(Some(packets)) = self {
+            packets.push(Packet {
+                at,
+                is_lost,
+                segment: segment.clone(),
+            });
+        }
+    }
+
+    pub(super) fn into_packets(self) -> Vec<Packet> {
+        self.0.unwrap_or_default()
+    }
+
+    pub(super) fn packets(&self) -> &[Packet] {
+        self.0.as_deref().unwrap_or_default()
+    }
+}
+
 /// A full-duplex link: each way a queue without a bound, then a delay.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Link {
@@ -43,6 +100,7 @@ pub(super) struct Link {
     /// way.
     pub(super) lost_of_million: u32,
     pub(super) carried: Carried,
+    pub(super) captured: Captured,
     /// The names of the two ways of each client's latest connection, once a loss was asked for.
     ways: Vec<Option<Named>>,
 }
@@ -64,6 +122,7 @@ impl Link {
             may_lose: false,
             lost_of_million: 0,
             carried: Carried::default(),
+            captured: Captured::default(),
             ways: Vec::new(),
         }
     }

@@ -49,9 +49,9 @@ pub use config::{ConfigError, Jitter, Reconnect, TcpLab, Work};
 pub use fault::{FAULTS, FaultError, check_faults};
 pub use host::Counters;
 pub use lab::{Event, Lab};
-pub use link::Carried;
+pub use link::{Capture, Carried, Packet};
 pub use pair::{
-    Closing, End, Listening, Packet, Pair, PairConfig, PairError, PairEvent, PairLab, Seen, Step,
+    Closing, End, Listening, Pair, PairConfig, PairError, PairEvent, PairLab, Seen, Step,
 };
 pub use profile::{Kernel, KernelProfile, UnknownKernel, model_timeout_ms};
 pub use segment::{Flags, Flow, HostId, Sack, Segment, Stamps};

@@ -23,8 +23,6 @@ pub(super) trait Out {
     fn choose(&mut self, site: &'static str, entity: Entity, options: &Options<'_>) -> u64;
     fn name(&mut self, path: &str) -> Entity;
     fn path(&self, entity: Entity) -> std::sync::Arc<str>;
-    /// A segment is handed to the link, and lost there or not.
-    fn packet(&mut self, _segment: &Segment, _is_lost: bool) {}
 
     fn choose_number(&mut self, site: &'static str, entity: Entity, low: u64, high: u64) -> u64 {
         low + self.choose(site, entity, &Options::numbers(low, high))
@@ -234,7 +232,7 @@ impl Net {
         let is_lost = self.link.down
             || (self.link.may_lose && self.is_struck(out, &segment, way))
             || (self.link.lost_of_million > 0 && self.is_unlucky(out, &segment, way));
-        out.packet(&segment, is_lost);
+        self.link.captured.see(out.now(), is_lost, &segment);
         if is_lost {
             self.link.carried.lost += 1;
             return;

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use super::calls::{ConnectError, ListenError, SendError};
 use super::host::Counters;
-use super::link::Link;
+use super::link::{Link, Packet};
 use super::net::{Net, Notice, Out, What};
-use super::segment::{Flow, HostId, Segment};
+use super::segment::{Flow, HostId};
 use super::socket::{Place, SocketOptions};
 use super::sysctl::{SysctlError, Sysctls};
 use super::timer::Clock;
@@ -204,17 +204,6 @@ impl From<Event> for Step {
     }
 }
 
-/// A segment that was handed to the link.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Packet {
-    /// When.
-    pub at: Time,
-    /// Whether the link lost it.
-    pub is_lost: bool,
-    /// What.
-    pub segment: Segment,
-}
-
 /// An application's end of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Held {
@@ -236,14 +225,11 @@ pub struct Pair {
     connections: Vec<Connection>,
     /// By the listener's place.
     listening: BTreeMap<Place, Listening>,
-    captures: bool,
-    packets: Vec<Packet>,
 }
 
-/// The surroundings of a pair: connections are kept with the records, and packets if somebody captures.
+/// The surroundings of a pair: connections are kept with the records.
 struct Desk<'a, 'b> {
     cx: &'a mut Cx<'b, Step, Seen>,
-    packets: Option<&'a mut Vec<Packet>>,
 }
 
 impl Out for Desk<'_, '_> {
@@ -269,16 +255,6 @@ impl Out for Desk<'_, '_> {
     fn path(&self, entity: Entity) -> std::sync::Arc<str> {
         self.cx.path(entity).clone()
     }
-    fn packet(&mut self, segment: &Segment, is_lost: bool) {
-        let at = self.now();
-        if let Some(packets) = &mut self.packets {
-            packets.push(Packet {
-                at,
-                is_lost,
-                segment: segment.clone(),
-            });
-        }
-    }
 }
 
 impl Pair {
@@ -294,8 +270,6 @@ impl Pair {
             net,
             connections: Vec::new(),
             listening: BTreeMap::new(),
-            captures: false,
-            packets: Vec::new(),
         }
     }
 
@@ -305,8 +279,7 @@ impl Pair {
         cx: &mut Cx<'_, Step, Seen>,
         act: impl FnOnce(&mut Net, &mut Desk<'_, '_>) -> T,
     ) -> T {
-        let packets = self.captures.then_some(&mut self.packets);
-        let mut desk = Desk { cx, packets };
+        let mut desk = Desk { cx };
         let done = act(&mut self.net, &mut desk);
         self.tell(cx);
         done
@@ -375,8 +348,7 @@ impl Pair {
     }
 
     fn read(&mut self, cx: &mut Cx<'_, Step, Seen>, at: Place) {
-        let packets = self.captures.then_some(&mut self.packets);
-        self.net.read(&mut Desk { cx, packets }, at);
+        self.net.read(&mut Desk { cx }, at);
     }
 
     /// An application takes the pending error of its socket.
@@ -641,12 +613,12 @@ impl<S: Source> PairLab<S> {
 
     /// Captures the segments that are handed to the link from now on.
     pub fn capture(&mut self) {
-        self.machine.world.captures = true;
+        self.machine.world.net.link.captured.begin();
     }
 
     /// The segments that were captured.
     pub fn packets(&self) -> &[Packet] {
-        &self.machine.world.packets
+        self.machine.world.net.link.captured.packets()
     }
 
     /// The address of a host.
