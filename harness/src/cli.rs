@@ -141,6 +141,15 @@ pub struct Run {
     /// Also write the trace of each arm's run under the seed, one record a line
     #[arg(long, value_name = "OUT.jsonl")]
     pub trace: Option<PathBuf>,
+    /// Also write what the hosts of a TCP world sent, for Wireshark: of one arm's run under the seed
+    #[arg(long, value_name = "OUT.pcap|OUT.pcapng")]
+    pub pcap: Option<PathBuf>,
+    /// Also write one arm's run under the seed for ui.perfetto.dev: records, and states of sockets
+    #[arg(long, value_name = "OUT.json")]
+    pub perfetto: Option<PathBuf>,
+    /// Which arm --pcap and --perfetto are about; without it, baseline
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
     /// Also write the run that decided a claim, shrunk
     #[arg(long, value_name = "OUT.ron")]
     pub repro: Option<PathBuf>,

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod capture_file;
 pub mod cli;
 pub mod console;
 pub mod doctor;
@@ -21,6 +22,7 @@ pub mod library;
 pub mod list;
 pub mod on_arm;
 pub mod output;
+pub mod perfetto;
 pub mod probe;
 pub mod progress;
 pub mod render;

@@ -1,17 +1,23 @@
 //! `run`: replays scenarios on the models, judges every claim, prints verdict by verdict.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use faultlab_sim::scenario::{ClaimReport, Judging, Loaded, Prepared, Report, Shrunk, shrink};
+use faultlab_sim::scenario::{
+    BASELINE, ClaimReport, Judging, Keep, Loaded, Prepared, Report, Shrunk, World, shrink,
+};
 
-use crate::cli;
+use crate::capture_file;
+use crate::cli::{self, Run};
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::junit::Junit;
 use crate::library::{self, late_mistake};
+use crate::on_arm;
 use crate::output::Output;
+use crate::perfetto;
 use crate::progress::Progress;
 use crate::render::{Page, claim, counted, schedule, style, took};
 use crate::threads::Threads;
@@ -34,7 +40,10 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     let mut tally = Tally::default();
     let mut worst = Exit::AsRecorded;
     for loaded in scenarios {
-        let judged = loaded.and_then(|loaded| Ok((judge(&loaded, args.seed)?, loaded)));
+        let judged = loaded.and_then(|loaded| {
+            outputs.check(&loaded)?;
+            Ok((judge(&loaded, args.seed)?, loaded))
+        });
         let (report, loaded) = match judged {
             Ok(judged) => judged,
             Err(failure) => {
@@ -128,6 +137,10 @@ fn tell_shrunk(page: &mut Page, shrunk: &Shrunk) {
 /// The files that were asked for.
 struct Outputs<'a> {
     seed: u64,
+    pcap: Option<(capture_file::Format, Output)>,
+    perfetto: Option<Output>,
+    /// The arm that these two are about.
+    arm: &'a str,
     trace: Option<Output>,
     junit: Option<(Junit, Output)>,
     repro: Option<Output>,
@@ -141,20 +154,65 @@ impl<'a> Outputs<'a> {
             return Err(Failure::bad_input("--repro writes one run of one scenario")
                 .help("name the scenario: faultlab run path-lost-update --repro lost.ron"));
         }
-        let asked = [&args.trace, &args.junit, &args.repro];
+        let of_one_arm = args.pcap.is_some() || args.perfetto.is_some();
+        if of_one_arm && args.names.len() != 1 {
+            let what = "--pcap and --perfetto write one run of one scenario";
+            return Err(Failure::bad_input(what)
+                .help("name the scenario: faultlab run rst-storm --pcap storm.pcap"));
+        }
+        if args.arm.is_some() && !of_one_arm {
+            let what = "--arm says which arm --pcap and --perfetto are about";
+            return Err(Failure::bad_input(what).help("give one of them, or leave --arm out"));
+        }
+        let Run {
+            trace,
+            junit,
+            repro,
+            pcap,
+            perfetto,
+            ..
+        } = args;
+        let asked = [trace, junit, repro, pcap, perfetto];
         for (index, path) in asked.iter().enumerate() {
             if path.is_some() && asked[..index].contains(path) {
                 return Err(Failure::bad_input("two outputs go to one file"));
             }
         }
         let junit = Output::create_if_asked(args.junit.as_ref())?;
+        let pcapng = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "pcapng");
+        let format = match pcap.as_ref().is_some_and(pcapng) {
+            true => capture_file::Format::PcapNg,
+            false => capture_file::Format::Pcap,
+        };
+        let pcap = Output::create_if_asked(pcap.as_ref())?;
         Ok(Outputs {
             seed: args.seed,
+            pcap: pcap.map(|output| (format, output)),
+            perfetto: Output::create_if_asked(perfetto.as_ref())?,
+            arm: args.arm.as_deref().unwrap_or(BASELINE),
             trace: Output::create_if_asked(args.trace.as_ref())?,
             junit: junit.map(|output| (Junit::default(), output)),
             repro: Output::create_if_asked(args.repro.as_ref())?,
             claim: args.claim.as_deref(),
         })
+    }
+
+    /// Whether the scenario has what is asked for, before anything is run.
+    fn check(&self, loaded: &Loaded) -> Result<()> {
+        if self.pcap.is_none() && self.perfetto.is_none() {
+            return Ok(());
+        }
+        let arm = on_arm::arm(loaded, self.arm)?;
+        let world = arm.world.as_ref().unwrap_or(&loaded.scenario.world);
+        if self.pcap.is_some() && !matches!(world, World::Tcp(_)) {
+            let (arm, id) = (self.arm, &loaded.scenario.id);
+            let what =
+                format!("the arm {arm} of {id} has no TCP world: there are no packets to write");
+            return Err(
+                Failure::bad_input(what).help("--trace and --perfetto write runs of any world")
+            );
+        }
+        Ok(())
     }
 
     /// Adds what a scenario came to; what was shrunk for a reproduction, if one was asked for.
@@ -164,6 +222,9 @@ impl<'a> Outputs<'a> {
         }
         if let Some((junit, _)) = &mut self.junit {
             junit.add(report);
+        }
+        if self.pcap.is_some() || self.perfetto.is_some() {
+            self.add_arm(loaded, report)?;
         }
         let Some(output) = &mut self.repro else {
             return Ok(None);
@@ -175,12 +236,43 @@ impl<'a> Outputs<'a> {
         Ok(Some(shrunk))
     }
 
+    /// Adds the run of the one arm.
+    fn add_arm(&mut self, loaded: &Loaded, report: &Report) -> Result<()> {
+        let mut runs = report.runs.iter();
+        let run = runs.find(|run| run.arm == self.arm);
+        let run = run.expect("every arm has a run");
+        let keep = Keep {
+            records: self.perfetto.is_some(),
+            packets: self.pcap.is_some(),
+            ..Keep::default()
+        };
+        let outcome = trace_file::again(loaded, report, run, keep)?;
+        if let Some((format, output)) = &mut self.pcap {
+            let capture = outcome.capture.as_ref();
+            let capture = capture.expect("the arm's world is Tcp");
+            let written = capture_file::write(output, *format, self.arm, capture);
+            written.map_err(|error| output.failed(&error))?;
+        }
+        if let Some(output) = &mut self.perfetto {
+            let title = perfetto::Title {
+                scenario: &report.scenario,
+                arm: self.arm,
+                seed: report.seed,
+            };
+            let written = perfetto::write(output, title, &outcome.entries, outcome.at);
+            written.map_err(|error| output.failed(&error))?;
+        }
+        Ok(())
+    }
+
     fn commit(self) -> Result<()> {
         if let Some((junit, mut output)) = self.junit {
             junit.write(&mut output)?;
             output.commit()?;
         }
-        for output in [self.trace, self.repro].into_iter().flatten() {
+        let pcap = self.pcap.map(|(_, output)| output);
+        let others = [self.trace, self.repro, pcap, self.perfetto];
+        for output in others.into_iter().flatten() {
             output.commit()?;
         }
         Ok(())

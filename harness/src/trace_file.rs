@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use faultlab_sim::engine::TraceHash;
-use faultlab_sim::scenario::{Chooser, Keep, Loaded, Prepared, Report, Versions, Watch};
+use faultlab_sim::scenario::{
+    Chooser, Keep, Loaded, Outcome, Prepared, Report, RunReport, Versions, Watch,
+};
 use serde::Serialize;
 
 use crate::failure::Result;
@@ -23,32 +25,44 @@ struct Header<'a> {
     events: u64,
 }
 
+/// The run that stands for an arm in `report`, once more, with what `keep` names.
+///
+/// # Errors
+/// A mistake that shows only when the arm's values are filled in.
+///
+/// # Panics
+/// If the run does not repeat (a broken invariant).
+pub fn again(loaded: &Loaded, report: &Report, run: &RunReport, keep: Keep) -> Result<Outcome> {
+    let arm = loaded.scenario.arm(&run.arm);
+    let arm = arm.expect("a report is of the scenario's arms");
+    let case = &loaded.scenario.cases_of(arm)[0];
+    let off = Prepared::swarm(arm, report.seed);
+    let prepared = loaded
+        .prepare(arm, &case.params, &off)
+        .map_err(|mistake| late_mistake(loaded, mistake))?;
+    let outcome = prepared.run(&Chooser::Seed(report.seed), &Watch::new(Vec::new()), keep);
+    assert_eq!(
+        outcome.hash, run.trace_hash,
+        "a second run of {} parts from the first",
+        run.arm
+    );
+    Ok(outcome)
+}
+
 /// Appends the runs that stand for a scenario's arms in `report`.
 ///
 /// # Errors
 /// The file cannot be written.
-///
-/// # Panics
-/// If a run does not repeat (a broken invariant).
 pub fn write(output: &mut Output, loaded: &Loaded, report: &Report) -> Result<()> {
     let keep = Keep {
         records: true,
         ..Keep::default()
     };
     for run in &report.runs {
+        let outcome = again(loaded, report, run, keep)?;
         let arm = loaded.scenario.arm(&run.arm);
         let arm = arm.expect("a report is of the scenario's arms");
         let case = &loaded.scenario.cases_of(arm)[0];
-        let off = Prepared::swarm(arm, report.seed);
-        let prepared = loaded
-            .prepare(arm, &case.params, &off)
-            .map_err(|mistake| late_mistake(loaded, mistake))?;
-        let outcome = prepared.run(&Chooser::Seed(report.seed), &Watch::new(Vec::new()), keep);
-        assert_eq!(
-            outcome.hash, run.trace_hash,
-            "a second run of {} parts from the first",
-            run.arm
-        );
         let header = Header {
             scenario: &report.scenario,
             arm: &run.arm,

@@ -146,7 +146,7 @@ pub struct FieldLayout {
 }
 
 impl FieldLayout {
-    /// `unsigned short common_type;	offset:0;	size:2;	signed:0;`
+    /// `unsigned short common_type; offset:0; size:2; signed:0;`, with tabs between.
     fn parse(text: &str) -> Option<FieldLayout> {
         let mut parts = text.split(';').map(str::trim);
         let declared = parts.next()?;

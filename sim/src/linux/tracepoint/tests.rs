@@ -339,9 +339,8 @@ fn on_kernel(mut record: Record, kernel: Kernel) -> Record {
 fn any_event(format: &Format, noise: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; format.size()];
     for field in format.fields() {
-        for at in field.offset..field.offset + field.size {
-            bytes[at] = noise[at];
-        }
+        let place = field.offset..field.offset + field.size;
+        bytes[place.clone()].copy_from_slice(&noise[place]);
     }
     bytes[..2].copy_from_slice(&format.id().to_le_bytes());
     bytes
@@ -431,10 +430,10 @@ proptest! {
         let (_, real) = real().nth(at % 80).expect("there are so many");
         let cut = (0..=at.min(real.len())).rev().find(|at| real.is_char_boundary(*at)).unwrap_or(0);
         for text in [text.clone(), format!("{}{put}{}", &real[..cut], &real[cut..])] {
-            if let Some(line) = Line::parse(&text) {
-                if let Some(format) = layouts.named(line.name) {
-                    drop(format.parse(line.text));
-                }
+            if let Some(line) = Line::parse(&text)
+                && let Some(format) = layouts.named(line.name)
+            {
+                drop(format.parse(line.text));
             }
             drop(Layouts::parse(&text));
             drop(Layouts::parse(&format!("#### tcp/x\n{text}")));

@@ -413,18 +413,13 @@ pub fn sockaddr(bytes: &[u8]) -> Option<SocketAddr> {
 }
 
 fn ip4(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    match bytes.first_chunk() {
-        Some(octets) => write!(f, "{}", Ipv4Addr::from_octets(*octets)),
-        None => f.write_str("0.0.0.0"),
-    }
+    let octets: [u8; 4] = bytes.first_chunk().copied().unwrap_or_default();
+    write!(f, "{}", Ipv4Addr::from(octets))
 }
 
 /// `%pI6c`: as RFC 5952 has it, and the last 32 bits of a v4-mapped or ISATAP address as IPv4.
 fn ip6(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let octets: [u8; 16] = match bytes.first_chunk() {
-        Some(octets) => *octets,
-        None => [0; 16],
-    };
+    let octets: [u8; 16] = bytes.first_chunk().copied().unwrap_or_default();
     // Standard formatting has the v4-mapped form, and not ISATAP (ipv6_addr_is_isatap in the kernel).
     let is_isatap = matches!(octets[8..12], [0 | 2, 0, 0x5e, 0xfe]);
     if !is_isatap {
