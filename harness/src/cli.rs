@@ -42,6 +42,11 @@ pub enum Command {
     /// Replay scenarios and judge every claim (the main job)
     #[command(after_help = "Example:\n  faultlab run path-lost-update --repro lost.ron")]
     Run(Run),
+    /// Sum up a capture or recorded events of a real machine, and try claims on them
+    #[command(after_help = "Example:\n  faultlab import trouble.pcapng\n  \
+                            faultlab import trace.txt --claims mine.ron\n  \
+                            faultlab import void.pcap --scenario syn-blackhole --arm blackhole-6.18")]
+    Import(Import),
     /// Replay a reproduction file: exit 0 if its verdict recurs, 1 if not
     #[command(after_help = "Example:\n  faultlab replay lost.ron --exact")]
     Replay(Replay),
@@ -157,6 +162,40 @@ pub struct Run {
     /// those that a single run decides
     #[arg(long, value_name = "ID", requires = "repro")]
     pub claim: Option<String>,
+}
+
+/// `import`
+#[derive(Clone, Debug, Args)]
+pub struct Import {
+    /// A pcap or pcapng, text of trace, trace_pipe or perf script, or JSON lines as `run --trace` writes; - for
+    /// standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Judge the claims in this file: a RON list of claims as scenarios have them, without arms
+    #[arg(long, value_name = "CLAIMS.ron", conflicts_with = "scenario")]
+    pub claims: Option<PathBuf>,
+    /// Judge the claims of this scenario: an id, or a path
+    #[arg(long, value_name = "ID|FILE")]
+    pub scenario: Option<String>,
+    /// Which arm of the scenario it is a run of, and so which verdicts to expect; of a trace of several arms,
+    /// which one
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
+    /// Call whoever has this address so; without it, actors are called by their addresses
+    #[arg(long, value_name = "NAME=ADDRESS", value_parser = setting)]
+    pub actor: Vec<(String, String)>,
+    /// Kinds of event that were recorded, even if the file has none of them
+    #[arg(long, value_name = "KIND,KIND", value_delimiter = ',')]
+    pub recorded: Vec<String>,
+    /// Of a damaged capture, take what comes before the damage
+    #[arg(long)]
+    pub partial: bool,
+    /// Also write the events, as `run --trace` does
+    #[arg(long, value_name = "OUT.jsonl")]
+    pub trace: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `replay`

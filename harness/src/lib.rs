@@ -17,6 +17,7 @@ pub mod explore;
 pub mod failure;
 pub mod hive;
 pub mod host;
+pub mod import;
 pub mod junit;
 pub mod library;
 pub mod list;
@@ -97,6 +98,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
     match command {
         Command::List(args) => list::run(args, layout),
         Command::Run(args) => run::run(args, layout, errors),
+        Command::Import(args) => import::run(args, layout),
         Command::Replay(args) => replay::run(args, layout),
         Command::Explain(args) => explain::run(args, layout),
         Command::Explore(args) => explore::run(args, layout),

@@ -7,6 +7,7 @@ mod explore;
 mod fault;
 mod hash;
 mod machine;
+mod observed;
 pub mod source;
 mod time;
 mod touched;
@@ -24,6 +25,7 @@ pub use hash::{LookupMap, TraceHash, TraceHasher, mix, state_key, text_hash};
 pub use machine::{
     Cx, End, Env, Footprint, Limits, Machine, Progress, Ready, Rivals, Scheduling, World,
 };
+pub use observed::Observed;
 pub use time::{Span, Time};
 pub use touched::{Seen, shown};
 pub use trace::{Entry, Field, KindSpec, Observer, Record, Trace, Value, fill};

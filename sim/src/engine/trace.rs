@@ -137,6 +137,8 @@ pub struct KindSpec {
     pub kind: &'static str,
     /// What it says.
     pub doc: &'static str,
+    /// The sentence that tells one, with its fields in braces.
+    pub words: &'static str,
     /// Its fields: name, kind of value, meaning.
     pub fields: &'static [(&'static str, &'static str, &'static str)],
 }
@@ -200,6 +202,7 @@ macro_rules! records {
                 $( $crate::engine::KindSpec {
                     kind: $kind,
                     doc: concat!($($kind_doc,)*),
+                    words: $words,
                     fields: &[ $( (
                         stringify!($field),
                         <$ty as $crate::engine::Field>::KIND,

@@ -89,6 +89,42 @@ pub fn load(
     Ok(loaded)
 }
 
+/// Reads and checks claims about a stream of events that somebody else made: a RON list of claims as a
+/// scenario has them, without arms. `expected` is `Holds`, `Refuted` or `Undecided`.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn load_claims(file: &str, text: &str) -> Result<Vec<Claim>, Mistake> {
+    let claims: Vec<Claim> = parse(file, text)?;
+    let kinds = Record::kinds();
+    for (index, claim) in claims.iter().enumerate() {
+        let mistake =
+            |at: &str, what: String| Mistake::at(file, text, locate(text, &[&claim.id], at), what);
+        if claims[..index].iter().any(|other| other.id == claim.id) {
+            return Err(mistake(
+                &claim.id,
+                format!("two claims are called {:?}", claim.id),
+            ));
+        }
+        let has_arms = claim.on != BASELINE || !claim.arms.is_empty() || !claim.control.is_empty();
+        if has_arms || matches!(claim.expected, Verdict::HoldsUnder(_)) {
+            return Err(mistake(&claim.id, format!("{:?} speaks of arms", claim.id))
+                .help("events that were imported have none: leave on, arms and control out"));
+        }
+        let (Statement::Some(pattern) | Statement::Every(pattern)) = &claim.claim else {
+            return Err(mistake(
+                &claim.id,
+                format!("{:?} is about a document", claim.id),
+            ));
+        };
+        pattern.check(&kinds).map_err(|unknown| {
+            let what = format!("there is no {} {:?}", unknown.what, unknown.name);
+            mistake(&unknown.name, what).help(nearest(&unknown.name, unknown.known))
+        })?;
+    }
+    Ok(claims)
+}
+
 impl Scenario {
     /// The scripts that its worlds run, by the names that it gives them.
     pub fn script_names(&self) -> Vec<String> {

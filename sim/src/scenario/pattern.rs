@@ -278,6 +278,53 @@ impl Pattern {
         }
     }
 
+    /// Whether no further record can unmake it once it is so: what was seen of an incomplete stream is
+    /// enough then.
+    pub fn is_settled_when_so(&self) -> bool {
+        match self {
+            Pattern::Eventually(_) | Pattern::Sequence(_) => true,
+            Pattern::Count { most, .. }
+            | Pattern::Rate { most, .. }
+            | Pattern::Distinct { most, .. } => most.is_none(),
+            Pattern::All(all) | Pattern::Any(all) => all.iter().all(Pattern::is_settled_when_so),
+            Pattern::Never(_)
+            | Pattern::Within { .. }
+            | Pattern::Last { .. }
+            | Pattern::Output { .. }
+            | Pattern::Not(_) => false,
+        }
+    }
+
+    /// The kinds and fields that it looks at, as pairs; the field is empty for the kind as such.
+    pub fn looks_at(&self) -> BTreeSet<(&str, &str)> {
+        let mut seen = BTreeSet::new();
+        for of in self.matches_of() {
+            seen.insert((of.kind.as_str(), ""));
+            seen.extend(fields_of(&of.kind, &of.conditions));
+        }
+        self.extra_fields(&mut seen);
+        seen
+    }
+
+    fn extra_fields<'p>(&'p self, seen: &mut BTreeSet<(&'p str, &'p str)>) {
+        match self {
+            Pattern::Last { of, is } => seen.extend(fields_of(&of.kind, is)),
+            Pattern::Distinct { of, field, per, .. } => {
+                let per = per.iter().map(String::as_str).filter(|per| *per != "actor");
+                let fields = per.chain([field.as_str()]);
+                seen.extend(fields.map(|field| (of.kind.as_str(), field)));
+            }
+            Pattern::Output { of, .. } => {
+                seen.insert((&of.kind, "text"));
+            }
+            Pattern::All(all) | Pattern::Any(all) => {
+                all.iter().for_each(|pattern| pattern.extra_fields(seen));
+            }
+            Pattern::Not(pattern) => pattern.extra_fields(seen),
+            _ => {}
+        }
+    }
+
     /// Whether the order of records can matter to it.
     fn heeds_order(&self) -> bool {
         match self {
@@ -312,6 +359,16 @@ impl Pattern {
             Pattern::Not(pattern) => pattern.matches_of(),
         }
     }
+}
+
+fn fields_of<'p>(
+    kind: &'p str,
+    conditions: &'p BTreeMap<String, Cond>,
+) -> impl Iterator<Item = (&'p str, &'p str)> {
+    conditions.iter().flat_map(move |(field, cond)| {
+        let fields = [Some(field.as_str()), cond.other_field()];
+        fields.into_iter().flatten().map(move |field| (kind, field))
+    })
 }
 
 fn check_field(kinds: &[KindSpec], kind: &str, field: &str) -> Result<(), UnknownName> {

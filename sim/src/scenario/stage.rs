@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Cx, Entity, FaultSpec, Footprint, KindSpec, Record as EngineRecord, Rivals, Seen, Struck,
-    TraceHasher, Value, World,
+    Cx, Entity, FaultSpec, Footprint, KindSpec, Observed, Record as EngineRecord, Rivals, Seen,
+    Struck, TraceHasher, Value, World,
 };
 use crate::golang::toolchain::{self, Go};
 use crate::golang::windows::Go as WindowsGo;
@@ -83,6 +83,8 @@ families! {
     Linux(linux::Record),
     /// What the kernel's tracepoints show of TCP, and what applications learn.
     Tcp(tracepoint::Record),
+    /// What was seen elsewhere, and is imported.
+    Observed(Observed),
 }
 
 impl From<Struck> for Record {

@@ -1,0 +1,133 @@
+//! JSON lines: what `faultlab run --trace` writes, and any other lines of that form.
+
+use std::collections::BTreeSet;
+
+use faultlab_sim::engine::{Entry, KindSpec, Observed, Time, Value};
+use faultlab_sim::scenario::Record;
+use serde_json::{Map, Value as Json};
+
+use super::stream::{Source, Stream};
+use super::{Bad, Names};
+
+/// Reads lines. A trace of several arms needs `arm`.
+///
+/// # Errors
+/// The first line that is no JSON, or no event.
+pub fn read(text: &str, arm: Option<&str>, names: &Names) -> Result<Stream, Bad> {
+    let kinds = Record::kinds();
+    let mut stream = Stream::new(Source::JsonLines { is_whole: false });
+    let mut arms: Vec<String> = Vec::new();
+    let mut is_wanted = true;
+    let mut has_events_without_header = false;
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let object: Map<String, Json> = serde_json::from_str(line).map_err(|error| {
+            let what = error.to_string();
+            let what = what.split(" at line ").next().unwrap_or_default();
+            Bad::line(number, format!("column {}: {what}", error.column()))
+                .help("each line is one JSON object")
+        })?;
+        if let (Some(Json::String(of)), None) = (object.get("arm"), object.get("event")) {
+            is_wanted = arm.is_none_or(|arm| arm == of);
+            arms.push(of.clone());
+            continue;
+        }
+        has_events_without_header |= arms.is_empty();
+        if !is_wanted {
+            continue;
+        }
+        stream.units += 1;
+        let entry = entry(&object, &kinds, names, &mut stream)
+            .map_err(|what| Bad::line(number, what).help(EXPECTED))?;
+        stream.entries.extend(entry);
+    }
+    let known: BTreeSet<&String> = arms.iter().collect();
+    let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
+    match arm {
+        None if known.len() > 1 => {
+            return Err(Bad::new("it holds the runs of several arms")
+                .help(format!("say which one by --arm: {}", known.join(", "))));
+        }
+        Some(arm) if !known.is_empty() && !known.contains(&arm) => {
+            return Err(Bad::new(format!("it holds no run of the arm {arm:?}"))
+                .help(format!("it has: {}", known.join(", "))));
+        }
+        _ => {}
+    }
+    let is_whole = !known.is_empty() && !has_events_without_header;
+    stream.source = Source::JsonLines { is_whole };
+    if stream.units == 0 && !is_whole {
+        return Err(Bad::line(1, "there is no event in it").help(EXPECTED));
+    }
+    stream.entries.sort_by_key(|entry| entry.at);
+    // A run of the models begins at 0; other clocks begin anywhere.
+    let start = match stream.entries.first() {
+        Some(first) if !is_whole => first.at.0,
+        _ => 0,
+    };
+    for entry in &mut stream.entries {
+        entry.at = Time(entry.at.0 - start);
+        stream.span_ns = stream.span_ns.max(entry.at.0);
+    }
+    Ok(stream)
+}
+
+const EXPECTED: &str = "expected: {\"t_ns\": 1004000000, \"actor\": \"client-1\", \"event\": \"tcp_retransmit_skb\", ..}, as `faultlab run --trace` writes";
+
+fn entry(
+    object: &Map<String, Json>,
+    kinds: &[KindSpec],
+    names: &Names,
+    stream: &mut Stream,
+) -> Result<Option<Entry<Record>>, String> {
+    let at = object.get("t_ns").and_then(Json::as_u64);
+    let at = at.ok_or("\"t_ns\" is no whole number of nanoseconds")?;
+    let name = object.get("event").and_then(Json::as_str);
+    let name = name.ok_or("\"event\" is no text")?;
+    let Some(spec) = kinds.iter().find(|spec| spec.kind == name) else {
+        stream.leave_out(format!("event {name}"));
+        return Ok(None);
+    };
+    let mut record = Observed::new(spec);
+    for (field, value) in object {
+        if matches!(&**field, "t_ns" | "event" | "actor" | "host") {
+            continue;
+        }
+        let Some((field, kind, _)) = spec.fields.iter().find(|(known, ..)| known == field) else {
+            stream.leave_out(format!("field {field} of {name}"));
+            continue;
+        };
+        let value = match value {
+            Json::Bool(flag) => Value::Flag(*flag),
+            Json::String(text) => Value::Text(text.clone().into()),
+            Json::Number(number) => {
+                let whole = number
+                    .as_i64()
+                    .map(i128::from)
+                    .or_else(|| number.as_u64().map(i128::from));
+                Value::Number(whole.ok_or_else(|| format!("{field} is no whole number"))?)
+            }
+            Json::Null => continue,
+            Json::Array(_) | Json::Object(_) => return Err(format!("{field} is no {kind}")),
+        };
+        if (*kind == "number") != matches!(value, Value::Number(_)) {
+            return Err(format!("{field} is no {kind}"));
+        }
+        record = record.with(field, value);
+    }
+    let actor = object.get("actor").or_else(|| object.get("host"));
+    let actor = match actor {
+        Some(actor) => actor.as_str().ok_or("\"actor\" is no text")?.to_owned(),
+        None => record
+            .field("saddr")
+            .map_or_else(|| "?".into(), |saddr| saddr.to_string()),
+    };
+    Ok(Some(Entry {
+        at: Time(at),
+        actor: names.of(&actor),
+        record: record.into(),
+    }))
+}

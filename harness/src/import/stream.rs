@@ -1,0 +1,161 @@
+//! What every source of events is turned into: an event stream, with what it cannot show.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use faultlab_sim::engine::{Entry, KindSpec, Observed};
+use faultlab_sim::linux::tracepoint;
+use faultlab_sim::scenario::Record;
+
+use super::connection::Connections;
+
+/// Where events come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Source {
+    /// A capture file of this format; events are inferred from packets.
+    Capture(&'static str),
+    /// Lines of ftrace: `trace`, `trace_pipe`.
+    Ftrace,
+    /// Lines of `perf script`.
+    PerfScript,
+    /// JSON lines: a trace of faultlab, or one alike.
+    JsonLines {
+        /// Whether a header says that it is a whole run.
+        is_whole: bool,
+    },
+}
+
+/// Kinds that no packet shows.
+const NOT_ON_THE_WIRE: [&str; 2] = ["tcp_destroy_sock", "app"];
+/// Fields that no packet has.
+const NOT_IN_PACKETS: [&str; 6] = ["skaddr", "req", "sock_cookie", "reason", "err", "errno"];
+
+impl Source {
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Source::Capture(name) => name,
+            Source::Ftrace => "ftrace text",
+            Source::PerfScript => "perf script text",
+            Source::JsonLines { .. } => "JSON lines",
+        }
+    }
+
+    /// What is to be known about events that come from there.
+    pub fn limits(self) -> &'static [&'static str] {
+        match self {
+            Source::Capture(_) => &[
+                "Events are inferred from packets, at the times at which those were captured. That an end has received something shows when it acknowledges it; a RST that was captured counts as received.",
+                "No packet shows that a connection is given up, that a socket is destroyed (tcp_destroy_sock), what an application learns (app), nor skaddr, sock_cookie, reason and err.",
+                "A simultaneous open looks like two connections, a closed port like a listener that answers by RST, and an orphan's FIN_WAIT2, which a kernel ends at once, like one that waits.",
+                "Data that fills a gap within 3 ms counts as reordered, later as retransmitted; a copy with the same IPv4 identification counts as captured twice, which IPv6 does not show.",
+            ],
+            Source::Ftrace | Source::PerfScript => &[
+                "A kind without an event may not have been recorded: claims that nothing of it happens are undecided unless --recorded names it.",
+                "pid and comm are those of the task that was running, which in softirq is whoever was interrupted.",
+                "Pointers are hashed by the kernel unless it was told otherwise, so skaddr may not tell sockets apart.",
+            ],
+            Source::JsonLines { is_whole: true } => &[],
+            Source::JsonLines { is_whole: false } => &[
+                "A kind without an event may not have been recorded: claims that nothing of it happens are undecided unless --recorded names it.",
+            ],
+        }
+    }
+}
+
+/// A stream of events, in the order of time.
+#[derive(Debug)]
+pub struct Stream {
+    /// Where it comes from.
+    pub source: Source,
+    /// The events; time begins with the first thing that the file holds.
+    pub entries: Vec<Entry<Record>>,
+    /// From the first thing in the file to the last, in ns.
+    pub span_ns: u64,
+    /// What the file holds beside events, and how often: packets that are not TCP, other tracepoints.
+    pub left_out: BTreeMap<String, u64>,
+    /// What makes the stream incomplete: events that the tracer lost, a damaged end.
+    pub gaps: Vec<String>,
+    /// The connections, if packets were seen.
+    pub connections: Option<Connections>,
+    /// How many packets or lines the file has.
+    pub units: u64,
+}
+
+impl Stream {
+    /// An empty one.
+    pub fn new(source: Source) -> Stream {
+        Stream {
+            source,
+            entries: Vec::new(),
+            span_ns: 0,
+            left_out: BTreeMap::new(),
+            gaps: Vec::new(),
+            connections: None,
+            units: 0,
+        }
+    }
+
+    /// Counts something that is no event.
+    pub fn leave_out(&mut self, what: impl Into<String>) {
+        *self.left_out.entry(what.into()).or_default() += 1;
+    }
+
+    /// Why the stream cannot tell about this field of this kind (`""`: about the kind at all), if so.
+    /// `recorded` are kinds that the user knows to have been recorded.
+    pub fn is_blind_to(&self, kind: &str, field: &str, recorded: &[String]) -> Option<String> {
+        let of_kind = || self.entries.iter().filter(|e| record_kind(e) == kind);
+        match self.source {
+            Source::Capture(_) => {
+                if NOT_ON_THE_WIRE.contains(&kind) || !is_tcp(kind) {
+                    return Some(format!("no packet shows {kind}"));
+                }
+                if NOT_IN_PACKETS.contains(&field) {
+                    return Some(format!("no packet shows {field} of {kind}"));
+                }
+            }
+            Source::JsonLines { is_whole: true } => {}
+            Source::Ftrace | Source::PerfScript | Source::JsonLines { .. } => {
+                let known = recorded.iter().any(|recorded| recorded == kind);
+                if !known && of_kind().next().is_none() {
+                    return Some(format!("nothing shows that {kind} was recorded"));
+                }
+            }
+        }
+        let lacks = |entry: &Entry<Record>| {
+            faultlab_sim::engine::Record::field(&entry.record, field).is_none()
+        };
+        let is_unknown = !field.is_empty() && of_kind().any(lacks);
+        is_unknown.then(|| format!("{field} of {kind} is not known"))
+    }
+
+    /// The kinds that it has events of.
+    pub fn kinds(&self) -> BTreeSet<&'static str> {
+        self.entries.iter().map(record_kind).collect()
+    }
+}
+
+/// The kind of an event.
+pub fn record_kind(entry: &Entry<Record>) -> &'static str {
+    faultlab_sim::engine::Record::kind(&entry.record)
+}
+
+fn is_tcp(kind: &str) -> bool {
+    tracepoint::Record::KINDS
+        .iter()
+        .any(|spec| spec.kind == kind)
+}
+
+/// The kind of record called `name`, of any family.
+pub fn kind(name: &str) -> Option<KindSpec> {
+    Record::kinds().into_iter().find(|spec| spec.kind == name)
+}
+
+/// An empty record of a TCP kind.
+///
+/// # Panics
+/// If there is no such kind.
+pub fn tcp(name: &str) -> Observed {
+    let mut kinds = tracepoint::Record::KINDS.iter();
+    let spec = kinds.find(|spec| spec.kind == name);
+    Observed::new(spec.expect("a kind of the TCP tracepoints"))
+}

@@ -1,0 +1,202 @@
+//! Lines of `trace`, `trace_pipe` and `perf script` for the TCP tracepoints.
+
+use std::sync::Arc;
+
+use faultlab_sim::engine::{Entry, Observed, Time, Value};
+use faultlab_sim::linux::tcp::Kernel;
+use faultlab_sim::linux::tracepoint::layout::{Context, Datum, Event, Layouts};
+use faultlab_sim::linux::tracepoint::text::{Line, Printer, TextError, sockaddr};
+use faultlab_sim::linux::tracepoint::{Record, RstReason, TcpState};
+
+use super::stream::{Source, Stream, tcp};
+use super::{Bad, Names};
+
+/// Reads lines.
+///
+/// # Errors
+/// The first line that neither tool prints.
+pub fn read(text: &str, names: &Names) -> Result<Stream, Bad> {
+    // Newer kernels print more: what 6.18 does not know, 6.1 may.
+    let layouts = [Kernel::V6_18, Kernel::V6_1].map(Layouts::of);
+    let mut stream = Stream::new(Source::Ftrace);
+    let mut first = None;
+    for (index, line) in text.lines().enumerate() {
+        let number = index + 1;
+        let word = line.trim();
+        if word.is_empty() || word.starts_with('#') {
+            continue;
+        }
+        stream.units += 1;
+        if let Some(lost) = lost_events(word) {
+            stream
+                .gaps
+                .push(format!("line {number}: the tracer lost {lost}"));
+            continue;
+        }
+        let parsed = Line::parse(line).ok_or_else(|| {
+            Bad::line(number, "this is no line of trace_pipe or perf script").help(
+                "expected: task-pid [cpu] flags time: tracepoint: text, or task pid [cpu] time: system:tracepoint: text",
+            )
+        })?;
+        if parsed.printer == Printer::PerfScript {
+            stream.source = Source::PerfScript;
+        }
+        let zero = *first.get_or_insert(parsed.at_ns);
+        // perf and the per-CPU buffers of ftrace can print events out of order: sorted below.
+        let at = parsed.at_ns;
+        if !Record::KINDS.iter().any(|spec| spec.kind == parsed.name) {
+            stream.leave_out(format!("tracepoint {}", parsed.name));
+            stream.span_ns = stream.span_ns.max(at.saturating_sub(zero));
+            continue;
+        }
+        let event = event(&layouts, &parsed).map_err(|error| {
+            Bad::line(number, format!("{}: {error}", parsed.name)).help(
+                "the kernels whose print fmt is known are 6.1 and 6.18, and those that print less",
+            )
+        })?;
+        let Some(record) = observed(&event, &parsed) else {
+            stream.leave_out(format!("{} of another protocol than TCP", parsed.name));
+            continue;
+        };
+        let local = record.field("saddr");
+        let local = local.as_ref().and_then(Value::as_text).unwrap_or("?");
+        stream.entries.push(Entry {
+            at: Time(at),
+            actor: names.of(local),
+            record: record.into(),
+        });
+    }
+    if stream.units == 0 {
+        return Err(Bad::line(1, "there is no event in it"));
+    }
+    stream.entries.sort_by_key(|entry| entry.at);
+    let start = stream
+        .entries
+        .iter()
+        .map(|entry| entry.at.0)
+        .chain(first)
+        .min();
+    let start = start.unwrap_or(0);
+    for entry in &mut stream.entries {
+        entry.at = Time(entry.at.0 - start);
+        stream.span_ns = stream.span_ns.max(entry.at.0);
+    }
+    Ok(stream)
+}
+
+/// `CPU:1 [LOST 123 EVENTS]` of trace_pipe, `... LOST 5 events!` of perf.
+fn lost_events(line: &str) -> Option<&str> {
+    let from = line.find("LOST ")?;
+    let is_known =
+        line.starts_with("CPU:") || line.contains("PERF_RECORD_LOST") || line.contains("!!!");
+    is_known.then(|| line[from + 5..].trim_end_matches([']', '!', ' ']))
+}
+
+fn event<'f>(layouts: &'f [Layouts; 2], line: &Line<'_>) -> Result<Event<'f>, TextError> {
+    let formats = layouts
+        .iter()
+        .filter_map(|layouts| layouts.named(line.name));
+    let mut attempts = formats.map(|format| format.parse(line.text));
+    let first = attempts.next().expect("the kinds are tracepoints");
+    first.or_else(|error| attempts.find_map(Result::ok).ok_or(error))
+}
+
+/// The record that patterns see; none if it is not about TCP.
+fn observed(event: &Event<'_>, line: &Line<'_>) -> Option<Observed> {
+    let mut record = tcp(event.format().name());
+    let number = |field: &str| event.number(field).map(Value::Number);
+    let state = |field: &str| {
+        let number = event.number(field)?;
+        let known = TcpState::ALL
+            .iter()
+            .find(|state| i128::from(state.number()) == number);
+        Some(known.map_or_else(
+            || format!("{number:#x}").into(),
+            |state| state.name().into(),
+        ))
+        .map(Value::Text)
+    };
+    if event
+        .number("protocol")
+        .is_some_and(|protocol| protocol != 6)
+    {
+        return None;
+    }
+    let mut put = |name: &'static str, value: Option<Value>| record.know(name, value);
+    put("skaddr", number("skaddr"));
+    put("req", number("req"));
+    put("oldstate", state("oldstate"));
+    put("newstate", state("newstate"));
+    put("state", state("state"));
+    let reason = event.number("reason").map(|number| {
+        let known = RstReason::ALL
+            .iter()
+            .find(|r| i128::from(r.number()) == number);
+        known.map_or_else(
+            || event_word(line.text, "reason="),
+            |reason| reason.name().into(),
+        )
+    });
+    put("reason", reason.map(|reason| Value::Text(reason.into())));
+    let sockaddr = |field: &str| match event.get(field) {
+        Some(Datum::Bytes(bytes)) if bytes.len() == 28 => sockaddr(bytes),
+        _ => None,
+    };
+    let (source, destination) = (sockaddr("saddr"), sockaddr("daddr"));
+    let port = |addr: Option<std::net::SocketAddr>, field: &str| {
+        addr.map_or_else(
+            || number(field),
+            |addr| Some(Value::Number(addr.port().into())),
+        )
+    };
+    put("sport", port(source, "sport"));
+    put("dport", port(destination, "dport"));
+    let is_v6 = source
+        .map(|addr| addr.is_ipv6())
+        .or_else(|| Some(event.number("family")? == 10));
+    let family = is_v6.map(|is_v6| if is_v6 { "AF_INET6" } else { "AF_INET" });
+    put("family", family.map(|family| Value::Text(family.into())));
+    put(
+        "protocol",
+        event
+            .number("protocol")
+            .map(|_| Value::Text("IPPROTO_TCP".into())),
+    );
+    let address = |addr: Option<std::net::SocketAddr>, v4: &str, v6: &str| {
+        let addr = match addr {
+            Some(addr) => Some(addr.ip()),
+            // A socket of both families holds IPv4 addresses as v4-mapped ones.
+            None if is_v6 == Some(true) => {
+                let bytes: [u8; 16] = event.bytes(v6)?.try_into().ok()?;
+                Some(std::net::Ipv6Addr::from(bytes).to_canonical())
+            }
+            None => {
+                let bytes: [u8; 4] = event.bytes(v4)?.try_into().ok()?;
+                Some(bytes.into())
+            }
+        };
+        addr.map(|addr| Value::Text(addr.to_string().into()))
+    };
+    put("saddr", address(source, "saddr", "saddr_v6"));
+    put("daddr", address(destination, "daddr", "daddr_v6"));
+    put("err", number("err"));
+    put("sock_cookie", number("sock_cookie"));
+    put("pid", Some(Value::Number(line.context.pid.into())));
+    put("comm", Some(Value::Shared(Arc::from(line.comm))));
+    put("cpu", line.cpu.map(|cpu| Value::Number(cpu.into())));
+    if line.printer == Printer::Ftrace {
+        let interrupts = Context::SOFTIRQ | Context::HARDIRQ;
+        put(
+            "softirq",
+            Some(Value::Flag(line.context.flags & interrupts != 0)),
+        );
+    }
+    Some(record)
+}
+
+/// The value of a word `key=value` as it stands in the text.
+fn event_word(text: &str, key: &str) -> String {
+    let mut words = text.split_whitespace();
+    let word = words.find_map(|word| word.strip_prefix(key));
+    word.unwrap_or_default().to_owned()
+}
