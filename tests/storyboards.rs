@@ -35,6 +35,7 @@ fn frames_are_the_records_of_the_run() {
         let keep = Keep {
             records: true,
             choices: true,
+            ..Keep::default()
         };
         let outcome = prepared.run(&Chooser::Seed(0), &Watch::new(Vec::new()), keep);
         let board = prepared.storyboard(&Chooser::Seed(0), 0, 5_000);

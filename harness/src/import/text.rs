@@ -110,11 +110,10 @@ fn observed(event: &Event<'_>, line: &Line<'_>) -> Option<Observed> {
         let known = TcpState::ALL
             .iter()
             .find(|state| i128::from(state.number()) == number);
-        Some(known.map_or_else(
+        Some(Value::Text(known.map_or_else(
             || format!("{number:#x}").into(),
             |state| state.name().into(),
-        ))
-        .map(Value::Text)
+        )))
     };
     if event
         .number("protocol")

@@ -59,7 +59,8 @@ impl Causes {
             Record::Windows(record) => self.windows(index, frame, record),
             Record::Cmd(record) => self.cmd(index, frame, record),
             Record::Tcp(record) => self.tcp(index, record),
-            Record::Lab(_) => None,
+            // Models write no record that was seen elsewhere.
+            Record::Lab(_) | Record::Observed(_) => None,
         };
         let mut met = None;
         for touched in &frame.touched {
