@@ -1,4 +1,8 @@
-//! Access checks, paths and volumes through the library: `cargo bench --bench files`.
+//! Access checks, paths and volumes through the library: `cargo bench --bench files`. Besides times, it prints
+//! what a fork of a volume of 10 000 files takes of memory.
+
+#[path = "work/memory.rs"]
+mod memory;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -33,6 +37,12 @@ fn files(c: &mut Criterion) {
             "..\\pkg\\mod\\cache\\.\\download\\x.zip",
         ),
         ("full path, absolute", "C:\\Program Files\\Go\\bin\\go.exe"),
+        (
+            "full path, of 248 units with dots",
+            "C:/Users/alice/go/pkg/mod/./golang.org/x/../x/tools@v0.15.1/internal/lsp/../lsp/cache/testdata/\
+             aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb/\
+             ccccccccccccccccccccccccccccccccccccccc/x.go",
+        ),
     ] {
         let path = units(path);
         c.bench_function(name, |b| {
@@ -62,6 +72,10 @@ fn files(c: &mut Criterion) {
     }
     c.bench_function("fork of a volume of 10 000 files", |b| {
         b.iter(|| black_box(&machine.files).clone())
+    });
+    memory::print(&machine.files, |nth, fork| {
+        let file = units(&format!("C:\\lab\\{}\\{nth}.go", nth / 100));
+        let _ = fork.write_file(&actor, &file, b"package y");
     });
     let file = units("C:\\lab\\50\\5050.go");
     c.bench_function("attributes in 10 000 files", |b| {

@@ -1,6 +1,9 @@
 //! The registry of the Windows 7 model: forks, reads, writes, and the probe, with criterion. Besides times,
 //! it prints what a fork of a machine with 10 000 keys and 10 000 values takes of memory.
 
+#[path = "work/memory.rs"]
+mod memory;
+
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
@@ -26,7 +29,12 @@ fn large() -> Machine {
 fn registry(criterion: &mut Criterion) {
     let machine = large();
     let caller = machine.user().clone();
-    memory(&machine);
+    memory::print(&machine, |nth, fork| {
+        let key = KeyPath::from(&*path(nth));
+        let _ = fork
+            .registry
+            .set_value(&caller, &key, "value", Value::dword(1));
+    });
     let mut group = criterion.benchmark_group("registry of 10 000 keys and 10 000 values");
     group.bench_function("fork", |bencher| bencher.iter(|| black_box(machine.fork())));
     let read = path(4321);
@@ -68,39 +76,6 @@ fn registry(criterion: &mut Criterion) {
         });
     });
     group.finish();
-}
-
-/// What forks take: the growth of the process over many of them, each with one value written.
-fn memory(machine: &Machine) {
-    const FORKS: usize = 10_000;
-    let caller = machine.user().clone();
-    let mut forks = Vec::with_capacity(FORKS);
-    let before = resident();
-    forks.extend((0..FORKS).map(|_| machine.fork()));
-    let forked = resident();
-    for (nth, fork) in forks.iter_mut().enumerate() {
-        let key = KeyPath::from(&*path(nth));
-        let _ = fork
-            .registry
-            .set_value(&caller, &key, "value", Value::dword(1));
-    }
-    let written = resident();
-    let each = |bytes: usize| bytes / FORKS + size_of::<Machine>();
-    println!(
-        "a fork takes {} bytes, and with one value written {} bytes",
-        each(forked.saturating_sub(before)),
-        each(written.saturating_sub(before)),
-    );
-}
-
-/// The resident memory of this process, in bytes (Linux).
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok());
-    pages.unwrap_or(0) * 4096
 }
 
 criterion_group!(benches, registry);

@@ -82,8 +82,9 @@ pub enum Command {
     Probe(Probe),
     /// Tell why a user gets or does not get an access: which entry, which right, which rule
     #[command(
-        after_help = "Example:\n  faultlab explain-access C:\\Windows --as alice --access 0x2\n  \
-                            faultlab explain-access HKLM\\SOFTWARE --as alice --access 0x20006"
+        after_help = "Example:\n  faultlab explain-access 'C:\\Windows' --as alice --access write\n  \
+                            faultlab explain-access 'HKLM\\SOFTWARE' --access KEY_SET_VALUE\n  \
+                            faultlab explain-access 'C:\\Go\\bin\\go.exe' --scenario c-go-acl --access modify"
     )]
     ExplainAccess(ExplainAccess),
     /// Say which hosts are usable here
@@ -94,18 +95,33 @@ pub enum Command {
 /// `explain-access`
 #[derive(Clone, Debug, Args)]
 pub struct ExplainAccess {
-    /// A file, directory or key of the default machine; with --sddl, what the descriptor is of
+    /// A file, directory or key; with --sddl, what the descriptor is of
     #[arg(value_name = "PATH|KEY")]
     pub object: String,
     /// Who asks: alice, admin, admin-filtered, SYSTEM, LocalService or NetworkService
     #[arg(long = "as", value_name = "USER", default_value = "alice")]
     pub user: String,
-    /// What for, in hexadecimal: 0x2 is writing data, 0x2000000 all that is allowed
-    #[arg(long, value_name = "MASK", default_value = "0x2000000")]
+    /// What for: read, write, modify, delete, full, maximum, names of rights, or a mask such as 0x2; several
+    /// with commas
+    #[arg(long, value_name = "RIGHTS", default_value = "maximum")]
     pub access: String,
     /// The descriptor, such as `icacls /save` or `(Get-Acl X).Sddl` gives it, in place of the machine's
     #[arg(long, value_name = "SDDL")]
     pub sddl: Option<String>,
+    /// The machine of a scenario when its programs begin, in place of the default machine
+    #[arg(long, value_name = "ID|FILE", conflicts_with = "sddl")]
+    pub scenario: Option<String>,
+    /// The arm of that scenario
+    #[arg(
+        long,
+        value_name = "ARM",
+        default_value = "baseline",
+        requires = "scenario"
+    )]
+    pub arm: String,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `list`

@@ -115,7 +115,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
             session.serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
             Ok(Exit::AsRecorded)
         }
-        Command::ExplainAccess(args) => explain_access::run(args),
+        Command::ExplainAccess(args) => explain_access::run(args, layout),
         Command::Doctor => doctor::run(layout),
     }
 }

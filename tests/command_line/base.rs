@@ -167,3 +167,57 @@ fn accounts_take_the_place_of_accounts_that_exist() {
     assert!(said.contains("\"bob\" is no account"), "{said}");
     assert!(said.contains("scenario.ron:17:"), "{said}");
 }
+
+#[test]
+fn an_access_on_that_machine_is_explained() {
+    let lab = lab();
+    let ask = |args: &[&str]| {
+        let common = ["explain-access", "--scenario", "real/"];
+        let said = lab.run(&[&common, args].concat()).exits(0);
+        said.split_whitespace().collect::<Vec<&str>>().join(" ")
+    };
+    let go = "C:\\Tools\\Go 1.15\\bin\\go.exe";
+    let said = ask(&[go, "--access", "WRITE_DAC"]);
+    let refused = "refused, ERROR_ACCESS_DENIED (5): WRITE_DAC denied by ACE 1 (D;;SDWDWO;;;WD)";
+    assert!(said.ends_with(refused), "{said}");
+    let said = ask(&[go, "--access", "modify", "--as", "admin"]);
+    // The directory lets administrators delete what is in it, so DELETE is not asked of the file's own DACL.
+    assert!(
+        said.contains("DELETE by FILE_DELETE_CHILD on the parent"),
+        "{said}"
+    );
+    assert!(said.contains("granted 0x1301bf"), "{said}");
+    let said = ask(&["C:\\Tools\\private\\id_rsa", "--access", "RX"]);
+    let granted = "ACE 2 (A;ID;FA;;;alice) inherited from C:\\Tools\\private: grants alice";
+    assert!(said.contains(granted), "{said}");
+    let said = ask(&[
+        "HKLM\\SOFTWARE\\GoLang",
+        "--as",
+        "SYSTEM",
+        "--access",
+        "KEY_SET_VALUE",
+    ]);
+    assert!(said.contains("denied by ACE 1 (D;CI;DCLC;;;SY)"), "{said}");
+    let said = ask(&["C:\\Tools", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(json["granted"], "0x1301bf", "{said}");
+}
+
+#[test]
+fn what_cannot_be_explained_is_said() {
+    let lab = Lab::new();
+    for (args, said) in [
+        (&["C:\\nope"][..], "ERROR_FILE_NOT_FOUND"),
+        (&["C:\\", "--as", "bob"], "there is no account \"bob\""),
+        (&["C:\\", "--access", "FILE_ADD_FIEL"], "is no access"),
+        (&["C:\\", "--sddl", "D:(X)"], "ERROR_INVALID_ACL"),
+        (&["C:\\", "--scenario", "goroot-race"], "no Windows machine"),
+        (
+            &["C:\\", "--scenario", "c-go-acl", "--arm", "none"],
+            "has no arm \"none\"",
+        ),
+    ] {
+        let refused = lab.run(&[&["explain-access"], args].concat()).refuses(2);
+        assert!(refused.contains(said), "{refused}");
+    }
+}

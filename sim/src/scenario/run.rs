@@ -189,6 +189,19 @@ impl Loaded {
 }
 
 impl Prepared {
+    /// The Windows machine as its programs find it, before any fault; none for another world.
+    ///
+    /// # Errors
+    /// What of its disks cannot be prepared.
+    pub fn windows_machine(&self) -> Option<Result<win7::Machine, String>> {
+        let Built::Windows(world) = &*self.built else {
+            return None;
+        };
+        let mut machine = world.machine.fork();
+        let prepared = world.setup.prepare_disk(&mut machine, &world.params);
+        Some(prepared.map(|()| machine))
+    }
+
     /// The same, on the assumption that no process changes a file: see
     /// [`Lab::where_files_stay`](crate::linux::lab::Lab::where_files_stay).
     pub fn where_files_stay(&self) -> Prepared {

@@ -31,12 +31,15 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use super::environment::Block;
 use super::ntfs::{Attributes, Content, Node, Place, Volume, path_of};
 use super::path::{NtPath, Target, nt_path};
 use super::registry::{Name, units};
-use super::security::{Mask, NewObject, Refusal, Shared, Sid, Token, defaults};
+use super::security::{
+    Ace, Kind, Mask, NewObject, Refusal, Shared, Sid, Token, defaults,
+};
 use super::text::CodePage;
 
 pub use calls::Entry;
@@ -396,20 +399,31 @@ impl Files {
                 execute,
             );
             granted.map_err(|refusal| {
-                error::Lookup::Denied(Box::new(Why::Access {
-                    path: path_of(spot.drive, way),
-                    refusal,
-                }))
+                error::Lookup::Denied(Box::new(self.why(spot.drive, way, refusal)))
             })?;
         }
         Ok(())
     }
 
-    fn why(&self, spot: &Spot, refusal: Refusal) -> Why {
+    /// Why an access to what is at a place was refused, with where an entry that denies comes from.
+    fn why(&self, drive: u16, place: &[Name], mut refusal: Refusal) -> Why {
+        refusal.find_origin(|ace| self.origin(drive, place, ace));
         Why::Access {
-            path: path_of(spot.drive, &spot.place),
+            path: path_of(drive, place),
             refusal,
         }
+    }
+
+    /// Where an inherited entry comes from: the nearest directory above that has it as its own.
+    fn origin(&self, drive: u16, place: &[Name], ace: &Ace) -> Option<Arc<str>> {
+        let volume = self.volume_at(drive);
+        let above = (0..place.len()).rev().map(|depth| &place[..depth]);
+        let mut above = above.filter_map(|place| Some((place, volume.at(place)?)));
+        let (place, _) = above.find(|(_, node)| {
+            let mut own = node.descriptor().aces().unwrap_or_default().iter();
+            own.any(|own| own.is_origin_of(ace, Kind::File))
+        })?;
+        Some(String::from_utf16_lossy(&path_of(drive, place)).into())
     }
 
     fn edit<R>(&mut self, spot: &Spot, edit: impl FnOnce(&mut Node) -> R) -> Option<R> {

@@ -6,7 +6,7 @@ use super::error::{
 };
 use super::handles::{Share, sharing};
 use super::{Actor, Files, Found, Spot, created};
-use crate::win7::ntfs::{Attributes, Node, path_of};
+use crate::win7::ntfs::{Attributes, Node};
 use crate::win7::path::{MAX_NEW_DIRECTORY, MAX_PATH, Target, nt_path};
 use crate::win7::registry::Name;
 use crate::win7::security::mask::{
@@ -64,11 +64,8 @@ impl Files {
             ADD_SUBDIRECTORY,
         )
         .map_err(|refusal| {
-            let path = path_of(spot.drive, above);
-            Failure::new(
-                CreateDirectoryError::AccessDenied,
-                Why::Access { path, refusal },
-            )
+            let why = self.why(spot.drive, above, refusal);
+            Failure::new(CreateDirectoryError::AccessDenied, why)
         })?;
         let descriptor = created(actor.token, parent.descriptor(), creator, true);
         let node = Node::directory(name.clone(), descriptor.into());
@@ -342,8 +339,7 @@ impl Files {
         let parent = self.volume_at(target.drive).at(above);
         let parent = parent.expect("what is free is in a directory");
         access_check(actor.token, parent.descriptor(), Kind::File, right).map_err(|refusal| {
-            let path = path_of(target.drive, above);
-            Failure::new(E::AccessDenied, Why::Access { path, refusal })
+            Failure::new(E::AccessDenied, self.why(target.drive, above, refusal))
         })?;
         if is_directory && self.is_open_below(source.drive, &source.place) {
             return Err(Failure::new(E::AccessDenied, Why::InUse));

@@ -263,8 +263,8 @@ impl Files {
             backup,
         );
         granted.map_err(|refusal| {
-            let path = crate::win7::ntfs::path_of(spot.drive, above);
-            Failure::new(refusal.error().into(), Why::Access { path, refusal })
+            let error = refusal.error().into();
+            Failure::new(error, self.why(spot.drive, above, refusal))
         })?;
         let audits = request
             .descriptor
@@ -484,8 +484,14 @@ impl Files {
         } else {
             Mask::NONE
         };
-        file_access_check_beyond(token, node.descriptor(), parent, desired, before)
-            .map_err(|refusal| (refusal.error().into(), Box::new(self.why(spot, refusal))))
+        file_access_check_beyond(token, node.descriptor(), parent, desired, before).map_err(
+            |refusal| {
+                (
+                    refusal.error().into(),
+                    Box::new(self.why(spot.drive, &spot.place, refusal)),
+                )
+            },
+        )
     }
 
     /// Whether those who have it open share it so, and whether this one shares with them.

@@ -2,9 +2,10 @@
 
 use super::error::{Failure, OpenError, SecurityError, Why};
 use super::{Actor, Files, Found, Spot};
-use crate::win7::security::mask::{READ_CONTROL, WRITE_OWNER};
+use crate::win7::ntfs::Attributes;
+use crate::win7::security::mask::{APPEND_DATA, DELETE, READ_CONTROL, WRITE_DATA, WRITE_OWNER};
 use crate::win7::security::{
-    CannotSet, Descriptor, Explanation, Kind, Mask, explain, rights_to_set,
+    CannotSet, Descriptor, Explanation, Kind, Mask, Reason, Refusal, Step, explain, rights_to_set,
 };
 
 impl From<CannotSet> for SecurityError {
@@ -88,13 +89,23 @@ impl Files {
             .and_then(|(_, above)| volume.at(above))
             .map(|parent| &**parent.descriptor());
         let node = self.node(&spot).expect("it was found");
-        Ok(explain(
-            actor.token,
-            node.descriptor(),
-            parent,
-            Kind::File,
-            desired,
-        ))
+        let mut told = explain(actor.token, node.descriptor(), parent, Kind::File, desired);
+        told.find_origins(|ace| self.origin(spot.drive, &spot.place, ace));
+        let is_read_only = node.attributes().has(Attributes::READONLY) && !node.is_directory();
+        if let (true, Ok(granted)) = (is_read_only, &told.result) {
+            let asked = Kind::File.map(desired);
+            let rights = asked & (WRITE_DATA | APPEND_DATA);
+            if !rights.is_empty() {
+                told.result = Err(Refusal {
+                    kind: Kind::File,
+                    reason: Reason::ReadOnly { rights },
+                    inherited_from: None,
+                });
+            } else if granted.has(DELETE) {
+                told.steps.push(Step::ReadOnly);
+            }
+        }
+        Ok(told)
     }
 
     pub(super) fn securable(

@@ -83,8 +83,48 @@ fn a_refusal_says_which_entry_and_which_right() {
         .expect("it is there");
     assert_eq!(
         told.to_string(),
-        "ACE 1 (A;;FR;;;BU): nothing that is still asked for\n\
+        "ACE 1 (A;;FR;;;BU): for BUILTIN\\Users, nothing that is still asked for\n\
          refused, ERROR_ACCESS_DENIED (5): DELETE not granted by the one ACE\n"
+    );
+}
+
+#[test]
+fn a_refusal_says_where_an_entry_was_inherited_from() {
+    let mut lab = with_go();
+    let admin = Actor::new(&lab.admin);
+    let new = Descriptor::from("D:P(A;OICI;FA;;;BA)(D;OICI;WD;;;BU)(A;OICI;FA;;;BU)");
+    let set = Propagation::new(&lab.files, &admin, &units("C:\\Go"), &new);
+    let failed = set.expect("it is there").run(&mut lab.files, &admin);
+    assert!(failed.is_empty(), "{failed:?}");
+    let alice = Actor::new(&lab.alice);
+    let refusal = why(lab.files.set_security(
+        &alice,
+        &units("C:\\Go\\bin\\go.exe"),
+        &Descriptor::from("D:P"),
+    ));
+    assert!(
+        refusal.ends_with("WRITE_DAC denied by ACE 2 (D;ID;WD;;;BU) inherited from C:\\Go"),
+        "{refusal}"
+    );
+    // The attribute keeps back what the entries grant.
+    let path = units("C:\\Go\\bin\\go.exe");
+    let set = lab
+        .files
+        .set_attributes(&admin, &path, Attributes::READONLY);
+    set.expect("an administrator may");
+    let explain = |mask| {
+        let told = lab.files.explain_access(&alice, &path, mask);
+        told.expect("it is there").to_string()
+    };
+    let told = explain(crate::win7::security::mask::WRITE_DATA);
+    assert!(
+        told.contains("kept back by the read-only attribute"),
+        "{told}"
+    );
+    let told = explain(DELETE);
+    assert!(
+        told.contains("DeleteFile is refused all the same"),
+        "{told}"
     );
 }
 

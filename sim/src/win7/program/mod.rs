@@ -163,7 +163,7 @@ impl<T: Tools> Programs<T> {
             tools: PhantomData,
         };
         let fill_in = |text: &str| fill(text, &BTreeMap::new(), params).0;
-        if let Err(what) = setup.prepare_disk(&mut world.machine, fill_in) {
+        if let Err(what) = setup.prepare_disk(&mut world.machine, params) {
             world.flaw = Some(format!("the disks cannot be prepared: {what}"));
         }
         for (place, program) in (1..).zip(&setup.programs) {

@@ -312,15 +312,16 @@ impl Setup {
         Ok(())
     }
 
-    /// Does on the disks what was done before, with the names of params filled in.
+    /// Does on the disks what was done before, with the names of params filled in, as a run does when it begins.
     ///
     /// # Errors
     /// The first call that fails.
-    pub(super) fn prepare_disk(
+    pub fn prepare_disk(
         &self,
         machine: &mut Machine,
-        fill: impl Fn(&str) -> String,
+        params: &BTreeMap<String, String>,
     ) -> Result<(), String> {
+        let fill = |text: &str| super::fill(text, &BTreeMap::new(), params).0;
         for (user, call) in &self.disk {
             let caller = machine
                 .caller(&fill(user))

@@ -1,5 +1,7 @@
 //! RegGetKeySecurity and RegSetKeySecurity: the kernel's calls, which change nothing below.
 
+use std::sync::Arc;
+
 use super::Registry;
 use super::access::{Access, Caller, access_check};
 use super::error::{OpenError, errors};
@@ -7,7 +9,7 @@ use super::path::KeyPath;
 use super::watch::Filter;
 use crate::win7::security::mask::{READ_CONTROL, WRITE_OWNER};
 use crate::win7::security::{
-    CannotSet, Descriptor, Explanation, Kind, Mask, explain, rights_to_set,
+    Ace, CannotSet, Descriptor, Explanation, Kind, Mask, explain, rights_to_set,
 };
 
 errors! {
@@ -105,6 +107,25 @@ impl Registry {
         Ok(())
     }
 
+    /// Where an inherited entry comes from: the nearest key above that has it as its own.
+    fn origin(&self, place: &[u16], ace: &Ace) -> Option<Arc<str>> {
+        let ends = place.iter().enumerate().rev();
+        let mut above = ends
+            .filter(|(_, unit)| **unit == u16::from(b'\\'))
+            .map(|(at, _)| &place[..at]);
+        let origin = above.find(|place| {
+            let own = self.tree().find(place).and_then(|key| key.descriptor());
+            let mut own = own.and_then(|own| own.aces()).unwrap_or_default().iter();
+            own.any(|own| own.is_origin_of(ace, Kind::Key))
+        })?;
+        let place = String::from_utf16_lossy(origin);
+        let short = place
+            .strip_prefix("MACHINE\\")
+            .map(|rest| format!("HKLM\\{rest}"))
+            .or_else(|| Some(format!("HKU\\{}", place.strip_prefix("USER\\")?)));
+        Some(short.unwrap_or(place).into())
+    }
+
     /// The whole way of an access check, for a reader.
     ///
     /// # Errors
@@ -120,12 +141,8 @@ impl Registry {
         let none = Descriptor::default();
         let descriptor = descriptor.as_deref().unwrap_or(&none);
         let desired = Mask(desired.0);
-        Ok(explain(
-            caller.token(),
-            descriptor,
-            None,
-            Kind::Key,
-            desired,
-        ))
+        let mut told = explain(caller.token(), descriptor, None, Kind::Key, desired);
+        told.find_origins(|ace| self.origin(&spot.first, ace));
+        Ok(told)
     }
 }

@@ -152,6 +152,16 @@ impl Ace {
         !self.flags.has(Flags::IO)
     }
 
+    /// Whether an inherited entry below can have come from this one, which is not inherited itself.
+    pub(in crate::win7) fn is_origin_of(&self, below: &Ace, kind: Kind) -> bool {
+        let stands_in = self.sid == Sid::CREATOR_OWNER || self.sid == Sid::CREATOR_GROUP;
+        !self.is_inherited()
+            && (self.flags.has(Flags::OI) || self.flags.has(Flags::CI))
+            && self.kind == below.kind
+            && kind.map(self.mask) == kind.map(below.mask)
+            && (self.sid == below.sid || stands_in)
+    }
+
     /// Whether it becomes something else on the way to a child: generic rights are mapped, and whoever
     /// creates the child takes the place of CREATOR OWNER and CREATOR GROUP.
     pub(super) fn changes_when_inherited(&self) -> bool {

@@ -4,6 +4,7 @@
 //! Every refusal says why; [`explain`] tells the whole way.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::acl::{Ace, AceType, Descriptor};
 use super::mask::{
@@ -53,6 +54,11 @@ pub enum Reason {
         /// The rights that were still asked for.
         rights: Mask,
     },
+    /// The file has the read-only attribute, which keeps these rights back whatever its descriptor says.
+    ReadOnly {
+        /// The rights.
+        rights: Mask,
+    },
     /// The DACL ends, and nothing granted these rights.
     NotGranted {
         /// The rights.
@@ -69,6 +75,8 @@ pub struct Refusal {
     pub kind: Kind,
     /// Why.
     pub reason: Reason,
+    /// Where an entry that denies was inherited from, if that is known: a path.
+    pub inherited_from: Option<Arc<str>>,
 }
 
 impl Refusal {
@@ -86,6 +94,7 @@ impl Refusal {
             Reason::Integrity { rights, .. }
             | Reason::Privilege { rights, .. }
             | Reason::DeniedBy { rights, .. }
+            | Reason::ReadOnly { rights }
             | Reason::NotGranted { rights, .. } => rights,
         }
     }
@@ -120,13 +129,18 @@ impl fmt::Display for Refusal {
                 ace,
                 rights,
             } => {
-                let from = if ace.is_inherited() {
-                    " (inherited)"
-                } else {
-                    ""
-                };
-                write!(f, "{} denied by ACE {number} {ace}{from}", names(rights))
+                write!(f, "{} denied by ACE {number} {ace}", names(rights))?;
+                match &self.inherited_from {
+                    Some(path) => write!(f, " inherited from {path}"),
+                    None if ace.is_inherited() => f.write_str(" (inherited)"),
+                    None => Ok(()),
+                }
             }
+            Reason::ReadOnly { rights } => write!(
+                f,
+                "{} kept back by the read-only attribute, which no right lifts",
+                names(rights)
+            ),
             Reason::NotGranted { rights, entries: 0 } => {
                 write!(f, "{} not granted: the DACL is empty", names(rights))
             }
@@ -196,7 +210,11 @@ pub enum Step {
         ace: Ace,
         /// What came of it.
         effect: Effect,
+        /// Where it was inherited from, if that is known: a path.
+        inherited_from: Option<Arc<str>>,
     },
+    /// The read-only attribute keeps nothing back of what is asked for, but would of deleting.
+    ReadOnly,
 }
 
 /// What came of an entry.
@@ -206,6 +224,9 @@ pub enum Effect {
     InheritOnly,
     /// It is about someone else.
     SomeoneElse,
+    /// It would allow something to a group that only denies in this token, as that of the administrators does
+    /// before elevation.
+    OnlyDenies,
     /// It is about nothing that was still asked for.
     Nothing,
     /// It granted these rights.
@@ -225,55 +246,107 @@ pub struct Explanation {
     pub result: Result<Mask, Refusal>,
 }
 
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |rights: Mask| self.kind.names(rights);
-        for step in &self.steps {
-            match step {
-                Step::Mapped { from, to } => {
-                    writeln!(f, "asked for {from:#x}, which is {to:#x}: {}", names(*to))?
-                }
-                Step::Integrity {
-                    level,
-                    own,
-                    possible,
-                } => writeln!(
-                    f,
-                    "integrity {own:#x} below the object's {level:#x}: at most {possible:#x}"
-                )?,
-                Step::ByPrivilege { privilege, rights } => {
-                    writeln!(f, "{} by {privilege}", names(*rights))?
-                }
-                Step::ByParent { by, rights } => writeln!(
-                    f,
-                    "{} by {} on the parent directory",
-                    names(*rights),
-                    names(*by)
-                )?,
-                Step::NoDacl => writeln!(f, "there is no DACL: everything is granted")?,
-                Step::ByOwner { rights } => writeln!(f, "{} as the owner", names(*rights))?,
-                Step::OwnerRights { number } => writeln!(
-                    f,
-                    "the owner has nothing beyond the entries: ACE {number} is for OWNER RIGHTS"
-                )?,
-                Step::Entry {
-                    number,
-                    ace,
-                    effect,
-                } => {
-                    write!(f, "ACE {number} {ace}: ")?;
-                    match effect {
-                        Effect::InheritOnly => writeln!(f, "inherit-only, does not count here")?,
-                        Effect::SomeoneElse => writeln!(f, "about someone else")?,
-                        Effect::Nothing => writeln!(f, "nothing that is still asked for")?,
-                        Effect::Granted(rights) => writeln!(f, "grants {}", names(*rights))?,
-                        Effect::Denied(rights) => writeln!(f, "denies {}", names(*rights))?,
-                    }
-                }
+impl Explanation {
+    /// Tells of entries that were inherited where they come from. `origin` finds it.
+    pub(in crate::win7) fn find_origins(&mut self, origin: impl Fn(&Ace) -> Option<Arc<str>>) {
+        for step in &mut self.steps {
+            if let Step::Entry {
+                ace,
+                inherited_from,
+                ..
+            } = step
+                && ace.is_inherited()
+            {
+                *inherited_from = origin(ace);
             }
         }
+        if let Err(refusal) = &mut self.result {
+            refusal.find_origin(origin);
+        }
+    }
+}
+
+impl Refusal {
+    /// Tells where an entry that denies was inherited from. `origin` finds it.
+    pub(in crate::win7) fn find_origin(&mut self, origin: impl Fn(&Ace) -> Option<Arc<str>>) {
+        if let Reason::DeniedBy { ace, .. } = &self.reason
+            && ace.is_inherited()
+        {
+            self.inherited_from = origin(ace);
+        }
+    }
+}
+
+impl Step {
+    /// The step in words; `kind` is what the object is.
+    pub fn words(&self, kind: Kind) -> String {
+        let names = |rights: Mask| kind.names(rights);
+        match self {
+            Step::Mapped { from, to } => {
+                format!("asked for {from:#x}, which is {to:#x}: {}", names(*to))
+            }
+            Step::Integrity {
+                level,
+                own,
+                possible,
+            } => format!(
+                "integrity {own:#x} is below the object's {level:#x}, so at most {} whatever the DACL says",
+                names(*possible & kind.all())
+            ),
+            Step::ByPrivilege { privilege, rights } => {
+                format!("{} by {privilege}", names(*rights))
+            }
+            Step::ByParent { by, rights } => format!(
+                "{} by {} on the parent directory",
+                names(*rights),
+                names(*by)
+            ),
+            Step::NoDacl => "there is no DACL: everything is granted".into(),
+            Step::ByOwner { rights } => {
+                format!("{} as the owner, before any ACE counts", names(*rights))
+            }
+            Step::OwnerRights { number } => format!(
+                "the owner has nothing beyond the entries: ACE {number} is for OWNER RIGHTS"
+            ),
+            Step::ReadOnly => {
+                "the file has the read-only attribute: DeleteFile is refused all the same".into()
+            }
+            Step::Entry {
+                number,
+                ace,
+                effect,
+                inherited_from,
+            } => {
+                let who = ace.sid.account();
+                let from = match inherited_from {
+                    Some(path) => format!(" inherited from {path}"),
+                    None => String::new(),
+                };
+                let what = match effect {
+                    Effect::InheritOnly => "inherit-only, does not count here".into(),
+                    Effect::SomeoneElse => format!("{who} is someone else"),
+                    Effect::OnlyDenies => {
+                        format!("{who} only denies in this token, and this entry allows")
+                    }
+                    Effect::Nothing => {
+                        format!("for {who}, nothing that is still asked for")
+                    }
+                    Effect::Granted(rights) => format!("grants {who} {}", names(*rights)),
+                    Effect::Denied(rights) => format!("denies {who} {}", names(*rights)),
+                };
+                format!("ACE {number} {ace}{from}: {what}")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(f, "{}", step.words(self.kind))?;
+        }
         match &self.result {
-            Ok(granted) => writeln!(f, "granted {granted:#x}: {}", names(*granted)),
+            Ok(granted) => writeln!(f, "granted {granted:#x}: {}", self.kind.names(*granted)),
             Err(refusal) => writeln!(f, "refused, {}: {refusal}", refusal.error()),
         }
     }
@@ -414,7 +487,13 @@ fn walk(
     before: Mask,
     record: &mut (impl FnMut(&dyn Fn() -> Step) + ?Sized),
 ) -> Result<Mask, Refusal> {
-    let refused = |reason| Err(Refusal { kind, reason });
+    let refused = |reason| {
+        Err(Refusal {
+            kind,
+            reason,
+            inherited_from: None,
+        })
+    };
     let asked = kind.map(desired);
     if asked != desired {
         record(&|| Step::Mapped {
@@ -512,6 +591,7 @@ fn walk(
                 number: at + 1,
                 ace: ace.clone(),
                 effect,
+                inherited_from: None,
             });
         };
         let mut record = |step: &dyn Fn() -> Step| record(step);
@@ -535,6 +615,9 @@ fn walk(
                     true => Effect::Nothing,
                     false => Effect::Granted(rights),
                 }
+            }
+            AceType::Allow | AceType::AllowObject if token.has_for_deny(&ace.sid) => {
+                Effect::OnlyDenies
             }
             AceType::Deny | AceType::DenyObject if is_owners || token.has_for_deny(&ace.sid) => {
                 let rights = ace.mask & remaining;

@@ -140,6 +140,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub(super) const UNNAMED: &str = "a bit without a name";
+
     /// What GENERIC_READ comes to.
     pub const fn read(self) -> Mask {
         match self {
@@ -223,7 +225,7 @@ impl Kind {
             (_, 0x2000_0000) => "GENERIC_EXECUTE",
             (_, 0x4000_0000) => "GENERIC_WRITE",
             (_, 0x8000_0000) => "GENERIC_READ",
-            _ => "a bit without a name",
+            _ => Kind::UNNAMED,
         }
     }
 

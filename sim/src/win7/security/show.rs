@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::acl::{Ace, AceType, Descriptor, Flags};
-use super::mask::Mask;
+use super::mask::{Kind, Mask};
 use super::sddl::POLICIES;
 use super::sid::Sid;
 
@@ -113,6 +113,65 @@ impl Mask {
                     .collect();
                 letters.join(",")
             })
+    }
+}
+
+impl Mask {
+    /// Rights by name, as people say them, several with commas: `read`, `write`, `execute`, `modify`, `delete`,
+    /// `full`, `maximum`; of files those of `icacls` (`RX`, `WDAC`); the names of [`Kind::name`]; `KEY_READ` and
+    /// the like; or a mask, `0x2`. None if one of them is none.
+    pub fn named(kind: Kind, text: &str) -> Option<Mask> {
+        let mut parts = text.split([',', '|']).map(str::trim);
+        parts.try_fold(Mask::NONE, |all, part| Some(all | named(kind, part)?))
+    }
+}
+
+fn named(kind: Kind, text: &str) -> Option<Mask> {
+    const WORDS: [&str; 4] = ["read", "write", "execute", "full"];
+    const WHOLE: [(Kind, [&str; 4]); 2] = [
+        (
+            Kind::File,
+            [
+                "FILE_GENERIC_READ",
+                "FILE_GENERIC_WRITE",
+                "FILE_GENERIC_EXECUTE",
+                "FILE_ALL_ACCESS",
+            ],
+        ),
+        (
+            Kind::Key,
+            ["KEY_READ", "KEY_WRITE", "KEY_EXECUTE", "KEY_ALL_ACCESS"],
+        ),
+    ];
+    if let Some(digits) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
+        return u32::from_str_radix(digits, 16).ok().map(Mask);
+    }
+    let is = |name: &str| text.eq_ignore_ascii_case(name);
+    let whole = WHOLE.iter().find(|(of, _)| *of == kind);
+    let whole = WORDS
+        .iter()
+        .chain(whole.map(|(_, names)| names).into_iter().flatten());
+    if let Some(at) = whole.clone().position(|name| is(name)) {
+        return Some([kind.read(), kind.write(), kind.execute(), kind.all()][at % 4]);
+    }
+    let bits = || (0..32).map(|bit| Mask(1 << bit));
+    let in_name = |bit: Mask| kind.name(bit).split([' ', '(', ')']).any(is);
+    let letters = SIMPLE.iter().chain(&SINGLE);
+    let letters = letters
+        .chain(&[("D", Mask(0x1_0000)), ("modify", Mask(0x13_01BF))])
+        .filter(|_| kind == Kind::File);
+    match () {
+        () if text.is_empty() => None,
+        () if is("maximum") => Some(Mask(0x200_0000)),
+        () if is("delete") => Some(Mask(0x1_0000)),
+        () => bits()
+            .find(|bit| kind.name(*bit) != Kind::UNNAMED && in_name(*bit))
+            .or_else(|| {
+                letters
+                    .clone()
+                    .find(|(name, _)| is(name))
+                    .map(|(_, mask)| *mask)
+            }),
     }
 }
 
@@ -249,6 +308,34 @@ NT AUTHORITY\\Authenticated Users:(OI)(CI)(IO)(M)
 NT AUTHORITY\\Authenticated Users:(AD)
 audit: Mandatory Label\\High Mandatory Level:(OI)(NP)(IO)(NW)";
         assert_eq!(shown, wanted);
+    }
+
+    #[test]
+    fn rights_by_name() {
+        for (kind, text, mask) in [
+            (Kind::File, "0x2", 0x2),
+            (Kind::File, "write", 0x12_0116),
+            (Kind::File, "FILE_ADD_FILE, write_dac", 0x4_0002),
+            (Kind::File, "FILE_LIST_DIRECTORY", 0x1),
+            (Kind::File, "RX|W", 0x12_01BF),
+            (Kind::File, "modify", 0x13_01BF),
+            (Kind::File, "d", 0x1_0000),
+            (Kind::Key, "KEY_SET_VALUE,KEY_READ", 0x2_001B),
+            (Kind::Key, "full", 0xF_003F),
+            (Kind::Key, "maximum", 0x200_0000),
+        ] {
+            assert_eq!(Mask::named(kind, text), Some(Mask(mask)), "{text}");
+        }
+        for (kind, text) in [
+            (Kind::Key, "RX"),
+            (Kind::Key, "FILE_ADD_FILE"),
+            (Kind::File, "a"),
+            (Kind::File, ""),
+            (Kind::File, "0xg"),
+            (Kind::File, "read,"),
+        ] {
+            assert_eq!(Mask::named(kind, text), None, "{text}");
+        }
     }
 
     #[test]
