@@ -1,19 +1,22 @@
-//! Access checks, paths and volumes through the library: `cargo bench --bench files`. Besides times, it prints
+//! Access checks, paths and volumes through the library, in time on the processor: `cargo bench --bench files`. Besides, it prints
 //! what a fork of a volume of 10 000 files takes of memory.
 
+#[path = "work/cpu_time.rs"]
+mod cpu_time;
 #[path = "work/memory.rs"]
 mod memory;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 
+use cpu_time::CpuTime;
 use faultlab_sim::win7::Machine;
 use faultlab_sim::win7::files::Actor;
 use faultlab_sim::win7::path::{full_path, nt_path};
 use faultlab_sim::win7::registry::units;
 use faultlab_sim::win7::security::{Descriptor, Kind, Mask, access_check, defaults};
 
-fn files(c: &mut Criterion) {
+fn files(c: &mut Criterion<CpuTime>) {
     let mut machine = Machine::windows_7();
     let alice = machine.caller("alice").expect("she is there");
     let programs = defaults::descriptor(defaults::PROGRAM_FILES);
@@ -89,5 +92,9 @@ fn files(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, files);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = files
+}
 criterion_main!(benches);

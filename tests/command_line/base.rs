@@ -66,9 +66,9 @@ fn what_is_not_understood_is_refused_with_its_file_and_line() {
         (
             "dir.txt",
             "<DIR>          private",
-            "<JUNCTION>     private [C:\\p]",
+            "<JUNCTION>     private",
             "dir.txt:9:1",
-            "junction",
+            "no entry",
         ),
         (
             "dir.txt",

@@ -23,9 +23,14 @@ mod calls;
 mod error;
 mod handles;
 pub mod import;
+#[cfg(test)]
+mod laws;
+mod links;
 mod names;
 mod propagate;
 mod security;
+#[cfg(any(test, feature = "proptest"))]
+pub mod strategies;
 #[cfg(test)]
 mod tests;
 
@@ -35,7 +40,7 @@ use std::sync::Arc;
 
 use super::environment::Block;
 use super::ntfs::{Attributes, Content, Node, Place, Volume, path_of};
-use super::path::{NtPath, Target, nt_path};
+use super::path::{BACKSLASH, NtPath, Target, nt_path};
 use super::registry::{Name, units};
 use super::security::{
     Ace, Kind, Mask, NewObject, Refusal, Shared, Sid, Token, defaults,
@@ -45,8 +50,8 @@ use super::text::CodePage;
 pub use calls::Entry;
 pub use error::{
     AttributesError, CloseError, CreateDirectoryError, CurrentDirectoryError, DeleteError, Failure,
-    ListError, MoveError, NameError, OpenError, RemoveDirectoryError, SecurityError, TransferError,
-    Why,
+    LinkError, ListError, MoveError, NameError, OpenError, RemoveDirectoryError, SecurityError,
+    TransferError, Why,
 };
 pub use handles::{CreateDisposition, FileHandle, OpenRequest, Share};
 pub use propagate::{Propagation, Rewritten};
@@ -222,6 +227,22 @@ impl Files {
         }
     }
 
+    /// Puts an empty file at a path outside of all rules, with the descriptor that SYSTEM would give it; none if it
+    /// has no place, or there is something.
+    #[cfg(any(test, feature = "proptest"))]
+    fn plant(&mut self, path: &[u16]) -> Option<()> {
+        let token = Token::system();
+        let Ok(Found::Free(spot)) = self.find(&Actor::new(&token), path) else {
+            return None;
+        };
+        let (name, above) = spot.place.split_last()?;
+        let volume = self.drives.get_mut(&spot.drive)?;
+        let own = new_descriptor(&token, volume.at(above)?.descriptor(), false);
+        let node = Node::file(name.clone(), own.into(), Content::default());
+        volume.put(above, node);
+        Some(())
+    }
+
     /// Edits what is at a path outside of all rules, as whoever prepares a lab does; none if nothing is there.
     pub fn edit_outside<R>(
         &mut self,
@@ -257,6 +278,16 @@ impl Files {
         actor: &Actor<'_>,
         path: &[u16],
     ) -> Result<(), CreateDirectoryError> {
+        self.make_tree_beyond(actor, path, 0)
+    }
+
+    /// The same, on a way that met so many links.
+    fn make_tree_beyond(
+        &mut self,
+        actor: &Actor<'_>,
+        path: &[u16],
+        links: usize,
+    ) -> Result<(), CreateDirectoryError> {
         let prefixed: Vec<u16> = match super::path::is_prefixed(path) {
             true => path.to_vec(),
             false => {
@@ -286,6 +317,19 @@ impl Files {
         let mut node = volume.root();
         for name in &names {
             match node.entry(name) {
+                Some(entry) if entry.link().is_some() => {
+                    there.push(entry.name().clone());
+                    let target = entry.link().expect("it is one");
+                    let (letter, mut way) = link_target(letter, &there, target)
+                        .ok_or(CreateDirectoryError::PathNotFound)?;
+                    if links == MAX_LINKS {
+                        return Err(CreateDirectoryError::CannotResolveFilename);
+                    }
+                    way.extend(components[there.len()..].iter().cloned());
+                    let names: Vec<Name> = way.iter().map(|name| Name::new(name)).collect();
+                    let path = units("\\\\?\\").into_iter().chain(path_of(letter, &names));
+                    return self.make_tree_beyond(actor, &path.collect::<Vec<_>>(), links + 1);
+                }
                 Some(entry) if entry.is_directory() => {
                     there.push(entry.name().clone());
                     node = entry;
@@ -324,17 +368,33 @@ impl Files {
     /// Where a path leads.
     fn find(&self, actor: &Actor<'_>, path: &[u16]) -> Result<Found, error::Lookup> {
         let nt = nt_path(path, actor.directory, |drive| actor.on_drive(drive))?;
-        self.find_nt(nt, actor)
+        self.find_nt(nt, actor, true)
     }
 
-    fn find_nt(&self, nt: NtPath, actor: &Actor<'_>) -> Result<Found, error::Lookup> {
+    /// The same, but of a link that comes last it is the link itself.
+    fn find_itself(&self, actor: &Actor<'_>, path: &[u16]) -> Result<Found, error::Lookup> {
+        let nt = nt_path(path, actor.directory, |drive| actor.on_drive(drive))?;
+        self.find_nt(nt, actor, false)
+    }
+
+    fn find_nt(
+        &self,
+        nt: NtPath,
+        actor: &Actor<'_>,
+        follows: bool,
+    ) -> Result<Found, error::Lookup> {
         use error::Lookup;
-        let (letter, mut components, is_directory) = match nt.target {
+        let (mut letter, mut components, is_directory) = match nt.target {
             Target::Drive {
                 letter,
                 components,
                 is_directory,
             } => (letter, components, is_directory),
+            // Below `\\??\\` there is nothing of that name for others to be in.
+            Target::Device {
+                name,
+                directory: None,
+            } if name.contains(&BACKSLASH) => return Err(Lookup::PathNotFound),
             Target::Device { name, directory } => {
                 if let Some(directory) = directory {
                     let directory = match self.find(actor, &directory) {
@@ -349,17 +409,33 @@ impl Files {
             }
             Target::Unc(_) => return Err(Lookup::BadNetPath),
         };
-        let volume = self.drives.get(&letter).ok_or(Lookup::PathNotFound)?;
         let stream = match components.last_mut() {
             Some(last) => stream_of(last)?,
             None => None,
         };
-        let (place, found) = match volume.find(&components) {
-            Ok(place) => (place, true),
-            Err((super::ntfs::Nowhere::NoName, place)) => (place, false),
-            Err((super::ntfs::Nowhere::NoPath, _)) => return Err(Lookup::PathNotFound),
-            Err((super::ntfs::Nowhere::Invalid, _)) => return Err(Lookup::InvalidName),
+        let mut links = 0;
+        let (place, found) = loop {
+            let volume = self.drives.get(&letter).ok_or(Lookup::PathNotFound)?;
+            match volume.find(&components, follows) {
+                Ok(place) => break (place, true),
+                Err((super::ntfs::Nowhere::NoName, place)) => break (place, false),
+                Err((super::ntfs::Nowhere::NoPath, _)) => return Err(Lookup::PathNotFound),
+                Err((super::ntfs::Nowhere::Invalid, _)) => return Err(Lookup::InvalidName),
+                Err((super::ntfs::Nowhere::Link, _)) if links == MAX_LINKS => {
+                    return Err(Lookup::CannotResolve);
+                }
+                Err((super::ntfs::Nowhere::Link, place)) => {
+                    links += 1;
+                    let node = volume.at(&place).expect("it was found");
+                    let target = node.link().expect("it is one");
+                    let rest = components.split_off(place.len());
+                    (letter, components) =
+                        link_target(letter, &place, target).ok_or(Lookup::PathNotFound)?;
+                    components.extend(rest);
+                }
+            }
         };
+        let volume = &self.drives[&letter];
         let spot = Spot {
             drive: letter,
             place,
@@ -428,6 +504,24 @@ impl Files {
 
     fn edit<R>(&mut self, spot: &Spot, edit: impl FnOnce(&mut Node) -> R) -> Option<R> {
         self.drives.get_mut(&spot.drive)?.edit(&spot.place, edit)
+    }
+}
+
+/// How many links a path may meet (documentation of reparse points).
+const MAX_LINKS: usize = 63;
+
+/// Where a link at a place leads: a drive and the components on it. Of devices and shares nothing is known.
+fn link_target(drive: u16, place: &[Name], target: &[u16]) -> Option<(u16, Vec<Vec<u16>>)> {
+    let (_, above) = place.split_last()?;
+    let full = super::path::full_path(target, &path_of(drive, above), |_| None)?.path;
+    match full.as_slice() {
+        [letter, colon, BACKSLASH, rest @ ..] if *colon == u16::from(b':') => {
+            let components = rest.split(|unit| *unit == BACKSLASH);
+            let components = components.filter(|component| !component.is_empty());
+            let letter = super::text::upcase(*letter);
+            Some((letter, components.map(<[u16]>::to_vec).collect()))
+        }
+        _ => None,
     }
 }
 

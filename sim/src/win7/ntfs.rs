@@ -7,9 +7,10 @@
 //! | names compare unit by unit in upper case and keep their spelling | documentation | yes |
 //! | a component has at most 255 units; `" * / : < > ? \ |` and signs below a blank are in none | documentation of naming files | yes |
 //! | short names for what is no name of MS-DOS | documentation; their spelling: from memory | no |
+//! | a path meets at most 63 links: 1921 | documentation of reparse points | yes |
 //! | streams of files, by name; `:$DATA` is the only type | documentation | yes |
 //!
-//! Not there: reparse points (junctions, symbolic links), hard links, times, quotas, compression, encryption.
+//! Of reparse points there are junctions and symbolic links. Not there: hard links, times, quotas, compression, encryption.
 
 use std::fmt;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ impl Attributes {
     pub const DIRECTORY: Attributes = Attributes(0x10);
     /// FILE_ATTRIBUTE_ARCHIVE.
     pub const ARCHIVE: Attributes = Attributes(0x20);
+    /// FILE_ATTRIBUTE_REPARSE_POINT: a junction or symbolic link.
+    pub const REPARSE_POINT: Attributes = Attributes(0x400);
     /// FILE_ATTRIBUTE_NORMAL: none of the others.
     pub const NORMAL: Attributes = Attributes(0x80);
     /// Those that SetFileAttributes sets, of the ones above.
@@ -62,6 +65,8 @@ pub struct Node {
     short: Option<Name>,
     attributes: Attributes,
     descriptor: Shared,
+    /// Where a junction or symbolic link leads.
+    link: Option<Arc<[u16]>>,
     body: Body,
     /// invariant: of all of the above.
     digest: u128,
@@ -141,11 +146,26 @@ impl Node {
             short: None,
             attributes,
             descriptor,
+            link: None,
             body,
             digest: 0,
         };
         node.seal();
         node
+    }
+
+    /// This empty file or directory as a link: a symbolic link, or a junction. `target` is a full path, or one
+    /// that is relative to the directory that the link is in.
+    pub fn leading_to(mut self, target: &[u16]) -> Node {
+        self.link = Some(target.into());
+        self.attributes = self.attributes.with(Attributes::REPARSE_POINT);
+        self.seal();
+        self
+    }
+
+    /// Where it leads, if it is a link.
+    pub fn link(&self) -> Option<&[u16]> {
+        self.link.as_deref()
     }
 
     /// Its name, as it was created.
@@ -314,7 +334,7 @@ impl Node {
 
     /// Sets its attributes; whether it is a directory does not change.
     pub fn set_attributes(&mut self, attributes: Attributes) {
-        let kept = self.attributes.0 & Attributes::DIRECTORY.0;
+        let kept = self.attributes.0 & (Attributes::DIRECTORY.0 | Attributes::REPARSE_POINT.0);
         self.attributes = Attributes(attributes.0 & Attributes::SETTABLE.0 | kept);
         self.seal();
     }
@@ -412,6 +432,9 @@ impl Node {
         feed.units(self.short.as_ref().map_or(&[], |short| short.units()));
         feed.number(self.attributes.0);
         feed.word(self.descriptor.digest());
+        if let Some(target) = &self.link {
+            feed.units(target);
+        }
         match &self.body {
             Body::Directory { sum, .. } => feed.word(*sum),
             Body::File {
@@ -478,6 +501,8 @@ pub enum Nowhere {
     NoPath,
     /// A component is no name: STATUS_OBJECT_NAME_INVALID.
     Invalid,
+    /// A component is a link, and others come behind it, or it is to be followed: STATUS_REPARSE.
+    Link,
 }
 
 /// Where something is: the names on the way from the root, in upper case, without short ones.
@@ -518,8 +543,9 @@ impl Volume {
     /// name.
     ///
     /// # Errors
-    /// See [`Nowhere`]; with [`Nowhere::NoName`] comes where it would be.
-    pub fn find(&self, components: &[Vec<u16>]) -> Result<Place, (Nowhere, Place)> {
+    /// See [`Nowhere`]; with [`Nowhere::NoName`] comes where it would be, with [`Nowhere::Link`] where the link is.
+    /// A link that comes last is one only if `follows`.
+    pub fn find(&self, components: &[Vec<u16>], follows: bool) -> Result<Place, (Nowhere, Place)> {
         if !components.iter().all(|name| is_name(name)) {
             return Err((Nowhere::Invalid, Vec::new()));
         }
@@ -531,6 +557,9 @@ impl Volume {
             match node.entry(&name) {
                 Some(entry) => {
                     place.push(entry.name.clone());
+                    if entry.link.is_some() && (follows || !is_last) {
+                        return Err((Nowhere::Link, place));
+                    }
                     node = entry;
                 }
                 None if is_last && node.is_directory() => {
@@ -631,9 +660,10 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut waiting = vec![(0, self)];
         while let Some((depth, node)) = waiting.pop() {
-            let tail = match node.len_in_bytes() {
-                Some(len) => format!("  {len} bytes"),
-                None => "\\".into(),
+            let tail = match (node.link(), node.len_in_bytes()) {
+                (Some(target), _) => format!(" -> {}", String::from_utf16_lossy(target)),
+                (None, Some(len)) => format!("  {len} bytes"),
+                (None, None) => "\\".into(),
             };
             writeln!(f, "{:1$}{2}{tail}", "", 2 * depth, node.name)?;
             let below: Vec<&Node> = node.entries().collect();

@@ -6,6 +6,7 @@
 //! | one dot goes at the end of each directory, all dots and blanks at the end of the whole | the same; ReactOS | yes |
 //! | `...\b` becomes `..\b`, which is not looked at again | ReactOS | no |
 //! | `\\?\` is taken as it is; `\\.\` is not | documentation of naming files | yes |
+//! | so is `\??\`, but not by full paths | Wine's ntdll tests | yes |
 //! | a path is at most 259 units long, one with `\\?\` 32 766 | documentation of MAX_PATH; the second: S, ReactOS | yes |
 //! | too long without `\\?\`: 3 for most calls, see [`crate::win7::files`] | ReactOS | no |
 //! | superscript digits (COM¹) are no devices before Windows 10 | | no |
@@ -84,9 +85,11 @@ pub fn path_type(path: &[u16]) -> PathType {
     }
 }
 
-/// Whether a path begins with exactly `\\?\`: then it is taken as it is.
+/// Whether a path begins with exactly `\\?\`, or with `\??\`, which is the kernel's own: then it is taken as it is.
+/// (Full paths know nothing of the second.)
 pub fn is_prefixed(path: &[u16]) -> bool {
     path.starts_with(&[BACKSLASH, BACKSLASH, QUESTION, BACKSLASH])
+        || path.starts_with(&[BACKSLASH, QUESTION, QUESTION, BACKSLASH])
 }
 
 #[cfg(test)]

@@ -44,7 +44,7 @@ impl Files {
         if is_drive && !nt.is_prefixed && nt.full.len() > MAX_NEW_DIRECTORY {
             return Err(CreateDirectoryError::FilenameExcedRange.into());
         }
-        let spot = match self.find_nt(nt, actor)? {
+        let spot = match self.find_nt(nt, actor, false)? {
             Found::Device(_) => return Err(CreateDirectoryError::Directory.into()),
             Found::There(_) => return Err(CreateDirectoryError::AlreadyExists.into()),
             Found::Free(spot) => spot,
@@ -84,7 +84,7 @@ impl Files {
         path: &[u16],
     ) -> Result<(), Failure<RemoveDirectoryError>> {
         use RemoveDirectoryError as E;
-        let spot = match self.find(actor, path)? {
+        let spot = match self.find_itself(actor, path)? {
             Found::There(spot) => spot,
             Found::Free(_) => return Err(E::FileNotFound.into()),
             Found::Device(_) => return Err(E::Directory.into()),
@@ -124,7 +124,7 @@ impl Files {
         path: &[u16],
     ) -> Result<(), Failure<DeleteError>> {
         use DeleteError as E;
-        let spot = match self.find(actor, path)? {
+        let spot = match self.find_itself(actor, path)? {
             Found::There(spot) => spot,
             Found::Free(_) => return Err(E::FileNotFound.into()),
             Found::Device(_) => return Err(E::AccessDenied.into()),
@@ -195,7 +195,7 @@ impl Files {
         actor: &Actor<'_>,
         path: &[u16],
     ) -> Result<Option<Spot>, Failure<AttributesError>> {
-        match self.find(actor, path)? {
+        match self.find_itself(actor, path)? {
             Found::There(spot) => Ok(Some(spot)),
             Found::Free(_) => Err(AttributesError::FileNotFound.into()),
             Found::Device(_) => Ok(None),
@@ -216,7 +216,7 @@ impl Files {
         let nt =
             nt_path(path, actor.directory, |drive| actor.on_drive(drive)).map_err(Lookup::from)?;
         let mut full = nt.full.clone();
-        let spot = match self.find_nt(nt, actor)? {
+        let spot = match self.find_nt(nt, actor, true)? {
             Found::There(spot) => spot,
             Found::Free(_) => return Err(E::FileNotFound.into()),
             Found::Device(_) => return Err(E::Directory.into()),
@@ -274,7 +274,7 @@ impl Files {
         replace: bool,
     ) -> Result<(), Failure<MoveError>> {
         use MoveError as E;
-        let source = match self.find(actor, from)? {
+        let source = match self.find_itself(actor, from)? {
             Found::There(spot) if spot.stream.is_none() => spot,
             Found::There(_) => return Err(E::InvalidName.into()),
             Found::Free(_) => return Err(E::FileNotFound.into()),
@@ -288,7 +288,7 @@ impl Files {
         self.share(&source, DELETE, Share::ALL)
             .map_err(|why| sharing(why, E::SharingViolation, E::AccessDenied))?;
         let is_directory = self.node(&source).expect("it was found").is_directory();
-        let (target, old) = match self.find(actor, to)? {
+        let (target, old) = match self.find_itself(actor, to)? {
             Found::Device(_) => return Err(E::AccessDenied.into()),
             Found::Free(spot) => (spot, None),
             Found::There(spot) => {

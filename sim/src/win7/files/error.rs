@@ -105,6 +105,7 @@ pub(super) enum Lookup {
     TooLong,
     NameTooLong,
     BadNetPath,
+    CannotResolve,
     Denied(Box<Why>),
 }
 
@@ -128,6 +129,7 @@ macro_rules! lookups {
                     Lookup::TooLong => $error::$too_long,
                     Lookup::NameTooLong => $error::FilenameExcedRange,
                     Lookup::BadNetPath => $error::BadNetPath,
+                    Lookup::CannotResolve => $error::CannotResolveFilename,
                     Lookup::Denied(why) => {
                         return Failure { error: $error::AccessDenied, why: Some(why) };
                     }
@@ -147,6 +149,7 @@ lookups! {
     CurrentDirectoryError { too_long: FilenameExcedRange }
     ListError { too_long: PathNotFound }
     MoveError { too_long: PathNotFound }
+    LinkError { too_long: PathNotFound }
     NameError { too_long: PathNotFound }
     SecurityError { too_long: PathNotFound }
 }
@@ -193,6 +196,8 @@ errors! {
         VirusInfected = 225 "ERROR_VIRUS_INFECTED",
         /// The SACL was asked for without SeSecurityPrivilege.
         PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// ReadFile and WriteFile.
@@ -227,6 +232,8 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// It is the name of a device (inferred).
         Directory = 267 "ERROR_DIRECTORY",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// RemoveDirectory.
@@ -249,6 +256,8 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// It is a file.
         Directory = 267 "ERROR_DIRECTORY",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// DeleteFile.
@@ -267,6 +276,8 @@ errors! {
         InvalidName = 123 "ERROR_INVALID_NAME",
         /// With `\\?\`, and too long even so.
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// GetFileAttributes and SetFileAttributes.
@@ -283,6 +294,8 @@ errors! {
         InvalidName = 123 "ERROR_INVALID_NAME",
         /// With `\\?\`, and too long even so.
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// SetCurrentDirectory.
@@ -301,6 +314,8 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// It is a file.
         Directory = 267 "ERROR_DIRECTORY",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// FindFirstFile and FindNextFile, for all that is in a directory.
@@ -317,6 +332,8 @@ errors! {
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
         /// It is a file.
         Directory = 267 "ERROR_DIRECTORY",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// MoveFileEx.
@@ -341,6 +358,28 @@ errors! {
         AlreadyExists = 183 "ERROR_ALREADY_EXISTS",
         /// With `\\?\`, and too long even so.
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
+    }
+
+    /// CreateSymbolicLink, and making a junction.
+    LinkError {
+        /// A directory on the way is not there, or the path is too long (inferred).
+        PathNotFound = 3 "ERROR_PATH_NOT_FOUND",
+        /// The caller may not.
+        AccessDenied = 5 "ERROR_ACCESS_DENIED",
+        /// A share: there is no network.
+        BadNetPath = 53 "ERROR_BAD_NETPATH",
+        /// A component is no name.
+        InvalidName = 123 "ERROR_INVALID_NAME",
+        /// There is something of that name.
+        AlreadyExists = 183 "ERROR_ALREADY_EXISTS",
+        /// With `\\?\`, and too long even so.
+        FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
+        /// A symbolic link without SeCreateSymbolicLinkPrivilege.
+        PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// GetFullPathName, GetLongPathName, GetShortPathName.
@@ -357,6 +396,8 @@ errors! {
         InvalidName = 123 "ERROR_INVALID_NAME",
         /// It has more units than the system can count.
         FilenameExcedRange = 206 "ERROR_FILENAME_EXCED_RANGE",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 
     /// GetFileSecurity and SetFileSecurity.
@@ -377,5 +418,7 @@ errors! {
         InvalidOwner = 1307 "ERROR_INVALID_OWNER",
         /// The SACL or a higher label without the privilege for it.
         PrivilegeNotHeld = 1314 "ERROR_PRIVILEGE_NOT_HELD",
+        /// More links are on the way than a path may meet.
+        CannotResolveFilename = 1921 "ERROR_CANT_RESOLVE_FILENAME",
     }
 }

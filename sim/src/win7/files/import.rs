@@ -24,7 +24,7 @@ use crate::win7::registry::{Name, units};
 use crate::win7::security::{Descriptor, Token};
 
 pub use acls::{Secured, get_acl, icacls, saved_acls};
-pub use directory::{Listed, directory_listing};
+pub use directory::{Listed, What, directory_listing};
 
 /// What is wrong with a listing, and in which line, from 1.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -56,7 +56,7 @@ fn lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 impl Files {
-    /// Puts there what was listed and lacks: directories, and files of which the length alone is known. Each
+    /// Puts there what was listed and lacks: directories, links, and files of which the length alone is known. Each
     /// gets the descriptor that SYSTEM would give it. The paths of what was put there, those above before
     /// those below.
     ///
@@ -67,9 +67,9 @@ impl Files {
         let actor = Actor::new(&token);
         let mut added = Vec::new();
         for one in listed {
-            let above = match one.len {
-                None => Some(&*one.path),
-                Some(_) => one.path.rsplit_once('\\').map(|(above, _)| above),
+            let above = match one.what {
+                What::Directory => Some(&*one.path),
+                _ => one.path.rsplit_once('\\').map(|(above, _)| above),
             };
             let Some(above) = above else {
                 return flaw(one.line, format!("{} is no full path", one.path));
@@ -84,9 +84,9 @@ impl Files {
                 made.or_else(|error| flaw(one.line, format!("{directory}: {error}")))?;
                 added.push(directory.to_owned());
             }
-            let Some(len) = one.len else {
+            if one.what == What::Directory {
                 continue;
-            };
+            }
             let name = &one.path[above.len() + 1..];
             if !crate::win7::ntfs::is_name(&units(name)) {
                 return flaw(one.line, format!("{name:?} is no name"));
@@ -101,9 +101,25 @@ impl Files {
             };
             let directory = self.node(&spot).expect("it was found");
             if directory.entry(&name).is_none() {
-                let own = super::new_descriptor(&token, directory.descriptor(), false);
+                let own = |is_container| {
+                    super::new_descriptor(&token, directory.descriptor(), is_container).into()
+                };
+                let node = match &one.what {
+                    What::File(len) => Node::listed(name, own(false), *len),
+                    What::Link {
+                        target,
+                        is_directory,
+                    } => {
+                        let node = match is_directory {
+                            true => Node::directory(name, own(true)),
+                            false => Node::file(name, own(false), Default::default()),
+                        };
+                        node.leading_to(&units(target))
+                    }
+                    What::Directory => unreachable!("it was made above"),
+                };
                 let volume = self.drives.get_mut(&spot.drive).expect("it was found");
-                volume.put(&spot.place, Node::listed(name, own.into(), len));
+                volume.put(&spot.place, node);
                 added.push(one.path.clone());
             }
         }
@@ -113,7 +129,8 @@ impl Files {
     /// Gives what is at a path the descriptor that SYSTEM would give it if it made it now.
     pub fn inherit_anew(&mut self, path: &str) {
         let token = Token::system();
-        let Ok(super::Found::There(spot)) = self.find(&Actor::new(&token), &units(path)) else {
+        let Ok(super::Found::There(spot)) = self.find_itself(&Actor::new(&token), &units(path))
+        else {
             return;
         };
         let volume = self.volume_at(spot.drive);

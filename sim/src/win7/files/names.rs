@@ -3,7 +3,9 @@
 use super::error::{Failure, Lookup, NameError};
 use super::{Actor, Files, Found};
 use crate::win7::ntfs::Node;
-use crate::win7::path::{BACKSLASH, Full, MAX_PREFIXED, full_path, is_legal_8dot3, is_prefixed};
+use crate::win7::path::{
+    BACKSLASH, Full, MAX_PREFIXED, full_path, is_legal_8dot3, is_prefixed, nt_path,
+};
 
 impl Files {
     /// GetFullPathName: nothing of it has to be there, and no length but that of a string is too much.
@@ -57,6 +59,7 @@ impl Files {
         path: &[u16],
         spelling: impl Fn(&Node, &[u16]) -> Vec<u16>,
     ) -> Result<Vec<u16>, Failure<NameError>> {
+        nt_path(path, actor.directory, |drive| actor.on_drive(drive)).map_err(Lookup::from)?;
         let is_separator = |unit: &u16| *unit == BACKSLASH || *unit == u16::from(b'/');
         // Where components begin: behind `\\?\`, a drive, a backslash.
         let mut start = if is_prefixed(path) { 4 } else { 0 };
@@ -78,18 +81,18 @@ impl Files {
                 break;
             }
             written.extend_from_slice(component);
+            if component.iter().all(|unit| *unit == u16::from(b'.')) {
+                spelled.extend_from_slice(component);
+                continue;
+            }
             let is_last = rest.iter().all(is_separator);
             let found = self
-                .find(actor, &written)
+                .find_itself(actor, &written)
                 .map_err(Failure::<NameError>::from)?;
             match found {
                 Found::There(spot) => {
                     let node = self.node(&spot).expect("it was found");
-                    let dots = component.iter().all(|unit| *unit == u16::from(b'.'));
-                    match dots {
-                        true => spelled.extend_from_slice(component),
-                        false => spelled.extend(spelling(node, component)),
-                    }
+                    spelled.extend(spelling(node, component));
                 }
                 Found::Device(_) => spelled.extend_from_slice(component),
                 Found::Free(_) if is_last => return Err(NameError::FileNotFound.into()),

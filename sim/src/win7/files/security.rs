@@ -113,7 +113,7 @@ impl Files {
         actor: &Actor<'_>,
         path: &[u16],
     ) -> Result<Spot, Failure<SecurityError>> {
-        match self.find(actor, path)? {
+        match self.find_itself(actor, path)? {
             Found::There(spot) => Ok(spot),
             Found::Free(_) => Err(SecurityError::FileNotFound.into()),
             Found::Device(_) => Err(SecurityError::AccessDenied.into()),

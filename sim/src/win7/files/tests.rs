@@ -1,9 +1,5 @@
 //! What calls on files do, beyond the vectors.
 
-use proptest::collection::vec;
-use proptest::prelude::*;
-use proptest::sample::select;
-
 use super::*;
 use crate::win7::registry::units;
 use crate::win7::security::mask::{DELETE, GENERIC_READ, GENERIC_WRITE, READ_ATTRIBUTES};
@@ -12,13 +8,13 @@ use crate::win7::security::{Descriptor, Privilege};
 const ALICE: Sid = Sid::of(5, &[21, 1004336348, 1177238915, 682003330, 1001]);
 const ADMIN: Sid = Sid::of(5, &[21, 1004336348, 1177238915, 682003330, 1000]);
 
-struct Lab {
-    files: Files,
-    alice: Token,
-    admin: Token,
+pub(super) struct Lab {
+    pub(super) files: Files,
+    pub(super) alice: Token,
+    pub(super) admin: Token,
 }
 
-fn lab() -> Lab {
+pub(super) fn lab() -> Lab {
     Lab {
         files: Files::windows_7(&[("admin", ADMIN), ("alice", ALICE)], CodePage::Cp936),
         alice: Token::standard_user(ALICE),
@@ -27,7 +23,7 @@ fn lab() -> Lab {
 }
 
 /// A lab with `C:\Go\bin\go.exe`, which the administrator made.
-fn with_go() -> Lab {
+pub(super) fn with_go() -> Lab {
     let mut lab = lab();
     let admin = Actor::new(&lab.admin);
     lab.files
@@ -365,6 +361,101 @@ fn a_full_volume_takes_no_more() {
 }
 
 #[test]
+fn links_are_followed_and_cycles_come_to_an_end() {
+    let mut lab = with_go();
+    let (admin, alice) = (Actor::new(&lab.admin), Actor::new(&lab.alice));
+    let files = &mut lab.files;
+    let link = |files: &mut Files, path: &str, target: &str| {
+        files
+            .create_junction(&admin, &units(path), &units(target))
+            .expect("an administrator may");
+    };
+    link(files, "C:\\link", "C:\\Go");
+    let through = units("C:\\link\\bin\\go.exe");
+    files
+        .write_file(&alice, &through, b"evil")
+        .expect("Modify is inherited");
+    let go = files.look("C:\\Go\\bin\\go.exe").expect("it is there");
+    assert_eq!(go.content().map(|content| &**content), Some(&b"evil"[..]));
+    // Attributes, deleting and moving are about the link.
+    let of_link = files
+        .attributes(&admin, &units("C:\\link"))
+        .expect("it is there");
+    assert_eq!(of_link.0, 0x410);
+    let moved = files.rename(&admin, &units("C:\\link"), &units("C:\\other"), false);
+    moved.expect("an administrator may");
+    let entered = files.current_directory(&alice, &units("C:\\other\\bin"));
+    assert_eq!(entered.expect("it leads there"), units("C:\\other\\bin"));
+    files
+        .make_tree(&admin, &units("C:\\other\\pkg\\tool"))
+        .expect("by any means");
+    assert!(files.look("C:\\Go\\pkg\\tool").is_some());
+    files
+        .remove_directory(&admin, &units("C:\\other"))
+        .expect("the link is empty");
+    assert!(files.look("C:\\Go\\bin\\go.exe").is_some());
+    // A chain of 63 is followed, one of 64 not, and a circle is none that ends.
+    for at in 0..64 {
+        let target = if at == 0 {
+            "C:\\Go".into()
+        } else {
+            format!("C:\\l{}", at - 1)
+        };
+        link(files, &format!("C:\\l{at}"), &target);
+    }
+    let listed = |files: &Files, path: &str| {
+        files
+            .list(&admin, &units(path))
+            .map(|_| ())
+            .map_err(|failure| failure.error)
+    };
+    assert_eq!(listed(files, "C:\\l62\\bin"), Ok(()));
+    assert_eq!(
+        listed(files, "C:\\l63\\bin"),
+        Err(ListError::CannotResolveFilename)
+    );
+    link(files, "C:\\a", "C:\\b");
+    link(files, "C:\\b", "C:\\a");
+    link(files, "C:\\self", "C:\\self\\self");
+    for path in ["C:\\a", "C:\\b\\x", "C:\\self", "C:\\self\\y"] {
+        let path = units(path);
+        let opened = files
+            .write_file(&admin, &path, b"")
+            .expect_err("it has no end");
+        assert_eq!(opened.win32().code, 1921);
+        assert!(files.make_tree(&admin, &path).is_err());
+        let _ = (
+            files.long_name(&admin, &path),
+            files.attributes(&admin, &path),
+        );
+    }
+    let failed = files
+        .list(&admin, &units("C:\\a"))
+        .expect_err("it has no end");
+    assert_eq!(failed.error, ListError::CannotResolveFilename);
+    // One that leads nowhere is followed too.
+    link(files, "C:\\gone", "C:\\nope\\x");
+    let failed = files.write_file(&admin, &units("C:\\gone\\y"), b"");
+    assert_eq!(
+        failed.expect_err("there is none").error,
+        OpenError::PathNotFound
+    );
+    // A symbolic link takes a privilege that alice has not, a junction the right to make a directory.
+    let failed = files.create_symbolic_link(&alice, &units("C:\\Go\\s"), &units("bin"), true);
+    let failed = failed.expect_err("administrators alone may");
+    assert_eq!(failed.error, LinkError::PrivilegeNotHeld);
+    let failed = files.create_junction(&alice, &units("C:\\Windows\\s"), &units("C:\\Go"));
+    assert_eq!(failed.expect_err("no right").error, LinkError::AccessDenied);
+    files
+        .create_symbolic_link(&admin, &units("C:\\Go\\s"), &units("bin\\go.exe"), false)
+        .expect("an administrator may");
+    let read = files
+        .read_file(&alice, &units("C:\\Go\\s"))
+        .expect("it leads there");
+    assert_eq!(&*read, b"evil");
+}
+
+#[test]
 fn ways_of_16_000_directories() {
     let mut lab = lab();
     let admin = Actor::new(&lab.admin);
@@ -377,138 +468,4 @@ fn ways_of_16_000_directories() {
     assert_ne!(fork, lab.files);
     fork.delete_file(&admin, &file).expect("it may");
     assert_eq!(fork, lab.files);
-}
-
-/// Three directories and some files in them, by the administrator.
-fn grow(files: &mut Files, admin: &Actor<'_>) {
-    for directory in ["C:\\t\\a\\b", "C:\\t\\c"] {
-        let _ = files.create_directory(admin, &units("C:\\t"), None);
-        let _ = files.create_directory(admin, &units("C:\\t\\a"), None);
-        files
-            .create_directory(admin, &units(directory), None)
-            .expect("it may");
-    }
-    for file in ["C:\\t\\1", "C:\\t\\a\\2", "C:\\t\\a\\b\\3", "C:\\t\\c\\4"] {
-        files.write_file(admin, &units(file), b"").expect("it may");
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Op {
-    Write(&'static str),
-    Delete(&'static str),
-    MakeDirectory(&'static str),
-    RemoveDirectory(&'static str),
-    Rename(&'static str, &'static str),
-    SetSecurity(&'static str, &'static str),
-    SetAttributes(&'static str, u32),
-}
-
-fn ops() -> impl Strategy<Value = Op> {
-    let path = || {
-        select(vec![
-            "C:\\Go",
-            "C:\\Go\\bin",
-            "C:\\Go\\bin\\go.exe",
-            "C:\\Go\\new",
-            "C:\\Program Files\\x",
-            "C:\\mine",
-            "C:\\mine\\f",
-            "C:\\mine\\d\\e",
-            "C:\\Windows\\System32",
-            "C:\\nope\\x",
-            "C:\\bad|name",
-            "nul",
-            "C:\\",
-        ])
-    };
-    let sddl = select(vec![
-        "D:P",
-        "D:P(A;OICI;FA;;;BU)",
-        "D:(D;;FW;;;BU)(A;;FA;;;WD)",
-        "O:BA",
-        "S:(ML;;NW;;;HI)",
-    ]);
-    prop_oneof![
-        3 => path().prop_map(Op::Write),
-        2 => path().prop_map(Op::Delete),
-        3 => path().prop_map(Op::MakeDirectory),
-        1 => path().prop_map(Op::RemoveDirectory),
-        1 => (path(), path()).prop_map(|(from, to)| Op::Rename(from, to)),
-        2 => (path(), sddl).prop_map(|(path, sddl)| Op::SetSecurity(path, sddl)),
-        1 => (path(), 0u32..8).prop_map(|(path, bits)| Op::SetAttributes(path, bits)),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn what_is_refused_changes_nothing(steps in vec((any::<bool>(), ops()), 1..30)) {
-        let Lab { mut files, alice, admin } = with_go();
-        for (is_admin, op) in steps {
-            let actor = Actor::new(if is_admin { &admin } else { &alice });
-            let before = files.clone();
-            let refused = match &op {
-                Op::Write(path) => files.write_file(&actor, &units(path), b"w").is_err(),
-                Op::Delete(path) => files.delete_file(&actor, &units(path)).is_err(),
-                Op::MakeDirectory(path) => files.create_directory(&actor, &units(path), None).is_err(),
-                Op::RemoveDirectory(path) => files.remove_directory(&actor, &units(path)).is_err(),
-                Op::Rename(from, to) => files.rename(&actor, &units(from), &units(to), true).is_err(),
-                Op::SetSecurity(path, sddl) => files.set_security(&actor, &units(path), &Descriptor::from(*sddl)).is_err(),
-                Op::SetAttributes(path, bits) => files.set_attributes(&actor, &units(path), Attributes(*bits)).is_err(),
-            };
-            prop_assert!(!refused || files == before, "{:?}", op);
-        }
-    }
-
-    /// To change a tree's entries from above gives what making the tree below the change would have given.
-    #[test]
-    fn propagation_is_making_the_tree_anew(
-        entries in vec(crate::win7::security::strategies::aces(), 0..5), protected in any::<bool>(),
-    ) {
-        let Lab { files, admin, .. } = lab();
-        let actor = Actor::new(&admin);
-        // Something has to be inherited, else new files get the token's default; and the maker has to get through.
-        let mut text = format!("D:{}(A;OICI;FA;;;BA)(A;OICI;FR;;;WD)", if protected { "P" } else { "" });
-        for ace in entries {
-            let plain = crate::win7::security::Ace { kind: crate::win7::security::AceType::Allow, ..ace };
-            text.push_str(&plain.to_string());
-        }
-        let new = Descriptor::from(&*text);
-        let mut changed = files.clone();
-        grow(&mut changed, &actor);
-        let failed = Propagation::new(&changed, &actor, &units("C:\\t"), &new).expect("it is there").run(&mut changed, &actor);
-        prop_assert!(failed.is_empty(), "{:?}", failed);
-
-        let mut anew = files;
-        anew.create_directory(&actor, &units("C:\\t"), None).expect("it may");
-        Propagation::new(&anew, &actor, &units("C:\\t"), &new).expect("it is there").run(&mut anew, &actor);
-        for directory in ["C:\\t\\a", "C:\\t\\a\\b", "C:\\t\\c"] {
-            anew.create_directory(&actor, &units(directory), None).expect("it may");
-        }
-        for file in ["C:\\t\\1", "C:\\t\\a\\2", "C:\\t\\a\\b\\3", "C:\\t\\c\\4"] {
-            anew.write_file(&actor, &units(file), b"").expect("it may");
-        }
-        for path in ["C:\\t", "C:\\t\\1", "C:\\t\\a", "C:\\t\\a\\2", "C:\\t\\a\\b\\3", "C:\\t\\c", "C:\\t\\c\\4"] {
-            let descriptor = |files: &Files| files.look(path).map(|node| node.descriptor().sddl());
-            prop_assert_eq!(descriptor(&changed), descriptor(&anew), "{}", path);
-        }
-    }
-
-    #[test]
-    fn every_path_has_an_answer(path in crate::win7::path::strategies::paths()) {
-        let Lab { mut files, admin, .. } = lab();
-        let actor = Actor::new(&admin);
-        let _ = files.attributes(&actor, &path);
-        let _ = files.list(&actor, &path);
-        let _ = files.current_directory(&actor, &path);
-        let _ = files.long_name(&actor, &path);
-        let _ = files.short_name(&actor, &path);
-        let _ = files.create_directory(&actor, &path, None);
-        let _ = files.write_file(&actor, &path, b"x");
-        let _ = files.rename(&actor, &path, &units("C:\\there"), true);
-        let _ = files.delete_file(&actor, &path);
-        let _ = files.remove_directory(&actor, &path);
-    }
 }

@@ -51,7 +51,11 @@ pub fn full_path(
         PathType::UncAbsolute => (Vec::new(), None, path),
         PathType::LocalDevice => (Vec::new(), Some(4), path),
         PathType::RootLocalDevice => ("\\\\.\\".encode_utf16().collect(), Some(4), &[]),
-        PathType::DriveAbsolute => (path[..3].to_vec(), Some(3), &path[3..]),
+        PathType::DriveAbsolute => {
+            let mut full = Vec::with_capacity(path.len());
+            full.extend_from_slice(&path[..3]);
+            (full, Some(3), &path[3..])
+        }
         PathType::Rooted => (
             directory[..root_of_directory].to_vec(),
             Some(root_of_directory),
@@ -68,7 +72,11 @@ pub fn full_path(
                 }
             }
         }
-        PathType::Relative => (directory.to_vec(), Some(root_of_directory), path),
+        PathType::Relative => {
+            let mut full = Vec::with_capacity(directory.len() + 1 + path.len());
+            full.extend_from_slice(directory);
+            (full, Some(root_of_directory), path)
+        }
     };
     let needs_separator = matches!(kind, PathType::DriveRelative | PathType::Relative)
         && !rest.is_empty()
@@ -76,6 +84,7 @@ pub fn full_path(
     if needs_separator {
         full.push(BACKSLASH);
     }
+    full.reserve_exact(rest.len());
     full.extend_from_slice(rest);
     let root = root.unwrap_or_else(|| unc_root(&full));
     collapse(&mut full, root);
@@ -107,70 +116,64 @@ fn unc_root(path: &[u16]) -> usize {
 }
 
 /// Slashes turned, runs of them one, `.` and `..` taken out behind the root, one dot at the end of a directory
-/// and all dots and blanks at the end of the whole dropped.
+/// and all dots and blanks at the end of the whole dropped. In place: what is kept moves towards the beginning.
 fn collapse(path: &mut Vec<u16>, root: usize) {
     for unit in path.iter_mut() {
         if is_separator(*unit) {
             *unit = BACKSLASH;
         }
     }
-    let root = root.min(path.len());
-    // Behind the root, components are written back to `out`, each with the backslash before it if there is one
-    // before it in the path.
-    let text = path.split_off(root);
-    let mut out: Vec<u16> = Vec::with_capacity(text.len());
-    let root_ends_in_separator = path.last() == Some(&BACKSLASH);
-    // A UNC root does not end in a backslash; the one behind it stays even if nothing follows.
-    let mut rest: &[u16] = &text;
-    let mut floor = 0;
-    if rest.first() == Some(&BACKSLASH) {
-        let at = rest
-            .iter()
-            .position(|unit| *unit != BACKSLASH)
-            .unwrap_or(rest.len());
-        if !root_ends_in_separator && !path.is_empty() {
-            out.push(BACKSLASH);
-            floor = 1;
+    let len = path.len();
+    let root = root.min(len);
+    // Components are read at `from` and written at `to`, each with the backslash behind it if there is one in
+    // the path; none is taken back beyond `floor`.
+    let (mut from, mut to) = (root, root);
+    if path.get(from) == Some(&BACKSLASH) {
+        // A UNC root does not end in a backslash; the one behind it stays even if nothing follows.
+        if root > 0 && path[root - 1] != BACKSLASH {
+            to += 1;
         }
-        rest = &rest[at..];
+        from = skip(path, from, true);
     }
-    while !rest.is_empty() {
-        let end = rest
-            .iter()
-            .position(|unit| *unit == BACKSLASH)
-            .unwrap_or(rest.len());
-        let (component, after) = rest.split_at(end);
-        let next = after
-            .iter()
-            .position(|unit| *unit != BACKSLASH)
-            .unwrap_or(after.len());
-        let is_last = after.is_empty();
-        match component {
+    let floor = to;
+    while from < len {
+        let end = skip(path, from, false);
+        let next = skip(path, end, true);
+        let is_last = end == len;
+        match &path[from..end] {
             [DOT] => {
                 // A dot at the very end takes the backslash before it along.
-                if is_last && out.len() > floor {
-                    out.pop();
+                if is_last && to > floor {
+                    to -= 1;
                 }
             }
             [DOT, DOT] => {
-                if out.len() > floor {
-                    out.pop();
-                    let above = out.iter().rposition(|unit| *unit == BACKSLASH);
-                    out.truncate(above.map_or(floor, |at| at + 1).max(floor));
-                    if is_last && out.len() > floor {
-                        out.pop();
+                if to > floor {
+                    let above = path[floor..to - 1]
+                        .iter()
+                        .rposition(|unit| *unit == BACKSLASH);
+                    to = above.map_or(floor, |at| floor + at + 1);
+                    if is_last && to > floor {
+                        to -= 1;
                     }
                 }
             }
-            _ if is_last => out.extend_from_slice(component),
-            _ => {
-                out.extend_from_slice(component.strip_suffix(&[DOT]).unwrap_or(component));
-                out.push(BACKSLASH);
+            component => {
+                let kept = match component {
+                    [.., DOT] if !is_last => end - 1,
+                    _ => end,
+                };
+                path.copy_within(from..kept, to);
+                to += kept - from;
+                if !is_last {
+                    path[to] = BACKSLASH;
+                    to += 1;
+                }
             }
         }
-        rest = &after[next..];
+        from = next;
     }
-    path.append(&mut out);
+    path.truncate(to);
     while path
         .last()
         .is_some_and(|unit| *unit == BLANK || *unit == DOT)
@@ -181,4 +184,12 @@ fn collapse(path: &mut Vec<u16>, root: usize) {
         }
         path.pop();
     }
+}
+
+/// The next place from here that holds no backslash, or one.
+fn skip(path: &[u16], from: usize, backslashes: bool) -> usize {
+    path[from..]
+        .iter()
+        .position(|unit| (*unit == BACKSLASH) != backslashes)
+        .map_or(path.len(), |at| from + at)
 }

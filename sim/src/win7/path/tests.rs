@@ -80,6 +80,8 @@ fn what_the_object_manager_is_asked_for() {
         ("\\\\?\\UNC\\s\\h\\x", Target::Unc(wide("s\\h\\x"))),
         ("\\\\s\\h\\x", Target::Unc(wide("s\\h\\x"))),
         ("\\\\?\\x", device("x", None)),
+        ("\\??\\C:\\a\\.", drive(&["a", "."], false)),
+        ("\\??", drive(&["??"], false)),
         ("a\0b", drive(&["windows", "a"], false)),
     ] {
         assert_eq!(target(path), Ok(wanted), "{path}");

@@ -54,6 +54,23 @@ pub enum DiskCall {
         /// The directory.
         path: String,
     },
+    /// `mklink /j`: a junction to a directory.
+    MakeJunction {
+        /// The junction.
+        path: String,
+        /// Where it leads.
+        target: String,
+    },
+    /// `mklink`, or `mklink /d` for a directory: a symbolic link, which by default administrators alone may make.
+    MakeLink {
+        /// The link.
+        path: String,
+        /// Where it leads, in full or from the directory that the link is in.
+        target: String,
+        /// Whether it stands for a directory.
+        #[serde(default)]
+        directory: bool,
+    },
     /// All directories of a path that are missing, by any means: for what was there before.
     MakeTree {
         /// The last directory.
@@ -117,6 +134,8 @@ impl DiskCall {
             | DiskCall::GetItem { path }
             | DiskCall::Open { path, .. }
             | DiskCall::MakeDirectory { path }
+            | DiskCall::MakeJunction { path, .. }
+            | DiskCall::MakeLink { path, .. }
             | DiskCall::MakeTree { path }
             | DiskCall::Delete { path }
             | DiskCall::RemoveDirectory { path }
@@ -137,6 +156,8 @@ impl DiskCall {
             DiskCall::GetItem { .. } => "get_item",
             DiskCall::Open { .. } => "open",
             DiskCall::MakeDirectory { .. } => "make_directory",
+            DiskCall::MakeJunction { .. } => "make_junction",
+            DiskCall::MakeLink { .. } => "make_link",
             DiskCall::MakeTree { .. } => "make_tree",
             DiskCall::Delete { .. } => "delete",
             DiskCall::RemoveDirectory { .. } => "remove_directory",
@@ -247,6 +268,14 @@ pub(super) fn perform(
             opened.map(|(handle, _)| files.close(handle).expect("it was just opened"))
         }
         DiskCall::MakeDirectory { .. } => files.create_directory(actor, &path, None).map_err(told),
+        DiskCall::MakeJunction { target, .. } => files
+            .create_junction(actor, &path, &units(&fill(target)))
+            .map_err(told),
+        DiskCall::MakeLink {
+            target, directory, ..
+        } => files
+            .create_symbolic_link(actor, &path, &units(&fill(target)), *directory)
+            .map_err(told),
         DiskCall::MakeTree { .. } => files
             .make_tree(actor, &path)
             .map_err(|error| (error.into(), String::new())),

@@ -327,7 +327,7 @@ impl Setup {
                 .caller(&fill(user))
                 .ok_or_else(|| format!("there is no account {user:?}"))?;
             let actor = Actor::new(caller.token());
-            let (done, rest) = disk::perform(call, &mut machine.files, &actor, &fill);
+            let (done, rest) = disk::perform(call, &mut machine.files, &actor, fill);
             done.map_err(|(error, why)| {
                 format!("{} {}: {error} {why}", call.verb(), call.object())
             })?;

@@ -50,7 +50,7 @@ pub enum Reason {
         /// Its number in the DACL, from 1.
         number: usize,
         /// The entry.
-        ace: Ace,
+        ace: Box<Ace>,
         /// The rights that were still asked for.
         rights: Mask,
     },
@@ -627,7 +627,7 @@ fn walk(
                         note(Effect::Denied(rights), &mut record);
                         return refused(Reason::DeniedBy {
                             number: at + 1,
-                            ace: ace.clone(),
+                            ace: Box::new(ace.clone()),
                             rights,
                         });
                     }

@@ -9,14 +9,30 @@ pub struct Listed {
     pub line: usize,
     /// Its full path.
     pub path: String,
-    /// How many bytes; none for a directory.
-    pub len: Option<u64>,
+    /// What it is.
+    pub what: What,
+}
+
+/// What is listed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum What {
+    /// A directory.
+    Directory,
+    /// A file of so many bytes.
+    File(u64),
+    /// A junction or symbolic link.
+    Link {
+        /// Where it leads.
+        target: String,
+        /// Whether it stands for a directory.
+        is_directory: bool,
+    },
 }
 
 /// What `dir /s` lists, in English or Chinese. Hidden files are there if it was `dir /a /s`.
 ///
 /// # Errors
-/// The first line that is not so, or that is about what is not modelled: junctions and links.
+/// The first line that is not so.
 pub fn directory_listing(text: &str) -> Result<Vec<Listed>, Flaw> {
     let mut directory: Option<String> = None;
     let mut found = Vec::new();
@@ -30,7 +46,7 @@ pub fn directory_listing(text: &str) -> Result<Vec<Listed>, Flaw> {
             found.push(Listed {
                 line: number,
                 path: path.to_owned(),
-                len: None,
+                what: What::Directory,
             });
             continue;
         }
@@ -40,14 +56,14 @@ pub fn directory_listing(text: &str) -> Result<Vec<Listed>, Flaw> {
         let Some(directory) = &directory else {
             return flaw(number, format!("{line:?} is in no directory"));
         };
-        let (len, name) = entry(line).or_else(|what| flaw(number, format!("{line:?} {what}")))?;
+        let (what, name) = entry(line).or_else(|what| flaw(number, format!("{line:?} {what}")))?;
         if name == "." || name == ".." {
             continue;
         }
         found.push(Listed {
             line: number,
             path: format!("{}\\{name}", directory.trim_end_matches('\\')),
-            len,
+            what,
         });
     }
     match found.is_empty() {
@@ -84,8 +100,9 @@ fn number(digits: &str) -> Option<u64> {
         .ok()
 }
 
-/// `2010-11-21  11:24    <DIR>          name`, `07/14/2009  09:39 AM           179,712 name`.
-fn entry(line: &str) -> Result<(Option<u64>, &str), &'static str> {
+/// `2010-11-21  11:24    <DIR>          name`, `07/14/2009  09:39 AM           179,712 name`,
+/// `2009-07-14  13:08    <JUNCTION>     name [C:\target]`.
+fn entry(line: &str) -> Result<(What, &str), &'static str> {
     const NO_ENTRY: &str = "is no entry of a directory";
     let is_date = |word: &str| {
         word.len() >= 8
@@ -105,19 +122,32 @@ fn entry(line: &str) -> Result<(Option<u64>, &str), &'static str> {
     if ["AM", "PM", "上午", "下午"].contains(&kind) {
         kind = next().ok_or(NO_ENTRY)?;
     }
-    let (len, name) = match kind {
-        // Nine blanks more than the one that divides.
-        "<DIR>" => (None, rest.strip_prefix("         ").ok_or(NO_ENTRY)?),
-        "<JUNCTION>" | "<SYMLINK>" | "<SYMLINKD>" => {
-            return Err("is a junction or link, which is not modelled: take the line out");
-        }
-        size => (Some(number(size).ok_or(NO_ENTRY)?), rest),
+    // What is no size takes 14 columns, and one that divides.
+    let behind_kind = |kind: &str| {
+        let blanks = " ".repeat(14_usize.saturating_sub(kind.len()));
+        rest.strip_prefix(&*blanks).ok_or(NO_ENTRY)
+    };
+    let link = |is_directory| {
+        let (name, target) = behind_kind(kind)?.rsplit_once(" [").ok_or(NO_ENTRY)?;
+        let target = target.trim_end().strip_suffix(']').ok_or(NO_ENTRY)?;
+        let target = target.strip_prefix("\\??\\").unwrap_or(target).to_owned();
+        let what = What::Link {
+            target,
+            is_directory,
+        };
+        Ok::<_, &'static str>((what, name))
+    };
+    let (what, name) = match kind {
+        "<DIR>" => (What::Directory, behind_kind(kind)?),
+        "<JUNCTION>" | "<SYMLINKD>" => link(true)?,
+        "<SYMLINK>" => link(false)?,
+        size => (What::File(number(size).ok_or(NO_ENTRY)?), rest),
     };
     match name.trim_end() {
         "" => Err(NO_ENTRY),
         name if name.starts_with(' ') || name.contains("  ") => {
             Err("has another column before the name: use dir without /x, /q and /r")
         }
-        name => Ok((len, name)),
+        name => Ok((what, name)),
     }
 }

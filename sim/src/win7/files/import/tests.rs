@@ -67,13 +67,31 @@ fn a_directory_listing_becomes_a_tree() {
 }
 
 #[test]
+fn links_in_a_directory_listing_lead_where_they_say() {
+    let text = DIR.replace(
+        "2010-11-21  11:24    <DIR>          bin\r",
+        "2010-11-21  11:24    <DIR>          bin\r
+2010-11-21  11:24    <JUNCTION>     old [C:\\Go\\bin]\r
+2010-11-21  11:24    <SYMLINKD>     rel [.\\bin]\r
+2010-11-21  11:24    <SYMLINK>      go [bin\\go.exe]\r",
+    );
+    let listed = directory_listing(&text).expect("dir writes so");
+    let mut files = Files::windows_7(&[], CodePage::Cp936);
+    files.add_listed(&listed).expect("it has a place");
+    for path in ["C:\\Go\\old\\go.exe", "C:\\Go\\rel\\go.exe", "C:\\Go\\go"] {
+        let go = files.look(path).expect(path);
+        assert_eq!(go.len_in_bytes(), Some(13_952_000), "{path}");
+    }
+}
+
+#[test]
 fn a_line_of_a_directory_listing_that_is_none_is_refused() {
     for (from, to, line, what) in [
         (
             "<DIR>          bin",
-            "<JUNCTION>     bin [C:\\y]",
+            "<JUNCTION>     bin C:\\y",
             8,
-            "junction",
+            "no entry",
         ),
         (
             "<DIR>          bin",
