@@ -3,26 +3,29 @@
 
 use criterion::Throughput;
 use criterion::measurement::{Measurement, ValueFormatter, WallTime};
+use rustix::time::{ClockId, clock_gettime};
 use std::time::Duration;
 
-/// How long this thread has run, as Linux counts it.
+/// How long this thread has run.
 pub struct CpuTime;
 
-fn nanoseconds() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let first = text.split(' ').next();
-    first.and_then(|first| first.parse().ok()).unwrap_or(0)
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(
+        time.tv_sec.try_into().unwrap_or(0),
+        time.tv_nsec.try_into().unwrap_or(0),
+    )
 }
 
 impl Measurement for CpuTime {
-    type Intermediate = u64;
+    type Intermediate = Duration;
     type Value = Duration;
 
-    fn start(&self) -> u64 {
-        nanoseconds()
+    fn start(&self) -> Duration {
+        now()
     }
-    fn end(&self, start: u64) -> Duration {
-        Duration::from_nanos(nanoseconds() - start)
+    fn end(&self, start: Duration) -> Duration {
+        now() - start
     }
     fn add(&self, one: &Duration, other: &Duration) -> Duration {
         *one + *other

@@ -42,9 +42,7 @@ use super::environment::Block;
 use super::ntfs::{Attributes, Content, Node, Place, Volume, path_of};
 use super::path::{BACKSLASH, NtPath, Target, nt_path};
 use super::registry::{Name, units};
-use super::security::{
-    Ace, Kind, Mask, NewObject, Refusal, Shared, Sid, Token, defaults,
-};
+use super::security::{Ace, Kind, Mask, NewObject, Refusal, Shared, Sid, Token, defaults};
 use super::text::CodePage;
 
 pub use calls::Entry;
