@@ -2,7 +2,7 @@
 
 mod support;
 
-use faultlab_sim::engine::{Entity, Record as _};
+use faultlab_sim::engine::{Entity, Record as _, Time};
 use faultlab_sim::scenario::{
     Chooser, Frame, How, Keep, Loaded, Prepared, Record, Storyboard, Touched, Watch, shrink,
 };
@@ -144,7 +144,7 @@ fn resets_arrive_as_packets_and_end_sockets() {
     let prepared = prepared(&loaded, "jittered-backoff");
     // Two of ten thousand clients, and what the server does for them.
     let two = ["10.1.0.1", "10.1.0.2"];
-    let mut of_two = |_: u64, _: Entity, record: &Record| match record {
+    let mut of_two = |_: u64, _: Time, _: Entity, record: &Record| match record {
         Record::Tcp(record) => {
             let ((from, _), (to, _)) = record.ends();
             two.iter()

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::console::When;
 use crate::exit;
+use crate::failure::Result;
 use crate::host::{Host, Places};
+use crate::html::{self, Book};
 use crate::probe::Mutation;
 
 /// A reproducible lab for failures.
@@ -156,9 +158,9 @@ pub struct Run {
     /// Also write a JUnit report
     #[arg(long, value_name = "F")]
     pub junit: Option<PathBuf>,
-    /// Also write an HTML report (not built yet)
-    #[arg(long, value_name = "F")]
-    pub html: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub html: Html,
     /// Also write the trace of each arm's run under the seed, one record a line
     #[arg(long, value_name = "OUT.jsonl")]
     pub trace: Option<PathBuf>,
@@ -214,6 +216,28 @@ pub struct Import {
     pub json: bool,
 }
 
+/// A page to look at.
+#[derive(Clone, Debug, Args)]
+pub struct Html {
+    /// Also write one HTML file that shows what happened: claims, runs to step through, state before and after
+    #[arg(long, value_name = "OUT.html")]
+    pub html: Option<PathBuf>,
+    /// How many records of each run the file has at most; of larger runs, those of as many clients as fit
+    #[arg(long, value_name = "N", requires = "html", default_value_t = html::RECORDS,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub html_records: u32,
+}
+
+impl Html {
+    /// Begins the file, if one was asked for.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn begin(&self) -> Result<Option<Book>> {
+        Book::create_if_asked(self.html.as_ref(), self.html_records as usize)
+    }
+}
+
 /// `replay`
 #[derive(Clone, Debug, Args)]
 pub struct Replay {
@@ -226,6 +250,9 @@ pub struct Replay {
     /// Go step by step (not built yet)
     #[arg(long)]
     pub step: bool,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub html: Html,
 }
 
 /// `explain`
@@ -265,6 +292,9 @@ pub struct Explore {
     /// A value for a parameter of the scenario
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub set: Vec<(String, String)>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub html: Html,
     /// One JSON object a line for each search
     #[arg(long)]
     pub json: bool,
@@ -399,7 +429,7 @@ pub struct Shard {
     pub of: u32,
 }
 
-fn seeds(text: &str) -> Result<Range<u64>, String> {
+fn seeds(text: &str) -> std::result::Result<Range<u64>, String> {
     let (from, to) = text
         .split_once("..")
         .ok_or("a range is written A..B, such as 0..1000")?;
@@ -417,7 +447,7 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
     Ok(range)
 }
 
-fn shard(text: &str) -> Result<Shard, String> {
+fn shard(text: &str) -> std::result::Result<Shard, String> {
     let (nth, of) = text
         .split_once('/')
         .and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)))
@@ -428,7 +458,7 @@ fn shard(text: &str) -> Result<Shard, String> {
     Ok(Shard { nth, of })
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
+fn setting(text: &str) -> std::result::Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
         .ok_or("a setting is written NAME=VALUE")?;

@@ -68,7 +68,7 @@ fn arms(page: &mut Page, loaded: &Loaded) {
 }
 
 /// A fault in words: `fault registry-access-denied at *-installer, 1 in 4 times`.
-fn fault(fault: &Fault) -> String {
+pub fn fault(fault: &Fault) -> String {
     let mut text = format!("fault {} at {}", fault.name, fault.at);
     let When {
         from_ms,

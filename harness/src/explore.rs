@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use faultlab_sim::engine::{Choice, TraceHash};
 use faultlab_sim::scenario::{
-    Arm, Basis, Case, Chooser, Finding, Found, Loaded, Prepared, STATE_BUDGET, Search, Witness,
-    search, shrink,
+    Arm, Basis, Case, Chooser, Finding, Found, Loaded, Prepared, Reproduction, STATE_BUDGET,
+    Search, Witness, search, shrink,
 };
 use serde::Serialize;
 
@@ -14,6 +14,7 @@ use crate::cli::{self, Schedules};
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::html::{Chapter, ClaimView, Headed, pair, play};
 use crate::library::{self, late_mistake};
 use crate::on_arm::{self, OnArm, Quantifier};
 use crate::progress::Progress;
@@ -44,6 +45,7 @@ pub fn run(args: &cli::Explore, layout: Layout) -> Result<Exit> {
         return Err(Failure::bad_input(what)
             .help("a claim is tried on the baseline and on the arms that it names"));
     }
+    let mut book = args.html.begin()?;
     let mut as_recorded = true;
     for case in cases(&loaded, arm, args) {
         let progress = Progress::spinner();
@@ -61,9 +63,15 @@ pub fn run(args: &cli::Explore, layout: Layout) -> Result<Exit> {
         let found = find(&prepared, &claims, &case.search, args.budget);
         let time = began.elapsed();
         let explored = Explored::new(&loaded, arm, &case, &found, &claims, &off)?;
+        if let Some(book) = &mut book {
+            book.add(explored.chapter(&loaded, &prepared, &found, book.records())?);
+        }
         drop(progress);
         as_recorded &= explored.is_as_recorded();
         print(args, layout, &loaded, &explored, &found, time)?;
+    }
+    if let Some(book) = book {
+        book.commit()?;
     }
     Ok(Exit::of_verdicts(as_recorded))
 }
@@ -166,6 +174,8 @@ struct Minimal {
     schedule: Vec<String>,
     shrunk: String,
     trace_hash: TraceHash,
+    #[serde(skip)]
+    reproduction: Reproduction,
 }
 
 impl<'a> Explored<'a> {
@@ -217,6 +227,34 @@ impl<'a> Explored<'a> {
         })
     }
 
+    /// The page of what was found: a run under the seed, and for each claim one that decides it.
+    fn chapter(
+        &self,
+        loaded: &Loaded,
+        prepared: &Prepared,
+        found: &Found,
+        records: usize,
+    ) -> Result<Chapter> {
+        let about = format!(
+            "arm {}{}, searched: {}{}",
+            self.arm,
+            in_parentheses(self.params),
+            self.schedules,
+            left_to_the_seed(&self.not_enumerated),
+        );
+        let mut chapter = Chapter::of(loaded, about);
+        let shown = play(prepared, &Chooser::Seed(SEED), records, None);
+        let title = format!("arm {}, seed {SEED}", self.arm);
+        chapter.add_run(title, &prepared.arm().doc, &shown, true);
+        for claim in &self.claims {
+            chapter.add_claim(claim.view(found));
+            if let Some(minimal) = &claim.shown {
+                chapter.add_pair(pair::of(&minimal.reproduction)?);
+            }
+        }
+        Ok(chapter)
+    }
+
     fn is_as_recorded(&self) -> bool {
         self.claims
             .iter()
@@ -225,6 +263,36 @@ impl<'a> Explored<'a> {
 }
 
 impl Explanation<'_> {
+    fn view(&self, found: &Found) -> ClaimView {
+        let verdict = match self.statement {
+            Some(true) => "so",
+            Some(false) => "not so",
+            None => "Undecided",
+        };
+        let word = match self.statement {
+            Some(true) => "Holds",
+            Some(false) => "Refuted",
+            None => "Undecided",
+        };
+        let quantifier = self.quantifier.words();
+        let count = hits(&self.hits, &found.runs, &found.basis);
+        let mut facts = vec![Headed::new(quantifier, format!("so in {count}"))];
+        if let Some(minimal) = &self.shown {
+            let so = if minimal.so { "so" } else { "not so" };
+            facts.push(Headed::new(format!("{so} in a run"), &minimal.shrunk));
+        }
+        ClaimView {
+            id: self.id.into(),
+            says: self.says.into(),
+            word: word.into(),
+            verdict: verdict.into(),
+            as_expected: !self.contradicts() && self.statement.is_some(),
+            difference: "✗ this is not as the scenario records it".into(),
+            facts,
+            records: Vec::new(),
+        }
+    }
+
     /// Whether a run contradicts what the scenario records.
     fn contradicts(&self) -> bool {
         self.shown.is_some() && self.quantifier.is_contradiction(self.expected)
@@ -253,16 +321,14 @@ fn minimal(loaded: &Loaded, on: &OnArm<'_>, witness: &Witness, off: &[String]) -
     let shrunk = shrink(loaded, &on.claim.id, &on.claim.expected, witness, off)
         .map_err(|mistake| late_mistake(loaded, mistake))?;
     let reproduction = shrunk.reproduction;
+    let schedule = reproduction.choices.iter().map(schedule::sentence);
     Ok(Minimal {
         so: witness.so,
-        schedule: reproduction
-            .choices
-            .iter()
-            .map(schedule::sentence)
-            .collect(),
-        choices: reproduction.choices,
-        shrunk: reproduction.shrunk,
+        schedule: schedule.collect(),
+        choices: reproduction.choices.clone(),
+        shrunk: reproduction.shrunk.clone(),
         trace_hash: reproduction.trace_hash,
+        reproduction,
     })
 }
 
@@ -311,10 +377,7 @@ fn tell(page: &mut Page, claim: &Explanation<'_>, found: &Found) {
         4,
         &format!("{}: {}", page.paint(style::HEADING, claim.id), claim.says),
     );
-    let quantifier = match claim.quantifier {
-        Quantifier::Some => "asks for some run",
-        Quantifier::Every => "asks for every run",
-    };
+    let quantifier = claim.quantifier.words();
     let count = hits(&claim.hits, &found.runs, &found.basis);
     page.item("    ", 4, &format!("{quantifier}; so in {count}"));
     if claim.contradicts() {

@@ -17,6 +17,7 @@ pub mod explore;
 pub mod failure;
 pub mod hive;
 pub mod host;
+pub mod html;
 pub mod import;
 pub mod junit;
 pub mod library;

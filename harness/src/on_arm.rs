@@ -28,6 +28,14 @@ pub enum Quantifier {
 }
 
 impl Quantifier {
+    /// What a claim with it asks for.
+    pub fn words(self) -> &'static str {
+        match self {
+            Quantifier::Some => "asks for some run",
+            Quantifier::Every => "asks for every run",
+        }
+    }
+
     /// Whether one run in which the pattern is `so` decides the statement: shows a `some`, breaks an
     /// `every`.
     pub fn is_decided_by(self, so: bool) -> bool {

@@ -8,6 +8,7 @@ use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::html::Chapter;
 use crate::library;
 use crate::render::{Page, printable, schedule, style};
 
@@ -19,6 +20,7 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
     if args.step {
         return Err(Failure::not_built_yet("--step"));
     }
+    let mut book = args.html.begin()?;
     let text = read(&args.file)?;
     let file = args.file.display().to_string();
     let mistaken = |mistake: Mistake| {
@@ -37,6 +39,15 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
         page.paragraph(2, &bad);
     }
     console::print(&page.into_text())?;
+    if let Some(mut book) = book.take() {
+        book.add(Chapter::replayed(
+            &loaded,
+            &reproduction,
+            &replay,
+            book.records(),
+        )?);
+        book.commit()?;
+    }
     Ok(Exit::of_verdicts(passes))
 }
 
@@ -109,7 +120,8 @@ fn verdict(page: &mut Page, reproduction: &Reproduction, replay: &Replay) {
     page.paragraph(2, &hashes);
 }
 
-fn parting(replay: &Replay) -> String {
+/// Where a replay parts from what was recorded, in words.
+pub fn parting(replay: &Replay) -> String {
     match (replay.identical, replay.parts_at) {
         (true, _) => "identical trace".into(),
         (false, Some(at)) => format!("traces part at record {at}"),

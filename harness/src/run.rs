@@ -13,6 +13,7 @@ use crate::cli::{self, Run};
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::html::{Book, Chapter};
 use crate::junit::Junit;
 use crate::library::{self, late_mistake};
 use crate::on_arm;
@@ -31,9 +32,6 @@ use crate::trace_file;
 /// Bad input, or an output that cannot be written; no file is touched then.
 pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     args.host.require_runs()?;
-    if args.html.is_some() {
-        return Err(Failure::not_built_yet("--html"));
-    }
     let began = Instant::now();
     let scenarios = asked(&args.names)?;
     let mut outputs = Outputs::create(args)?;
@@ -143,6 +141,7 @@ struct Outputs<'a> {
     arm: &'a str,
     trace: Option<Output>,
     junit: Option<(Junit, Output)>,
+    html: Option<Book>,
     repro: Option<Output>,
     /// The claim that the reproduction is to be about.
     claim: Option<&'a str>,
@@ -172,7 +171,8 @@ impl<'a> Outputs<'a> {
             perfetto,
             ..
         } = args;
-        let asked = [trace, junit, repro, pcap, perfetto];
+        let html = &args.html.html;
+        let asked = [trace, junit, repro, pcap, perfetto, html];
         for (index, path) in asked.iter().enumerate() {
             if path.is_some() && asked[..index].contains(path) {
                 return Err(Failure::bad_input("two outputs go to one file"));
@@ -192,6 +192,7 @@ impl<'a> Outputs<'a> {
             arm: args.arm.as_deref().unwrap_or(BASELINE),
             trace: Output::create_if_asked(args.trace.as_ref())?,
             junit: junit.map(|output| (Junit::default(), output)),
+            html: args.html.begin()?,
             repro: Output::create_if_asked(args.repro.as_ref())?,
             claim: args.claim.as_deref(),
         })
@@ -225,6 +226,9 @@ impl<'a> Outputs<'a> {
         }
         if self.pcap.is_some() || self.perfetto.is_some() {
             self.add_arm(loaded, report)?;
+        }
+        if let Some(book) = &mut self.html {
+            book.add(Chapter::judged(loaded, report, book.records())?);
         }
         let Some(output) = &mut self.repro else {
             return Ok(None);
@@ -269,6 +273,9 @@ impl<'a> Outputs<'a> {
         if let Some((junit, mut output)) = self.junit {
             junit.write(&mut output)?;
             output.commit()?;
+        }
+        if let Some(book) = self.html {
+            book.commit()?;
         }
         let pcap = self.pcap.map(|(_, output)| output);
         let others = [self.trace, self.repro, pcap, self.perfetto];

@@ -205,8 +205,7 @@ fn doctor() {
 fn what_is_not_built_yet_says_so_with_exit_3() {
     let lab = Lab::new();
     for args in [
-        &["run", "two-writers.ron", "--html", "out.html"][..],
-        &["run", "--host", "wine"],
+        &["run", "--host", "wine"][..],
         &["run", "--host", "linux-vm", "two-writers.ron"],
         &["replay", "two-writers.ron", "--step"],
         &["validate", "--host", "wine", "--require", "wine,linux"],
@@ -217,5 +216,37 @@ fn what_is_not_built_yet_says_so_with_exit_3() {
         let says = lab.run(args).refuses(3);
         assert!(says.contains("not built yet"), "{args:?}: {says}");
     }
-    assert!(!exists(&lab.path("out.html")) && !exists(&lab.path("out.jsonl")));
+    assert!(!exists(&lab.path("out.jsonl")));
+}
+
+#[test]
+fn a_page_is_written_whole_or_not_at_all() {
+    let lab = Lab::new();
+    lab.run(&["run", "two-writers.ron", "--repro", "lost.ron"]);
+    let before = lab.names();
+    for command in [
+        &["run", "two-writers.ron"][..],
+        &["explore", "./two-writers.ron"],
+        &["replay", "lost.ron"],
+    ] {
+        for (place, why) in [
+            ("missing/out.html", "cannot be written"),
+            (".", "it is a directory"),
+        ] {
+            let says = lab.run(&[command, &["--html", place]].concat()).refuses(2);
+            assert!(says.contains(why), "{command:?} {place}: {says}");
+        }
+        let says = lab.run(&[command, &["--html", "out.html", "--html-records", "0"]].concat());
+        assert!(says.refuses(2).contains("--html-records"), "{command:?}");
+        assert_eq!(lab.names(), before, "{command:?}");
+
+        lab.run(&[command, &["--html", "out.html"]].concat());
+        let page = lab.read("out.html");
+        assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+        assert!(page.contains("Content-Security-Policy"), "{command:?}");
+        fs::remove_file(lab.path("out.html")).expect("it was written");
+        assert_eq!(lab.names(), before, "{command:?}");
+    }
+    let says = lab.run(&["run", "two-writers.ron", "--html", "one", "--trace", "one"]);
+    assert!(says.refuses(2).contains("two outputs go to one file"));
 }

@@ -105,7 +105,7 @@ pub fn fact(page: &mut Page, label: &str, text: &str) {
 }
 
 /// The searches, each once: an arm may be both named and a control.
-fn shown_searches(claim: &ClaimReport) -> Vec<&Searched> {
+pub fn shown_searches(claim: &ClaimReport) -> Vec<&Searched> {
     let mut shown: Vec<&Searched> = Vec::new();
     for searched in &claim.searches {
         if !shown.contains(&searched) {

@@ -21,6 +21,26 @@ pub fn list(page: &mut Page, indent: usize, choices: &[Choice]) {
 /// A choice in words: "before `builder` performs "open ~/.config/go/env": switch to `switcher`".
 pub fn sentence(choice: &Choice) -> String {
     let Choice { key, take } = choice;
+    let place = place(key);
+    match (key.site.as_str(), key.verb.as_str()) {
+        ("sched", "next") if key.entity == "lab" && key.nth == 1 => {
+            format!("{place}: begin with `{take}`")
+        }
+        ("sched", "next") => format!("{place}: go on with `{take}`"),
+        ("sched", _) => format!("{place}: switch to `{take}`"),
+        ("fault", fault) if take == "yes" => {
+            let KeyText { entity, nth, .. } = key;
+            format!(
+                "the fault `{fault}` strikes `{entity}` at its {} opportunity",
+                ordinal(*nth)
+            )
+        }
+        _ => format!("{place}: {take}"),
+    }
+}
+
+/// What a choice is about, in words: "before `builder` performs "open ~/.config/go/env"".
+pub fn place(key: &KeyText) -> String {
     let KeyText {
         site,
         entity,
@@ -35,23 +55,11 @@ pub fn sentence(choice: &Choice) -> String {
         nth => format!(" for the {} time", ordinal(*nth)),
     };
     match (site.as_str(), verb.as_str()) {
-        ("sched", "next") if entity == "lab" && *nth == 1 => {
-            format!("at the start: begin with `{take}`")
-        }
-        ("sched", "next") => {
-            format!("when `{entity}` cannot go on{time}: go on with `{take}`")
-        }
-        ("sched", _) => {
-            format!("before `{entity}` performs \"{operation}\"{time}: switch to `{take}`")
-        }
-        ("fault", fault) if take == "yes" => {
-            format!(
-                "the fault `{fault}` strikes `{entity}` at its {} opportunity",
-                ordinal(*nth)
-            )
-        }
-        (_, "") => format!("{site} of `{entity}`{time}: {take}"),
-        _ => format!("{site} of `{entity}` at \"{operation}\"{time}: {take}"),
+        ("sched", "next") if entity == "lab" && *nth == 1 => "at the start".into(),
+        ("sched", "next") => format!("when `{entity}` cannot go on{time}"),
+        ("sched", _) => format!("before `{entity}` performs \"{operation}\"{time}"),
+        (_, "") => format!("{site} of `{entity}`{time}"),
+        _ => format!("{site} of `{entity}` at \"{operation}\"{time}"),
     }
 }
 

@@ -95,15 +95,15 @@ impl Decision {
     }
 }
 
-/// Which records become frames: asked with the record's index in the trace, its actor, and the record.
-pub type Shown<'a> = dyn FnMut(u64, Entity, &Record) -> bool + 'a;
+/// Which records become frames: asked with the record's index in the trace, its time, its actor, and the record.
+pub type Shown<'a> = dyn FnMut(u64, Time, Entity, &Record) -> bool + 'a;
 
 impl Prepared {
     /// The story of a run under `chooser`, with at most `limit` records, from record `first` on (from 0), as
     /// frames.
     pub fn storyboard(&self, chooser: &Chooser, first: u64, limit: usize) -> Storyboard {
         let window = first..first.saturating_add(limit as u64);
-        self.storyboard_of(chooser, &mut |index, _, _| window.contains(&index))
+        self.storyboard_of(chooser, &mut |index, _, _, _| window.contains(&index))
     }
 
     /// The story of a run under `chooser`, with those records that are to be `shown`.
@@ -232,7 +232,7 @@ impl Observer<Record> for Camera<'_, '_> {
     fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
         let index = self.trace.len();
         self.trace.see(at, actor, record, names);
-        if (self.shown)(index, actor, record) {
+        if (self.shown)(index, at, actor, record) {
             self.frames.push(Frame {
                 index,
                 at,

@@ -1,0 +1,345 @@
+//! What the page says of one scenario.
+
+use faultlab_sim::engine::Time;
+use faultlab_sim::scenario::{
+    BASELINE, Basis, Chooser, ClaimReport, Loaded, Prepared, Replay, Report, Reproduction, Search,
+    Verdict, World, shrink,
+};
+use serde::Serialize;
+
+use super::pack::{self, play};
+use super::pair::{self, Pair};
+use crate::explain::fault;
+use crate::failure::Result;
+use crate::library::late_mistake;
+use crate::progress::Progress;
+use crate::render::{claim, search};
+use crate::replay::parting;
+use crate::run::difference;
+
+/// A text under a heading.
+#[derive(Serialize)]
+pub struct Headed {
+    heading: String,
+    text: String,
+}
+
+impl Headed {
+    /// A text under a heading.
+    pub fn new(heading: impl Into<String>, text: impl Into<String>) -> Headed {
+        Headed {
+            heading: heading.into(),
+            text: text.into(),
+        }
+    }
+}
+
+/// A claim as the page shows it.
+#[derive(Serialize)]
+pub struct ClaimView {
+    /// Its id.
+    pub id: String,
+    /// What it says.
+    pub says: String,
+    /// The verdict's word, which is a class of the style sheet too.
+    pub word: String,
+    /// The verdict.
+    pub verdict: String,
+    /// Whether it is as recorded.
+    pub as_expected: bool,
+    /// In what it is not.
+    pub difference: String,
+    /// What it rests on, and so on.
+    pub facts: Vec<Headed>,
+    /// The records that decide it, one sentence each.
+    pub records: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct RunView {
+    title: String,
+    /// The island of JSON that scripts read.
+    json: String,
+    /// Whether it is shown first.
+    first: bool,
+}
+
+/// A scenario.
+#[derive(Serialize)]
+pub struct Chapter {
+    id: String,
+    title: String,
+    /// The seed, the hash of all traces.
+    about: String,
+    as_expected: bool,
+    story: Vec<Headed>,
+    claims: Vec<ClaimView>,
+    arms: Vec<Headed>,
+    runs: Vec<RunView>,
+    pairs: Vec<Pair>,
+}
+
+impl Chapter {
+    /// The title.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_texts(id: &str, title: &str, text: &str) -> Chapter {
+        Chapter {
+            id: id.into(),
+            title: title.into(),
+            about: text.into(),
+            as_expected: true,
+            story: vec![Headed::new(text, text)],
+            claims: Vec::new(),
+            arms: Vec::new(),
+            runs: vec![RunView {
+                title: text.into(),
+                json: "{}".into(),
+                first: true,
+            }],
+            pairs: Vec::new(),
+        }
+    }
+
+    /// The frame of a chapter: what the scenario says of itself.
+    pub fn of(loaded: &Loaded, about: String) -> Chapter {
+        let scenario = &loaded.scenario;
+        let story = &scenario.story;
+        let story = [
+            ("What is said", &story.said),
+            ("What happens", &story.happens),
+            ("Why", &story.why),
+            ("How to see it", &story.see),
+        ];
+        let arms = scenario.arms.iter().map(|arm| {
+            let mut parts: Vec<String> = vec![arm.doc.clone()];
+            parts.extend(arm.faults.iter().map(fault));
+            parts.retain(|part| !part.is_empty());
+            Headed::new(&arm.name, parts.join("; "))
+        });
+        Chapter {
+            id: scenario.id.clone(),
+            title: scenario.title.clone(),
+            about,
+            as_expected: true,
+            story: story
+                .into_iter()
+                .filter(|(_, text)| !text.is_empty())
+                .map(|(heading, text)| Headed::new(heading, text))
+                .collect(),
+            claims: Vec::new(),
+            arms: arms.collect(),
+            runs: Vec::new(),
+            pairs: Vec::new(),
+        }
+    }
+
+    /// A scenario that was judged: its claims, a run of each arm, and for claims that a schedule decides the
+    /// shortest such run beside one that is a choice apart.
+    ///
+    /// # Errors
+    /// A mistake that shows only when an arm's values are filled in.
+    pub fn judged(loaded: &Loaded, report: &Report, records: usize) -> Result<Chapter> {
+        let progress = Progress::spinner();
+        let about = format!("trace {}, seed {}", report.trace_hash, report.seed);
+        let mut chapter = Chapter::of(loaded, about);
+        for claim in &report.claims {
+            chapter.add_claim(ClaimView::of(loaded, claim));
+        }
+        let first = opening_arm(report);
+        for run in &report.runs {
+            progress.say(&format!("{} / {}: its records", report.scenario, run.arm));
+            let arm = loaded.scenario.arm(&run.arm);
+            let arm = arm.expect("a report is of the scenario's arms");
+            let case = &loaded.scenario.cases_of(arm)[0];
+            let off = Prepared::swarm(arm, report.seed);
+            let prepared = loaded
+                .prepare(arm, &case.params, &off)
+                .map_err(|mistake| late_mistake(loaded, mistake))?;
+            let known = Some((run.events, Time(run.virtual_ns)));
+            let shown = play(&prepared, &Chooser::Seed(report.seed), records, known);
+            let params = search::in_parentheses(&case.params);
+            let title = format!("arm {}{params}, seed {}", run.arm, report.seed);
+            chapter.add_run(title, &arm.doc, &shown, run.arm == first);
+        }
+        for claim in &report.claims {
+            let Some(witness) = &claim.witness else {
+                continue;
+            };
+            let arm = loaded.scenario.arm(&witness.arm);
+            let arm = arm.expect("a witness names an arm");
+            if !is_about_schedules(loaded, claim, &witness.arm) {
+                continue;
+            }
+            progress.say(&format!(
+                "{}: the shortest run of {}",
+                report.scenario, claim.id
+            ));
+            let off = Prepared::swarm(arm, report.seed);
+            let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
+                .map_err(|mistake| late_mistake(loaded, mistake))?;
+            chapter.add_pair(pair::of(&shrunk.reproduction)?);
+        }
+        Ok(chapter)
+    }
+
+    /// A reproduction that was replayed: its run, beside one that is a choice apart.
+    ///
+    /// # Errors
+    /// A mistake that shows only when an arm's values are filled in.
+    pub fn replayed(
+        loaded: &Loaded,
+        reproduction: &Reproduction,
+        replay: &Replay,
+        records: usize,
+    ) -> Result<Chapter> {
+        let about = format!("trace {}, arm {}", replay.trace_hash, replay.arm);
+        let mut chapter = Chapter::of(loaded, about);
+        let word = reproduction.verdict.word();
+        let spec = loaded.scenario.claims.iter();
+        let spec = spec.clone().find(|claim| claim.id == reproduction.claim);
+        let spec = spec.expect("read checks the claim");
+        let mut facts = vec![Headed::new("shrunk", &reproduction.shrunk)];
+        let lost = replay.unmatched.iter();
+        facts.extend(lost.map(|choice| Headed::new("met nothing", choice)));
+        let recurs = match replay.recurs {
+            true => format!("{word} recurs"),
+            false => format!("{word} does not recur"),
+        };
+        facts.push(Headed::new(
+            "replayed",
+            format!("{recurs}: {}", parting(replay)),
+        ));
+        chapter.add_claim(ClaimView {
+            id: spec.id.clone(),
+            says: spec.says.clone(),
+            word: word.into(),
+            verdict: recurs,
+            as_expected: replay.recurs,
+            difference: "✗ not as recorded".into(),
+            facts,
+            records: Vec::new(),
+        });
+        match pair::of(reproduction)? {
+            Some(found) => chapter.add_pair(Some(found)),
+            None => {
+                let arm = loaded.scenario.arm(&reproduction.arm);
+                let arm = arm.expect("read checks the arm");
+                let prepared = loaded
+                    .prepare(arm, &reproduction.params, &reproduction.off)
+                    .map_err(|mistake| late_mistake(loaded, mistake))?;
+                let choices = reproduction.choices.clone();
+                let chooser = Chooser::Named(choices, reproduction.rest);
+                let shown = play(&prepared, &chooser, records, None);
+                let title = format!("arm {}", reproduction.arm);
+                chapter.add_run(title, &arm.doc, &shown, true);
+            }
+        }
+        Ok(chapter)
+    }
+
+    /// Adds a claim.
+    pub fn add_claim(&mut self, claim: ClaimView) {
+        self.as_expected &= claim.as_expected;
+        self.claims.push(claim);
+    }
+
+    /// Adds a run, to step through.
+    pub fn add_run(&mut self, title: String, doc: &str, shown: &pack::Shown, first: bool) {
+        self.runs.push(RunView {
+            title,
+            json: shown.island(doc),
+            first,
+        });
+    }
+
+    /// Adds two runs that are a choice apart, if there are.
+    pub fn add_pair(&mut self, found: Option<pair::Found>) {
+        let Some(found) = found else { return };
+        let is_first = self.pairs.is_empty();
+        let mut pair = found.pair;
+        for (side, (title, doc, shown)) in found.runs.into_iter().enumerate() {
+            pair.stand_at(side, self.runs.len());
+            if is_first && side == 0 {
+                self.runs.iter_mut().for_each(|run| run.first = false);
+            }
+            self.add_run(title, &doc, &shown, is_first && side == 0);
+        }
+        self.pairs.push(pair);
+    }
+}
+
+/// The arm whose run is shown first: where a claim needs one, what it takes can be seen there.
+fn opening_arm(report: &Report) -> String {
+    let under = report.claims.iter().find_map(|claim| match &claim.verdict {
+        Verdict::HoldsUnder(arm) => Some(arm.clone()),
+        _ => None,
+    });
+    under.unwrap_or_else(|| BASELINE.into())
+}
+
+/// Whether the order of steps decides a claim, and runs are short enough to shrink one at once.
+fn is_about_schedules(loaded: &Loaded, claim: &ClaimReport, arm: &str) -> bool {
+    let arm = loaded.scenario.arm(arm).expect("a witness names an arm");
+    let world = arm.world.as_ref().unwrap_or(&loaded.scenario.world);
+    let cases = loaded.scenario.cases_of(arm);
+    let searched = !matches!(claim.basis, Basis::Run | Basis::Document(_));
+    let tries_orders = cases.iter().any(|case| !matches!(case.search, Search::Run));
+    searched && tries_orders && !matches!(world, World::Tcp(_))
+}
+
+impl ClaimView {
+    fn of(loaded: &Loaded, report: &ClaimReport) -> ClaimView {
+        let spec = loaded
+            .scenario
+            .claims
+            .iter()
+            .find(|spec| spec.id == report.id);
+        let spec = spec.expect("a report is of the scenario's claims");
+        let mut facts = vec![Headed::new("rests on", search::basis(&report.basis))];
+        for (nth, searched) in claim::shown_searches(report).into_iter().enumerate() {
+            let is_named = searched.arm == spec.on || spec.arms.contains(&searched.arm);
+            let heading = if nth == 0 { "so in" } else { "" };
+            facts.push(Headed::new(heading, search::searched(searched, !is_named)));
+        }
+        if !report.evidence.words.is_empty() {
+            let arm = match report.evidence.arm.as_str() {
+                "" => String::new(),
+                arm => format!(" ({arm})"),
+            };
+            facts.push(Headed::new(
+                "shown",
+                format!("{}{arm}", report.evidence.words),
+            ));
+        }
+        if !report.note.is_empty() {
+            facts.push(Headed::new("note", &report.note));
+        }
+        if !report.sure {
+            facts.push(Headed::new(
+                "unsure",
+                "the rule behind it is from memory or inferred",
+            ));
+        }
+        if !report.canonical {
+            let text = "another scenario is the one that counts for this row";
+            facts.push(Headed::new("beside", text));
+        }
+        ClaimView {
+            id: report.id.clone(),
+            says: report.says.clone(),
+            word: report.verdict.word().into(),
+            verdict: report.verdict.to_string(),
+            as_expected: report.is_as_expected(),
+            difference: match report.is_as_expected() {
+                true => String::new(),
+                false => format!("✗ {}", difference(report)),
+            },
+            facts,
+            records: report.evidence.records.clone(),
+        }
+    }
+}

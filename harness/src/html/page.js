@@ -1,0 +1,49 @@
+'use strict';
+// The page: viewers come to life when they come near, links go to records, the colours can be turned over.
+
+const viewers = new Map();
+
+function wake(place) {
+  if (!viewers.has(place)) viewers.set(place, new Viewer(place));
+  return viewers.get(place);
+}
+
+const near = new IntersectionObserver((seen) => {
+  for (const { isIntersecting, target } of seen) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    wake(target);
+  }
+}, { rootMargin: '600px' });
+
+document.querySelectorAll('.viewer').forEach((place) => near.observe(place));
+
+// "See it": to a run and a record of the scenario's viewer.
+document.addEventListener('click', (event) => {
+  const to = event.target.closest('[data-run]');
+  if (!to) return;
+  const place = document.getElementById(to.dataset.viewer);
+  wake(place).open(Number(to.dataset.run), Number(to.dataset.frame ?? 0));
+  place.scrollIntoView({ block: 'start' });
+});
+
+const root = document.documentElement;
+document.getElementById('theme').addEventListener('click', () => {
+  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
+  root.dataset.theme = dark ? 'light' : 'dark';
+  redraw();
+});
+
+function redraw() {
+  for (const { timeline, rate } of viewers.values()) {
+    timeline.paint();
+    rate?.draw();
+  }
+}
+
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
+matchMedia('print').addEventListener('change', redraw);
+addEventListener('beforeprint', () => {
+  document.querySelectorAll('.viewer').forEach(wake);
+  redraw();
+});

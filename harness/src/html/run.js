@@ -1,0 +1,121 @@
+'use strict';
+// A run, decoded from its island of JSON. Records are columns of numbers; texts stand in one dictionary `s`,
+// where 0 means "none". Times are nanoseconds of virtual time.
+
+class Run {
+  constructor(data) {
+    Object.assign(this, data);
+    const n = this.n = data.t.length;
+    this.time = new Float64Array(n);
+    this.actor = Uint32Array.from(data.a);
+    this.kind = Uint16Array.from(data.k);
+    this.number = new Float64Array(n); // the place in the whole trace, from 0
+    this.row = new Uint32Array(n); // the how manieth of its kind
+    this.touchedFrom = new Uint32Array(n + 1);
+    const rows = new Uint32Array(data.kinds.length);
+    for (const kind of data.kinds) kind.code = kind.f.indexOf('code');
+    for (let i = 0, time = 0, number = -1; i < n; i++) {
+      this.time[i] = time += data.t[i];
+      this.number[i] = number += data.i ? data.i[i] : 1;
+      this.row[i] = rows[this.kind[i]]++;
+      this.touchedFrom[i + 1] = this.touchedFrom[i] + (data.w ? data.w[i] : 0);
+    }
+    this.causeOf = new Map();
+    this.effectsOf = new Map();
+    for (let at = 0; at < data.c.length; at += 3) {
+      const [to, from, how] = data.c.slice(at, at + 3);
+      this.causeOf.set(to, { from, how: data.hows[how] });
+      if (!this.effectsOf.has(from)) this.effectsOf.set(from, []);
+      this.effectsOf.get(from).push(to);
+    }
+    this.decisionsAt = new Map();
+    data.d.forEach((decision, index) => {
+      const [frame] = decision;
+      if (!this.decisionsAt.has(frame)) this.decisionsAt.set(frame, []);
+      this.decisionsAt.get(frame).push(this.decision(index));
+    });
+  }
+
+  text(index) { return index === 0 ? null : this.s[index - 1]; }
+
+  decision(index) {
+    const [frame, at, place, options, preferred, take, count] = this.d[index];
+    const [label, standard] = [this.text(take), this.text(preferred)];
+    return {
+      frame, at, place: this.text(place), take: label, standard, count,
+      departs: label !== standard, options: options.map((option) => this.text(option)),
+    };
+  }
+
+  field(i, at) {
+    const column = this.kinds[this.kind[i]].cols[at];
+    return this.text(typeof column === 'number' ? column : column[this.row[i]]);
+  }
+
+  fields(i) {
+    return this.kinds[this.kind[i]].f.map((name, at) => [name, this.field(i, at)]);
+  }
+
+  words(i) {
+    const kind = this.kinds[this.kind[i]];
+    return kind.w.replace(/\{(\w+)\}/g, (_, name) => this.field(i, kind.f.indexOf(name)) ?? '');
+  }
+
+  actorName(i) { return this.actors[this.actor[i]]; }
+  kindName(i) { return this.kinds[this.kind[i]].n; }
+  // A call that failed is an error, whatever it was to do.
+  tone(i) {
+    const kind = this.kinds[this.kind[i]];
+    return kind.code >= 0 && kind.c !== 'fault' && this.field(i, kind.code) !== '0' ? 'bad' : kind.c;
+  }
+  sentence(i) { return `${this.actorName(i)} ${this.words(i)}`; }
+
+  touched(i) {
+    const things = [];
+    for (let at = this.touchedFrom[i]; at < this.touchedFrom[i + 1]; at++) {
+      const [what, before, after] = [this.tw[at], this.tb[at], this.ta[at]].map((text) => this.text(text));
+      things.push({ what, before, after });
+    }
+    return things;
+  }
+
+  // The first of the sorted `indices` whose record is not before `time`.
+  firstAt(time) {
+    let [low, high] = [0, this.n];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.time[middle] < time) low = middle + 1; else high = middle;
+    }
+    return low;
+  }
+}
+
+// `1.004 s`, `250 µs`: as many digits as there are.
+function clock(ns) {
+  if (ns === 0) return '0 s';
+  const [unit, size] = ns >= 1e9 ? ['s', 1e9] : ns >= 1e6 ? ['ms', 1e6] : ns >= 1e3 ? ['µs', 1e3] : ['ns', 1];
+  return `${+(ns / size).toFixed(6)} ${unit}`;
+}
+
+// 12 345
+function grouped(number) {
+  return String(number).replace(/\B(?=(\d{3})+(?!\d))/g, '\u2009');
+}
+
+// The smallest of 1, 2, 5 times a power of ten that is not below `least`.
+function round(least) {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return [1, 2, 5, 10].map((by) => by * power).find((step) => step >= least * 0.999999);
+}
+
+// An element with properties and children; texts become text nodes, never markup.
+function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, '');
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child != null));
+  return element;
+}

@@ -1,0 +1,383 @@
+'use strict';
+// What an instructor holds: the choice of a run, the step buttons, the filter, the timeline, the rate chart,
+// the record under the cursor with the state before and after, and the list of records.
+
+const ROW = 24;
+const HOWS = { fork: 'was started by', signal: 'was told by', packet: 'heard from', data: 'met what was changed by' };
+
+class Viewer {
+  constructor(place) {
+    this.place = place;
+    this.islands = [...place.querySelectorAll('script[type="application/json"]')];
+    this.runs = [];
+    this.picker = make('select', { 'aria-label': 'Run', onchange: () => this.open(this.picker.selectedIndex) },
+      ...this.islands.map((island) => make('option', {}, island.dataset.title)));
+    this.body = make('div', { class: 'viewer-body' });
+    const label = make('label', { class: 'pick' }, make('span', {}, 'Run '), this.picker);
+    place.append(label, this.body);
+    place.addEventListener('keydown', (event) => this.key(event));
+    const start = this.islands.findIndex((island) => 'first' in island.dataset);
+    this.open(Math.max(start, 0));
+  }
+
+  open(index, frame = 0) {
+    this.picker.selectedIndex = index;
+    this.runs[index] ??= new Run(JSON.parse(this.islands[index].textContent));
+    this.show(this.runs[index]);
+    if (frame) this.go(frame);
+  }
+
+  show(run) {
+    this.run = run;
+    this.cursor = 0;
+    this.shown = null; // the indices that pass the filter, or null for all
+    this.timeline = new Timeline(run, {
+      picked: (i) => this.go(i),
+      moved: (view) => this.rate?.draw(this.timeline.mode === 'time' ? view : null),
+    });
+    this.rate = run.rate ? new Rate(run, (time) => this.jump(time)) : null;
+    this.list = new List(this);
+    this.state = make('div', { class: 'state', 'aria-live': 'polite', 'aria-atomic': true });
+    this.body.replaceChildren(
+      make('p', { class: 'about' }, run.doc),
+      run.left ? make('p', { class: 'left' }, run.left) : '',
+      this.toolbar(), this.filterBar(),
+      this.rate?.element ?? '', this.timeline.wide, legend(run),
+      make('div', { class: 'panes' }, this.state, this.list.element),
+    );
+    this.timeline.draw();
+    this.go(run.n ? this.opening() : 0);
+  }
+
+  // Where there are thousands of records, the first fault is a better beginning than the first record.
+  opening() {
+    const { run } = this;
+    if (run.n < 2000) return 0;
+    for (let i = 0; i < run.n; i++) if (run.tone(i) === 'fault') return i;
+    return 0;
+  }
+
+  toolbar() {
+    const button = (text, label, act, more = {}) =>
+      make('button', { type: 'button', title: label, 'aria-label': label, onclick: act, ...more }, text);
+    this.where = make('output', { class: 'where' });
+    this.mode = button('', 'Lay records out by virtual time or by their order', () => this.toggleMode());
+    this.nameMode();
+    return make('div', { class: 'toolbar', role: 'toolbar', 'aria-label': 'Step and zoom' },
+      button('|◀', 'First record (Home)', () => this.end(-1), { class: 'first' }),
+      button('◀ back', 'Previous record (←)', () => this.step(-1), { class: 'back' }),
+      button('next ▶', 'Next record (→)', () => this.step(1), { class: 'next' }),
+      button('▶|', 'Last record (End)', () => this.end(1), { class: 'last' }),
+      button('▼ choice', 'Next choice that departs from the default (])', () => this.nextChoice(1), { class: 'choice' }),
+      button('◆ fault', 'Next fault (f)', () => this.nextTone('fault')),
+      this.where,
+      make('span', { class: 'grow' }),
+      button('−', 'Zoom out (−)', () => this.timeline.zoom(1.6), { class: 'zoom-out' }),
+      button('+', 'Zoom in (+)', () => this.zoomIn(), { class: 'zoom-in' }),
+      button('fit', 'Show the whole run (0)', () => this.timeline.fit(), { class: 'fit' }),
+      this.mode);
+  }
+
+  nameMode() { this.mode.textContent = this.timeline.mode === 'time' ? 'by time' : 'by order'; }
+  toggleMode() { this.timeline.setMode(this.timeline.mode === 'time' ? 'order' : 'time'); this.nameMode(); }
+  zoomIn() { this.timeline.zoom(0.625, this.run.n ? this.timeline.pos(this.cursor) : undefined); }
+
+  filterBar() {
+    this.query = make('input', {
+      type: 'search', placeholder: 'filter: words, actors, kinds', 'aria-label': 'Filter records',
+      oninput: () => { clearTimeout(this.later); this.later = setTimeout(() => this.filter(), this.run.n > 5000 ? 200 : 0); },
+    });
+    this.found = make('output', { class: 'found' });
+    this.hidden = new Set();
+    const counts = new Uint32Array(this.run.kinds.length);
+    this.run.kind.forEach((kind) => counts[kind]++);
+    const chips = this.run.kinds.map((kind, index) => counts[index] === 0 ? null : make('button', {
+      type: 'button', class: 'chip', 'aria-pressed': 'true', title: kind.d,
+      onclick: ({ currentTarget: chip }) => {
+        const off = this.hidden.delete(index) ? 'true' : (this.hidden.add(index), 'false');
+        chip.setAttribute('aria-pressed', off);
+        this.filter();
+      },
+    }, make('i', { class: `dot ${kind.c}` }), `${kind.n} ${grouped(counts[index])}`));
+    return make('div', { class: 'filters' }, this.query, this.found, ...chips);
+  }
+
+  filter() {
+    const { run } = this;
+    const words = this.query.value.toLowerCase().split(/\s+/).filter(Boolean);
+    if (words.length === 0 && this.hidden.size === 0) {
+      [this.shown, this.timeline.mask] = [null, null];
+    } else {
+      const mask = this.timeline.mask = new Uint8Array(run.n), shown = [];
+      for (let i = 0; i < run.n; i++) {
+        if (this.hidden.has(run.kind[i])) continue;
+        if (words.length) {
+          const text = `${run.kindName(i)} ${run.sentence(i)}`.toLowerCase();
+          if (!words.every((word) => text.includes(word))) continue;
+        }
+        mask[i] = 1;
+        shown.push(i);
+      }
+      this.shown = Uint32Array.from(shown);
+    }
+    this.found.textContent = this.shown ? `${grouped(this.shown.length)} of ${grouped(run.n)}` : '';
+    this.list.refresh();
+    if (this.shown?.length && !this.timeline.mask[this.cursor]) this.go(this.shown[this.rank(this.cursor)] ?? this.shown[0]);
+    else this.timeline.draw();
+  }
+
+  count() { return this.shown ? this.shown.length : this.run.n; }
+  nth(rank) { return this.shown ? this.shown[rank] : rank; }
+
+  // The place among the shown records of the first that is not before `i`.
+  rank(i) {
+    if (!this.shown) return i;
+    let [low, high] = [0, this.shown.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.shown[middle] < i) low = middle + 1; else high = middle;
+    }
+    return low;
+  }
+
+  step(by) {
+    const rank = this.rank(this.cursor);
+    const passed = by > 0 && this.count() && this.nth(rank) !== this.cursor ? rank : rank + by;
+    if (this.count()) this.go(this.nth(Math.min(Math.max(passed, 0), this.count() - 1)));
+  }
+
+  end(side) { if (this.count()) this.go(this.nth(side < 0 ? 0 : this.count() - 1)); }
+
+  jump(time) { this.go(this.nth(Math.min(this.rank(this.run.firstAt(time)), this.count() - 1)) ?? 0); }
+
+  nextChoice(side) {
+    const { d } = this.run, frames = d.filter((decision) => decision[4] !== decision[5]).map(([frame]) => frame);
+    const found = side > 0 ? frames.find((frame) => frame > this.cursor) ?? frames[0]
+      : frames.findLast((frame) => frame < this.cursor) ?? frames[frames.length - 1];
+    if (found !== undefined) this.go(Math.min(found, this.run.n - 1));
+  }
+
+  nextTone(tone) {
+    const { run } = this;
+    for (let away = 1; away <= run.n; away++) {
+      const i = (this.cursor + away) % run.n;
+      if (run.tone(i) === tone) return this.go(i);
+    }
+  }
+
+  go(i) {
+    const { run } = this;
+    if (run.n === 0) {
+      this.where.textContent = 'this run wrote no record';
+      return;
+    }
+    this.cursor = this.timeline.cursor = i;
+    this.where.textContent = `record ${grouped(run.number[i] + 1)} of ${grouped(run.records)} · ${clock(run.time[i])}`;
+    this.timeline.reveal();
+    this.list.reveal(i);
+    this.state.replaceChildren(...this.tell(i));
+  }
+
+  tell(i) {
+    const { run } = this, parts = [];
+    for (const decision of run.decisionsAt.get(i) ?? []) parts.push(this.tellDecision(decision));
+    parts.push(make('p', { class: 'sentence' }, make('i', { class: `dot ${run.tone(i)}` }),
+      make('b', {}, run.actorName(i)), ` ${run.words(i)}`));
+    if (run.risk) parts.push(make('p', { class: 'risk' }, `after this, ${(run.risk[i] / 1e4).toFixed(1)} % of futures fail`));
+    const cause = run.causeOf.get(i);
+    if (cause) parts.push(make('p', { class: 'cause' }, `${HOWS[cause.how]} `, this.link(cause.from)));
+    const effects = run.effectsOf.get(i) ?? [];
+    if (effects.length) {
+      const links = effects.slice(0, 6).flatMap((effect, at) => [at ? ', ' : '', this.link(effect)]);
+      const more = effects.length > 6 ? ` and ${grouped(effects.length - 6)} more` : '';
+      parts.push(make('p', { class: 'cause' }, 'brings about ', ...links, more));
+    }
+    const touched = run.touched(i);
+    if (touched.length) parts.push(stateTable(touched));
+    const rows = run.fields(i).map(([name, value]) =>
+      make('tr', {}, make('th', { scope: 'row' }, name), make('td', {}, value ?? '')));
+    parts.push(make('details', { class: 'fields' }, make('summary', {}, `fields of ${run.kindName(i)}`),
+      make('p', {}, run.kinds[run.kind[i]].d), make('table', {}, ...rows)));
+    return parts;
+  }
+
+  link(i) {
+    return make('button', { type: 'button', class: 'link', onclick: () => this.go(i) },
+      `record ${grouped(this.run.number[i] + 1)}: ${this.run.sentence(i)}`);
+  }
+
+  tellDecision(decision) {
+    const options = decision.options.map((option) => make('li', { class: option === decision.take ? 'taken' : '' },
+      option === decision.take ? `✓ ${option}` : option, option === decision.standard ? ' (default)' : ''));
+    const said = decision.options.length ? make('ul', {}, ...options)
+      : make('p', {}, `${decision.take}, out of ${grouped(decision.count)}`);
+    return make('div', { class: decision.departs ? 'decision departs' : 'decision' },
+      make('p', {}, `▼ ${decision.place}`), said);
+  }
+
+  key(event) {
+    const typing = event.target.matches('input, select, textarea');
+    if (event.key === 'Escape' && typing) return event.target.blur();
+    if (typing || event.altKey || event.ctrlKey || event.metaKey) return;
+    const acts = {
+      ArrowRight: () => this.step(1), ArrowLeft: () => this.step(-1), j: () => this.step(1), k: () => this.step(-1),
+      ArrowDown: () => this.step(1), ArrowUp: () => this.step(-1),
+      PageDown: () => this.step(20), PageUp: () => this.step(-20),
+      Home: () => this.end(-1), End: () => this.end(1),
+      '+': () => this.zoomIn(), '=': () => this.zoomIn(), '-': () => this.timeline.zoom(1.6), 0: () => this.timeline.fit(),
+      ']': () => this.nextChoice(1), '[': () => this.nextChoice(-1), f: () => this.nextTone('fault'),
+      c: () => { const cause = this.run.causeOf.get(this.cursor); if (cause) this.go(cause.from); },
+      t: () => this.toggleMode(), '/': () => this.query.focus(),
+    };
+    const act = acts[event.key];
+    if (!act || (event.target.closest('button, summary') && [' ', 'Enter'].includes(event.key))) return;
+    event.preventDefault();
+    act();
+  }
+}
+
+// What the record touched: what it was, and what it is. The part that differs is marked.
+function stateTable(touched) {
+  const rows = touched.map(({ what, before, after }) => {
+    const cell = (text, other, label) => make('td', { 'data-label': label }, ...marked(text, other, label));
+    const changed = before !== after;
+    return make('tr', { class: changed ? 'changed' : '' }, make('th', { scope: 'row' }, what),
+      ...(changed ? [cell(before, after, 'before'), cell(after, before, 'after')]
+        : [make('td', { colspan: 2, 'data-label': 'unchanged' }, before ?? 'not there')]));
+  });
+  const head = make('tr', {}, ...['state', 'before', 'after'].map((text) => make('th', { scope: 'col' }, text)));
+  return make('table', { class: 'touched' }, make('thead', {}, head), make('tbody', {}, ...rows));
+}
+
+function marked(text, other, label) {
+  if (text === null) return [make('em', {}, 'not there')];
+  if (other === null) return [make(label === 'before' ? 'del' : 'ins', {}, text)];
+  let [start, end] = [0, 0];
+  const most = Math.min(text.length, other.length);
+  while (start < most && text[start] === other[start]) start++;
+  while (end < most - start && text[text.length - 1 - end] === other[other.length - 1 - end]) end++;
+  const middle = text.slice(start, text.length - end);
+  return [text.slice(0, start), middle && make(label === 'before' ? 'del' : 'ins', {}, middle), text.slice(text.length - end)];
+}
+
+function legend(run) {
+  const tones = { fault: 'fault', bad: 'error, reset, refusal', change: 'changes something', life: 'begins or ends', look: 'looks', say: 'says, goes on' };
+  const used = new Set(run.kinds.filter((_, index) => run.kind.includes(index)).map((kind) => kind.c));
+  const hows = new Set([...run.causeOf.values()].map(({ how }) => how));
+  const names = { fork: 'start', signal: 'signal', packet: 'packet', data: 'meets a change' };
+  return make('p', { class: 'legend' },
+    ...Object.entries(tones).filter(([tone]) => used.has(tone)).map(([tone, text]) =>
+      make('span', {}, make('i', { class: `dot ${tone}` }), text)),
+    ...[...hows].map((how) => make('span', {}, make('i', { class: `arrow ${how}` }), names[how])),
+    make('span', {}, make('i', { class: 'dot departure' }), 'a choice that departs from the default'));
+}
+
+// The list of records: only the rows in view are there, whatever the length of the run.
+class List {
+  constructor(viewer) {
+    this.viewer = viewer;
+    this.rows = make('div', { class: 'rows' });
+    this.element = make('div', {
+      class: 'list', role: 'listbox', tabindex: 0, 'aria-label': 'Records', onscroll: () => this.draw(),
+      onclick: (event) => {
+        const row = event.target.closest('[data-i]');
+        if (row) viewer.go(Number(row.dataset.i));
+      },
+    }, this.rows);
+    this.refresh();
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  refresh() {
+    // Browsers cap the height of an element: longer lists scroll in proportion.
+    this.scale = Math.min(1, 8e6 / Math.max(this.viewer.count() * ROW, 1));
+    this.rows.style.height = `${this.viewer.count() * ROW * this.scale}px`;
+    this.element.style.height = `min(420px, ${Math.max(this.viewer.count(), 1) * ROW + 18}px)`;
+    this.draw();
+  }
+
+  reveal(i) {
+    const top = this.viewer.rank(i) * ROW * this.scale, { scrollTop, clientHeight } = this.element;
+    if (top < scrollTop || top + ROW > scrollTop + clientHeight) this.element.scrollTop = top - clientHeight / 2;
+    this.draw();
+  }
+
+  draw() {
+    const { viewer, element } = this, { run } = viewer;
+    const first = Math.max(Math.floor(element.scrollTop / ROW / this.scale) - 4, 0);
+    const last = Math.min(viewer.count(), first + Math.ceil(element.clientHeight / ROW) + 10);
+    const rows = [];
+    for (let rank = first; rank < last; rank++) {
+      const i = viewer.nth(rank), current = i === viewer.cursor;
+      const departs = run.decisionsAt.get(i)?.some((decision) => decision.departs);
+      const row = make('div', {
+        class: `row${current ? ' current' : ''}`, role: 'option', 'data-i': i, 'aria-selected': String(current),
+        'aria-posinset': rank + 1, 'aria-setsize': viewer.count(), id: `${viewer.place.id}-row-${i}`,
+      }, make('span', { class: 'at' }, clock(run.time[i])), make('i', { class: `dot ${run.tone(i)}` }),
+      departs ? make('b', { class: 'fork-mark', title: 'after a choice that departs from the default' }, '▼') : '',
+      make('b', {}, run.actorName(i)), make('span', {}, ` ${run.words(i)}`));
+      row.style.top = `${element.scrollTop - (element.scrollTop / this.scale - rank * ROW)}px`;
+      if (this.scale === 1) row.style.top = `${rank * ROW}px`;
+      rows.push(row);
+    }
+    this.rows.replaceChildren(...rows);
+    element.setAttribute('aria-activedescendant', `${viewer.place.id}-row-${viewer.cursor}`);
+  }
+}
+
+// How many records of a kind there are in each part of the whole run, also of those that are not listed.
+class Rate {
+  constructor(run, picked) {
+    this.run = run;
+    const { rate } = run;
+    this.names = Object.keys(rate.counts);
+    this.select = make('select', { 'aria-label': 'What the chart counts', onchange: () => this.draw() },
+      ...this.names.map((name) => make('option', {}, name)));
+    this.select.value = rate.first;
+    this.canvas = make('canvas', { role: 'img', height: 90, onclick: (event) => {
+      const box = this.canvas.getBoundingClientRect();
+      picked((event.clientX - box.left - 4) / (box.width - 8) * rate.step * rate.buckets);
+    } });
+    this.peak = make('span', { class: 'peak' });
+    this.element = make('figure', { class: 'rate' },
+      make('figcaption', {}, this.select, ' a second, over the whole run ', this.peak), this.canvas);
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  draw(view = this.view) {
+    this.view = view;
+    const { rate } = this.run, counts = rate.counts[this.select.value], shades = colors();
+    const wide = this.element.clientWidth, high = 90, ratio = window.devicePixelRatio || 1;
+    if (!wide) return;
+    Object.assign(this.canvas, { width: wide * ratio, height: high * ratio });
+    this.canvas.style.width = `${wide}px`;
+    this.canvas.style.height = `${high}px`;
+    const pen = this.canvas.getContext('2d');
+    pen.scale(ratio, ratio);
+    const most = Math.max(...counts, 1), each = (wide - 8) / rate.buckets;
+    const second = (count) => grouped(Math.round(count * 1e9 / rate.step));
+    const summit = counts.indexOf(most);
+    this.peak.textContent = summit < 0 ? '· none' : `· at most ${second(most)}, at ${clock(summit * rate.step)}`;
+    this.canvas.setAttribute('aria-label', `${this.select.value} a second ${this.peak.textContent}`);
+    if (view) {
+      const end = rate.step * rate.buckets, x = (time) => 4 + Math.min(Math.max(time / end, 0), 1) * (wide - 8);
+      pen.fillStyle = shades.stripe;
+      pen.fillRect(x(view[0]), 0, x(view[1]) - x(view[0]), high - 14);
+      pen.strokeStyle = shades.accent;
+      pen.strokeRect(x(view[0]) + 0.5, 0.5, x(view[1]) - x(view[0]) - 1, high - 15);
+    }
+    pen.fillStyle = shades[rate.tones[this.select.value]] ?? shades.accent;
+    counts.forEach((count, at) => {
+      const tall = count / most * (high - 22);
+      if (count) pen.fillRect(4 + at * each, high - 14 - Math.max(tall, 1.5), Math.max(each - 0.5, 0.7), Math.max(tall, 1.5));
+    });
+    pen.fillStyle = shades.faint;
+    pen.font = '11px system-ui, sans-serif';
+    const span = rate.step * rate.buckets, step = round(span / 6);
+    for (let tick = 0; tick <= span; tick += step) {
+      pen.textAlign = tick === 0 ? 'left' : 'center';
+      const x = 4 + tick / span * (wide - 8);
+      if (x < wide - 16) pen.fillText(ticked(tick, step), x, high - 2);
+    }
+  }
+}
