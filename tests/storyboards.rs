@@ -73,11 +73,10 @@ fn a_lost_update_shows_what_each_write_replaced() {
     let board = prepared(&loaded, "baseline").storyboard(&chooser, 0, 100);
 
     let path = |frame: &Frame| {
-        let touched = frame.touched.iter();
+        let mut touched = frame.touched.iter();
         touched
-            .filter(|touched| touched.what == "HKCU\\Environment\\Path")
+            .find(|touched| touched.what == "HKCU\\Environment\\Path")
             .cloned()
-            .next()
     };
     let seen: Vec<_> = board.frames.iter().filter_map(path).collect();
     assert_eq!(seen.len(), 4, "two reads and two writes: {seen:#?}");

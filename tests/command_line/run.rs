@@ -1,5 +1,7 @@
 //! `run`, `list`, `explain`, and what is not built yet.
 
+use std::fs;
+
 use serde_json::json;
 
 use crate::{Lab, Ran, exists, json_lines, without_hashes};

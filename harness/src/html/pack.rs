@@ -267,6 +267,9 @@ struct Kind {
     cols: Vec<Column>,
 }
 
+/// A decision: frame, time in ns, place, options, default, what was taken, how many options there were.
+type Decided = (usize, u64, usize, Vec<usize>, usize, usize, u64);
+
 /// The island. Short names, as they stand in each file; `run.js` says what they are.
 #[derive(Serialize)]
 struct Island<'a> {
@@ -289,7 +292,7 @@ struct Island<'a> {
     ta: Vec<usize>,
     c: Vec<usize>,
     hows: [How; 4],
-    d: Vec<(usize, u64, usize, Vec<usize>, usize, usize, u64)>,
+    d: Vec<Decided>,
     rate: &'a Option<Rate>,
 }
 
