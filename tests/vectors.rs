@@ -88,6 +88,11 @@ fn holds(file: &str) {
 }
 
 #[test]
+fn reg_exe() {
+    holds("reg-exe.jsonl");
+}
+
+#[test]
 fn registry() {
     holds("registry.jsonl");
 }

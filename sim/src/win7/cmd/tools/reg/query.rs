@@ -138,8 +138,9 @@ fn all(sys: &mut Sys<'_>, query: &Query) -> Asked<u32> {
             .into_iter()
             .filter(|(_, value)| is_wanted(query, value))
             .collect();
-        let is_bare = !has_values && below.is_empty() && query.kinds.is_empty();
-        if !values.is_empty() || is_bare && (query.recurse && !is_first) {
+        // The key that is asked about is left out where it has none.
+        let is_bare = !has_values && query.kinds.is_empty();
+        if !values.is_empty() || is_bare && query.recurse && !is_first {
             sys.line(&path.to_string())?;
             for (name, value) in &values {
                 let called = called(sys, name);

@@ -74,6 +74,17 @@ fn a_query_prints_as_the_tests_of_wine_have_it() {
 }
 
 #[test]
+fn keys_without_values_on_the_way_down_are_listed() {
+    let mut bench = Bench::new();
+    bench.machine.set("HKCU\\Software\\T\\a\\b", "q", "1");
+    let key = "HKEY_CURRENT_USER\\Software\\T\\a";
+    assert_eq!(
+        bench.prints("reg query HKCU\\Software\\T /s"),
+        format!("\r\n{key}\r\n\r\n{key}\\b\r\n    q    REG_SZ    1\r\n\r\n")
+    );
+}
+
+#[test]
 fn what_is_missing_goes_to_the_error_output() {
     let mut bench = bench();
     let text = "ERROR: The system was unable to find the specified registry key or value.\r\n";
