@@ -127,6 +127,48 @@ fn an_exported_syn_blackhole_shows_its_retransmissions() {
     }
 }
 
+#[test]
+fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
+    let lab = Lab::new();
+    for (args, says) in [
+        (
+            &["path-lost-update", "--pcap", "x"][..],
+            "the arm baseline of path-lost-update has no TCP world",
+        ),
+        (
+            &["syn-blackhole", "--pcap", "x", "--arm", "hole"],
+            "its arms are: baseline, blackhole-6.18, blackhole-6.1",
+        ),
+        (&["--pcap", "x"], "write one run of one scenario"),
+        (&["syn-blackhole", "--arm", "baseline"], "leave --arm out"),
+        (
+            &["syn-blackhole", "--pcap", "x", "--perfetto", "x"],
+            "two outputs go to one file",
+        ),
+        (
+            &["syn-blackhole", "--perfetto", "missing/x"],
+            "cannot be written",
+        ),
+    ] {
+        let (code, _, err) = lab.run(&[&["run"], args].concat());
+        let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(says), "{err}");
+        assert_eq!(
+            std::fs::read_dir(lab.0.path()).expect("readable").count(),
+            0
+        );
+    }
+    // A run of any world can be looked at.
+    let (code, _, err) = lab.run(&["run", "path-lost-update", "--perfetto", "x.json"]);
+    assert_eq!(code, 0, "{err}");
+    let text = std::fs::read(lab.path("x.json")).expect("written");
+    let trace: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let events = trace["traceEvents"].as_array().expect("a list");
+    let actors = events.iter().filter(|e| e["name"] == "process_name");
+    assert!(actors.count() >= 2, "{trace}");
+}
+
 /// Two clients that close again and again, on a link that loses nothing.
 const CHURN: &str = r#"Scenario(
     version: 1, id: "churn", title: "Short connections",
@@ -502,13 +544,15 @@ fn copies_and_reordered_segments_are_no_retransmissions() {
         kinds.filter(|kind| *kind == "tcp_retransmit_skb").count()
     };
     // Captured on a bridge and on the port behind it: each packet is there twice.
-    let twice: Vec<_> = story(false)
-        .into_iter()
-        .flat_map(|packet| [packet.clone(), packet])
-        .collect();
-    let stream = imported(&pcap(1, &twice, false, 65_535));
-    assert_eq!(again(&stream), 2);
-    assert_eq!(stream.connections.expect("packets").twice, 8);
+    for is_v6 in [false, true] {
+        let twice = story(is_v6)
+            .into_iter()
+            .flat_map(|packet| [packet.clone(), packet]);
+        let twice: Vec<_> = twice.collect();
+        let stream = imported(&pcap(1, &twice, false, 65_535));
+        assert_eq!(again(&stream), 2);
+        assert_eq!(stream.connections.expect("packets").twice, 8);
+    }
 
     let data = |id: u16, seq: u32| packet(false, true, Tcp::Data(10), seq, 901, id);
     let late = |ms: u32| vec![(0, data(1, 100)), (1, data(3, 120)), (1 + ms, data(2, 110))];

@@ -112,12 +112,12 @@ pub struct Connections {
     pub probes: u64,
     /// SYN-ACKs that were sent again.
     pub synacks_again: u64,
-    /// RSTs, by sender and receiver.
-    pub resets: u64,
 }
 
 /// A gap is filled by reordering within this time: Wireshark's rule.
 const REORDERING_NS: u64 = 3_000_000;
+/// Without an identification, the same segment within this time is a copy.
+const COPIED_NS: u64 = 1_000_000;
 /// So many segments are remembered to know one that is captured twice.
 const REMEMBERED: usize = 8;
 /// So many gaps are remembered in one direction.
@@ -177,7 +177,7 @@ struct Tracked {
     told: Connection,
     syn_at: Option<Time>,
     was_reset: bool,
-    recent: VecDeque<(u16, u32, u32, u8, u32)>,
+    recent: VecDeque<Print>,
 }
 
 /// Two ends in the order of their addresses.
@@ -479,7 +479,6 @@ impl<'n> Tracker<'n> {
     }
 
     fn send_reset(&mut self, segment: &Segment, state: Option<TcpState>) {
-        self.totals.resets += 1;
         let mut record = tcp("tcp_send_reset");
         record.know("state", state.map(|state| Value::Text(state.name().into())));
         let record = ends(record, segment.source, segment.destination);
@@ -575,16 +574,15 @@ impl Tracked {
 
     /// Whether this very packet was captured before, at another interface or on its other way through.
     fn was_seen(&self, segment: &Segment) -> bool {
-        let print = fingerprint(segment);
-        print.is_some_and(|print| self.recent.contains(&print))
+        let print = Print::of(segment);
+        let mut recent = self.recent.iter();
+        recent.any(|known| known.is_copied_by(&print))
     }
 
     fn remember(&mut self, segment: &Segment) {
-        if let Some(print) = fingerprint(segment) {
-            self.recent.push_back(print);
-            if self.recent.len() > REMEMBERED {
-                self.recent.pop_front();
-            }
+        self.recent.push_back(Print::of(segment));
+        if self.recent.len() > REMEMBERED {
+            self.recent.pop_front();
         }
     }
 
@@ -622,14 +620,37 @@ impl Tracked {
     }
 }
 
-fn fingerprint(segment: &Segment) -> Option<(u16, u32, u32, u8, u32)> {
-    let Segment {
-        id,
-        seq,
-        ack,
-        flags,
-        len,
-        ..
-    } = segment;
-    id.map(|id| (id, *seq, *ack, flags.0, *len))
+/// What tells a packet from others.
+#[derive(Clone, Copy, Debug)]
+struct Print {
+    at: Time,
+    source: SocketAddr,
+    id: Option<u16>,
+    seq: u32,
+    ack: u32,
+    flags: Flags,
+    len: u32,
+}
+
+impl Print {
+    fn of(segment: &Segment) -> Print {
+        Print {
+            at: segment.at,
+            source: segment.source,
+            id: segment.id,
+            seq: segment.seq,
+            ack: segment.ack,
+            flags: segment.flags,
+            len: segment.len,
+        }
+    }
+
+    /// Linux sends nothing twice with one identification, and nothing again within a millisecond.
+    fn is_copied_by(&self, later: &Print) -> bool {
+        let content = |print: &Print| (print.seq, print.ack, print.flags, print.len);
+        self.source == later.source
+            && self.id == later.id
+            && content(self) == content(later)
+            && (self.id.is_some() || (later.at - self.at).0 < COPIED_NS)
+    }
 }

@@ -375,11 +375,11 @@ impl ConnectionSummary {
         }
         if self.with_syn_again > 0 {
             let of = counted(self.with_syn_again, "connection");
-            let most = grouped(self.most_syns_again);
+            let most = counted(self.most_syns_again, "time");
             row(
                 page,
                 "SYNs sent again",
-                &format!("by {of}, at the most {most} times, after"),
+                &format!("by {of}, at the most {most}, after"),
             );
             let times: Vec<String> = self.syn_again_ns.iter().map(Spread::range).collect();
             row(page, "", &times.join("; "));
