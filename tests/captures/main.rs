@@ -1,6 +1,9 @@
 //! Captures and recorded events: what is exported opens elsewhere, and what comes from elsewhere is read as it
 //! was.
 
+mod damage;
+mod frames;
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -13,12 +16,13 @@ use faultlab::import::connection::Ending;
 use faultlab::import::stream::{Stream, record_kind};
 use faultlab::import::{self, Names};
 use faultlab_sim::engine::Record as _;
-use proptest::prelude::*;
 
-const LOOPBACK: &[u8] = include_bytes!("data/captures/loopback.pcapng");
-const LOOPBACK_TRACE: &str = include_str!("data/captures/loopback-trace.txt");
-const FTRACE: &str = include_str!("data/tracepoints/trace-6.18.44.txt");
-const PERF: &str = include_str!("data/tracepoints/perf-script-6.18.44.txt");
+use frames::{Tcp, packet, pcap, story};
+
+const LOOPBACK: &[u8] = include_bytes!("../data/captures/loopback.pcapng");
+const LOOPBACK_TRACE: &str = include_str!("../data/captures/loopback-trace.txt");
+const FTRACE: &str = include_str!("../data/tracepoints/trace-6.18.44.txt");
+const PERF: &str = include_str!("../data/tracepoints/perf-script-6.18.44.txt");
 
 fn read(bytes: &[u8]) -> Result<Stream, String> {
     import::read(bytes, None, false, &Names::default()).map_err(|bad| bad.to_string())
@@ -349,130 +353,6 @@ fn recorded_texts_are_counted_as_they_are() {
         .collect();
     // perf prints the first as 0x7.
     assert_eq!(states[..2], ["TCP_CLOSE", "UNKNOWN"]);
-}
-
-/// A frame behind the headers of a link type.
-fn framed(link: u32, ip: &[u8]) -> Vec<u8> {
-    let (ether_type, family) = match ip[0] >> 4 {
-        4 => ([0x08, 0x00], 2),
-        _ => ([0x86, 0xdd], 30),
-    };
-    let mut frame = match link {
-        1 => [&[2; 12][..], &[0x81, 0x00, 0, 7], &ether_type].concat(),
-        0 => vec![family, 0, 0, 0],
-        108 => vec![0, 0, 0, family],
-        113 => [&[0; 14][..], &ether_type].concat(),
-        276 => [&ether_type[..], &[0; 18]].concat(),
-        _ => Vec::new(),
-    };
-    frame.extend(ip);
-    // What Ethernet adds to a short frame is no data.
-    if link == 1 {
-        frame.resize(frame.len().max(90), 0);
-    }
-    frame
-}
-
-/// A pcap of the link type with these packets, `(ms, IP packet)`; `big` is the order of its bytes.
-fn pcap(link: u32, packets: &[(u32, Vec<u8>)], is_big: bool, snap: usize) -> Vec<u8> {
-    let word = |n: u32| {
-        if is_big {
-            n.to_be_bytes()
-        } else {
-            n.to_le_bytes()
-        }
-    };
-    let half = |n: u16| {
-        if is_big {
-            n.to_be_bytes()
-        } else {
-            n.to_le_bytes()
-        }
-    };
-    let mut file = [
-        &word(0xa1b2_c3d4)[..],
-        &half(2),
-        &half(4),
-        &word(0),
-        &word(0),
-    ]
-    .concat();
-    file.extend([word(snap as u32), word(link)].concat());
-    for (ms, packet) in packets {
-        let frame = framed(link, packet);
-        let kept = frame.len().min(snap);
-        let header = [
-            1_700_000_000 + ms / 1_000,
-            ms % 1_000 * 1_000,
-            kept as u32,
-            frame.len() as u32,
-        ];
-        file.extend(header.map(word).concat());
-        file.extend(&frame[..kept]);
-    }
-    file
-}
-
-#[derive(Clone, Copy)]
-enum Tcp {
-    Syn,
-    SynAck,
-    Ack,
-    Data(usize),
-    Rst,
-}
-
-/// A packet of a connection between port 4000 and 6379, sent by the client or not.
-fn packet(is_v6: bool, by_client: bool, tcp: Tcp, seq: u32, ack: u32, id: u16) -> Vec<u8> {
-    let (from, to) = if by_client { (1, 2) } else { (2, 1) };
-    let (sport, dport) = if by_client {
-        (4000, 6379)
-    } else {
-        (6379, 4000)
-    };
-    let v4 = |last: u8| [10, 0, 0, last];
-    let v6 = |last: u8| [0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last];
-    let ip = match is_v6 {
-        true => PacketBuilder::ipv6(v6(from), v6(to), 64),
-        false => {
-            let header = etherparse::Ipv4Header {
-                source: v4(from),
-                destination: v4(to),
-                identification: id,
-                time_to_live: 64,
-                ..Default::default()
-            };
-            PacketBuilder::ip(etherparse::IpHeaders::Ipv4(header, Default::default()))
-        }
-    };
-    let builder = ip.tcp(sport, dport, seq, 1000);
-    let (builder, len) = match tcp {
-        Tcp::Syn => (builder.syn(), 0),
-        Tcp::SynAck => (builder.syn().ack(ack), 0),
-        Tcp::Ack => (builder.ack(ack), 0),
-        Tcp::Data(len) => (builder.ack(ack).psh(), len),
-        Tcp::Rst => (builder.rst().ack(ack), 0),
-    };
-    let mut bytes = Vec::new();
-    builder.write(&mut bytes, &vec![7; len]).expect("memory");
-    bytes
-}
-
-/// A SYN that is sent again, a handshake, data that is sent again, and a RST; numbers wrap round in it.
-fn story(is_v6: bool) -> Vec<(u32, Vec<u8>)> {
-    let first = u32::MAX - 50;
-    let data = first.wrapping_add(1);
-    let p = |by_client, tcp, seq, ack, id| packet(is_v6, by_client, tcp, seq, ack, id);
-    vec![
-        (0, p(true, Tcp::Syn, first, 0, 1)),
-        (1_010, p(true, Tcp::Syn, first, 0, 2)),
-        (1_020, p(false, Tcp::SynAck, 900, data, 1)),
-        (1_030, p(true, Tcp::Ack, data, 901, 3)),
-        (1_040, p(true, Tcp::Data(100), data, 901, 4)),
-        (1_250, p(true, Tcp::Data(100), data, 901, 5)),
-        (1_260, p(false, Tcp::Ack, 901, data.wrapping_add(100), 2)),
-        (1_270, p(false, Tcp::Rst, 901, data.wrapping_add(100), 3)),
-    ]
 }
 
 /// What happened, in words.
@@ -877,84 +757,4 @@ fn a_capture_made_here_imports_and_is_judged() {
     let is_cut = !answer["gaps"].as_array().expect("a list").is_empty();
     let verdict = if is_cut { "Undecided" } else { "Refuted" };
     assert_eq!(answer["claims"][1]["verdict"], verdict, "{answer}");
-}
-
-/// One edit: a piece removed, a piece put in, bytes changed.
-fn damage(bytes: &[u8], at: usize, len: usize, put: &[u8], is_cut: bool) -> Vec<u8> {
-    let start = at % (bytes.len() + 1);
-    let end = (start + len).min(bytes.len());
-    let mut damaged = [&bytes[..start], put].concat();
-    if !is_cut {
-        damaged.extend(&bytes[end..]);
-    }
-    damaged
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
-    #[test]
-    fn damaged_files_are_read_or_refused_and_nothing_else(
-        which in 0..6, at in any::<usize>(), len in 0_usize..24, put in prop::collection::vec(any::<u8>(), 0..24),
-        is_cut in any::<bool>(), is_partial in any::<bool>(),
-    ) {
-        let whole = match which {
-            0 => LOOPBACK.to_vec(),
-            1 => pcap(1, &story(false), true, 65_535),
-            2 => pcap(276, &story(true), false, 65_535),
-            3 => FTRACE.as_bytes()[..6_000].to_vec(),
-            4 => PERF.as_bytes()[..6_000].to_vec(),
-            _ => b"{\"arm\":\"a\"}\n{\"t_ns\":1,\"actor\":\"a\",\"event\":\"tcp_send_reset\",\"sport\":1}\n".to_vec(),
-        };
-        let at = match which {
-            // Most of it is far from the headers.
-            0 if len % 2 == 0 => at % 600,
-            _ => at,
-        };
-        let bytes = damage(&whole, at, len, &put, is_cut);
-        match import::read(&bytes, None, is_partial, &Names::default()) {
-            Ok(stream) => {
-                let summary = import::summary::summarise("damaged", &stream);
-                serde_json::to_string(&summary).expect("JSON");
-                let times: Vec<u64> = stream.entries.iter().map(|entry| entry.at.0).collect();
-                prop_assert!(times.is_sorted());
-            }
-            Err(bad) => prop_assert!(!bad.to_string().is_empty()),
-        }
-    }
-
-    #[test]
-    fn any_segments_make_a_story(
-        segments in prop::collection::vec((any::<bool>(), 0..5, any::<u32>(), any::<u32>(), 0_u16..4, any::<u8>()), 1..40),
-        is_near in any::<bool>(),
-    ) {
-        let near = |number: u32| if is_near { number % 64 } else { number };
-        let packets: Vec<(u32, Vec<u8>)> = segments.iter().enumerate().map(|(index, (by, kind, seq, ack, id, len))| {
-            let tcp = match kind {
-                0 => Tcp::Syn,
-                1 => Tcp::SynAck,
-                2 => Tcp::Ack,
-                3 => Tcp::Data(usize::from(*len) % 40),
-                _ => Tcp::Rst,
-            };
-            (index as u32, packet(false, *by, tcp, near(*seq), near(*ack), *id))
-        }).collect();
-        let stream = imported(&pcap(101, &packets, false, 65_535));
-        // Nothing is lost: each segment belongs to a connection, or is a copy, or a RST out of nowhere.
-        let connections = stream.connections.as_ref().expect("packets");
-        prop_assert_eq!(connections.segments, packets.len() as u64);
-        // States follow the kernel's machine, socket by socket.
-        let mut states: BTreeMap<String, String> = BTreeMap::new();
-        for entry in &stream.entries {
-            let field = |name: &str| entry.record.field(name).map_or_else(String::new, |v| v.to_string());
-            if record_kind(entry) != "inet_sock_set_state" {
-                continue;
-            }
-            let state = |name: &str| faultlab_sim::linux::tracepoint::TcpState::from_name(&field(name));
-            let (old, new) = (state("oldstate").expect("a state"), state("newstate").expect("a state"));
-            prop_assert!(old.may_become(new), "{old} to {new}");
-            let own = field("saddr");
-            states.insert(own, new.name().into());
-        }
-    }
 }
