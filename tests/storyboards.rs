@@ -184,3 +184,22 @@ fn resets_arrive_as_packets_and_end_sockets() {
         );
     }
 }
+
+/// Under some seed the builder runs a tool by the link after it was replaced, and the two are told as cause and
+/// effect.
+#[test]
+fn who_goes_by_a_switched_link_meets_what_was_changed() {
+    let loaded = shipped("goroot-race");
+    let prepared = prepared(&loaded, "shared-symlink");
+    let meets = |seed: u64| {
+        let board = prepared.storyboard(&Chooser::Seed(seed), 0, 5_000);
+        let is_builder = |frame: &&Frame| frame.actor.starts_with("builder");
+        board.frames.iter().filter(is_builder).any(|frame| {
+            let met = frame.met.map(|met| &board.frames[met]);
+            met.is_some_and(|met| {
+                met.record.kind() == "rename" && met.actor.starts_with("switcher")
+            }) && frame.record.kind() == "exec"
+        })
+    };
+    assert!((0..200).any(meets), "no seed in 200 switches in time");
+}

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use faultlab_sim::engine::{Entity, KindSpec, Names, Observer, Record as _, Time};
 use faultlab_sim::linux::tracepoint::{Ipv4, Record as Tcp};
-use faultlab_sim::scenario::{Chooser, Frame, How, Keep, Prepared, Record, Storyboard, Watch};
+use faultlab_sim::scenario::{
+    Cause, Chooser, Frame, How, Keep, Prepared, Record, Storyboard, Watch,
+};
 use serde::Serialize;
 
 use crate::render::{counted, grouped, schedule};
@@ -339,7 +341,12 @@ impl Shown {
                 island.tb.push(texts.optional(touched.before.as_deref()));
                 island.ta.push(texts.optional(touched.after.as_deref()));
             }
-            if let Some(cause) = frame.cause {
+            let met = frame.met.map(|frame| Cause {
+                frame,
+                how: How::Data,
+            });
+            let met = met.filter(|met| Some(*met) != frame.cause);
+            for cause in frame.cause.into_iter().chain(met) {
                 let how = HOWS.iter().position(|how| *how == cause.how);
                 island.c.extend([index, cause.frame, how.unwrap_or(0)]);
             }

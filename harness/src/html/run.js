@@ -20,13 +20,13 @@ class Run {
       this.row[i] = rows[this.kind[i]]++;
       this.touchedFrom[i + 1] = this.touchedFrom[i] + (data.w ? data.w[i] : 0);
     }
-    this.causeOf = new Map();
+    this.causesOf = new Map();
     this.effectsOf = new Map();
+    const put = (map, key, value) => { if (map.has(key)) map.get(key).push(value); else map.set(key, [value]); };
     for (let at = 0; at < data.c.length; at += 3) {
       const [to, from, how] = data.c.slice(at, at + 3);
-      this.causeOf.set(to, { from, how: data.hows[how] });
-      if (!this.effectsOf.has(from)) this.effectsOf.set(from, []);
-      this.effectsOf.get(from).push(to);
+      put(this.causesOf, to, { from, how: data.hows[how] });
+      put(this.effectsOf, from, { to, how: data.hows[how] });
     }
     this.decisionsAt = new Map();
     data.d.forEach((decision, index) => {
@@ -63,6 +63,9 @@ class Run {
 
   actorName(i) { return this.actors[this.actor[i]]; }
   kindName(i) { return this.kinds[this.kind[i]].n; }
+  causes(i) { return this.causesOf.get(i) ?? []; }
+  effects(i) { return this.effectsOf.get(i) ?? []; }
+
   // A call that failed is an error, whatever it was to do.
   tone(i) {
     const kind = this.kinds[this.kind[i]];

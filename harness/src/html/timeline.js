@@ -262,8 +262,9 @@ class Timeline {
 
   paintArrows(from, to) {
     for (let i = from; i < to; i++) {
-      const cause = this.run.causeOf.get(i);
-      if (cause && this.shows(i) && this.shows(cause.from)) this.arrow(cause.from, i, cause.how, 0.45);
+      for (const { from: cause, how } of this.run.causes(i)) {
+        if (this.shows(i) && this.shows(cause)) this.arrow(cause, i, how, 0.45);
+      }
     }
   }
 
@@ -353,9 +354,8 @@ class Timeline {
     const { pen, colors, run } = this;
     if (!run.n) return;
     const i = this.cursor, x = this.x(this.pos(i)), y = this.y(i);
-    const cause = run.causeOf.get(i);
-    if (cause) this.arrow(cause.from, i, cause.how, 1);
-    for (const effect of (run.effectsOf.get(i) ?? []).slice(0, 50)) this.arrow(i, effect, run.causeOf.get(effect).how, 1);
+    for (const { from, how } of run.causes(i)) this.arrow(from, i, how, 1);
+    for (const { to, how } of run.effects(i).slice(0, 50)) this.arrow(i, to, how, 1);
     pen.strokeStyle = colors.cursor;
     pen.lineWidth = 1.5;
     pen.beginPath();

@@ -183,12 +183,10 @@ class Viewer {
     for (const decision of run.decisionsAt.get(i) ?? []) parts.push(this.tellDecision(decision));
     parts.push(make('p', { class: 'sentence' }, make('i', { class: `dot ${run.tone(i)}` }),
       make('b', {}, run.actorName(i)), ` ${run.words(i)}`));
-    if (run.risk) parts.push(make('p', { class: 'risk' }, `after this, ${(run.risk[i] / 1e4).toFixed(1)} % of futures fail`));
-    const cause = run.causeOf.get(i);
-    if (cause) parts.push(make('p', { class: 'cause' }, `${HOWS[cause.how]} `, this.link(cause.from)));
-    const effects = run.effectsOf.get(i) ?? [];
+    for (const { from, how } of run.causes(i)) parts.push(make('p', { class: 'cause' }, `${HOWS[how]} `, this.link(from)));
+    const effects = run.effects(i);
     if (effects.length) {
-      const links = effects.slice(0, 6).flatMap((effect, at) => [at ? ', ' : '', this.link(effect)]);
+      const links = effects.slice(0, 6).flatMap((effect, at) => [at ? ', ' : '', this.link(effect.to)]);
       const more = effects.length > 6 ? ` and ${grouped(effects.length - 6)} more` : '';
       parts.push(make('p', { class: 'cause' }, 'brings about ', ...links, more));
     }
@@ -226,7 +224,7 @@ class Viewer {
       Home: () => this.end(-1), End: () => this.end(1),
       '+': () => this.zoomIn(), '=': () => this.zoomIn(), '-': () => this.timeline.zoom(1.6), 0: () => this.timeline.fit(),
       ']': () => this.nextChoice(1), '[': () => this.nextChoice(-1), f: () => this.nextTone('fault'),
-      c: () => { const cause = this.run.causeOf.get(this.cursor); if (cause) this.go(cause.from); },
+      c: () => { const [cause] = this.run.causes(this.cursor); if (cause) this.go(cause.from); },
       t: () => this.toggleMode(), '/': () => this.query.focus(),
     };
     const act = acts[event.key];
@@ -263,7 +261,7 @@ function marked(text, other, label) {
 function legend(run) {
   const tones = { fault: 'fault', bad: 'error, reset, refusal', change: 'changes something', life: 'begins or ends', look: 'looks', say: 'says, goes on' };
   const used = new Set(run.kinds.filter((_, index) => run.kind.includes(index)).map((kind) => kind.c));
-  const hows = new Set([...run.causeOf.values()].map(({ how }) => how));
+  const hows = new Set([...run.causesOf.values()].flat().map(({ how }) => how));
   const names = { fork: 'start', signal: 'signal', packet: 'packet', data: 'meets a change' };
   return make('p', { class: 'legend' },
     ...Object.entries(tones).filter(([tone]) => used.has(tone)).map(([tone, text]) =>

@@ -50,8 +50,9 @@ pub(super) struct Causes {
 }
 
 impl Causes {
-    /// What brought `frame` about. Frames are shown in order.
-    pub(super) fn of(&mut self, index: usize, frame: &Frame) -> Option<Cause> {
+    /// What brought `frame` about, and which frame of another actor last changed what it met. Frames are shown
+    /// in order.
+    pub(super) fn of(&mut self, index: usize, frame: &Frame) -> (Option<Cause>, Option<usize>) {
         let cause = |how| move |frame| Cause { frame, how };
         let born = self.born.remove(&frame.actor).map(cause(How::Fork));
         let told = match &frame.record {
@@ -74,7 +75,7 @@ impl Causes {
             let by = (index, frame.actor.clone());
             self.changed.insert(touched.what.clone(), by);
         }
-        told.or(born).or(met.map(cause(How::Data)))
+        (told.or(born).or(met.map(cause(How::Data))), met)
     }
 
     fn linux(&mut self, index: usize, frame: &Frame, record: &Linux) -> Option<Cause> {

@@ -48,6 +48,8 @@ pub struct Frame {
     pub touched: Vec<Touched>,
     /// Which earlier frame brought it about, as far as records tell.
     pub cause: Option<Cause>,
+    /// Which earlier frame, of another actor, was the last to change something that this one touched.
+    pub met: Option<usize>,
 }
 
 /// A thing that a record touched. Where both sides are alike, it was only looked at.
@@ -115,8 +117,9 @@ impl Prepared {
         self.look(chooser, &mut board);
         let mut causes = Causes::default();
         for index in 0..board.frames.len() {
-            let cause = causes.of(index, &board.frames[index]);
-            board.frames[index].cause = cause;
+            let (cause, met) = causes.of(index, &board.frames[index]);
+            let frame = &mut board.frames[index];
+            (frame.cause, frame.met) = (cause, met);
         }
         board
     }
@@ -241,6 +244,7 @@ impl Observer<Record> for Camera<'_, '_> {
                 step: self.step,
                 touched: Vec::new(),
                 cause: None,
+                met: None,
             });
         }
     }
