@@ -262,13 +262,17 @@ impl Net {
         if send.recovery == Recovery::Open {
             return;
         }
-        while let Some(index) = {
+        while let Some(which) = {
             let send = &self.socket(at).send;
             let lost = |sent: &Sent| sent.is_lost && !sent.is_resent;
-            let may_fly = send.in_flight() < send.cwnd;
-            send.queue.iter().position(lost).filter(|_| may_fly)
+            let room = send.cwnd.saturating_sub(send.in_flight()) as usize;
+            let first = send.queue.iter().position(lost).filter(|_| room > 0);
+            first.map(|first| {
+                let rest = send.queue.range(first..).take(room);
+                first..first + rest.take_while(|sent| lost(sent)).count()
+            })
         } {
-            self.retransmit_lost(out, at, index);
+            self.retransmit_lost(out, at, which);
             if self.socket(at).resend.pending == Pending::Nothing {
                 self.rearm_retransmission(out, at);
             }

@@ -1,11 +1,12 @@
 //! The system calls that applications make, as far as the kernel's part of them goes.
 
-use super::net::{Net, Out};
+use super::net::{Net, Out, What};
 use super::profile::SYN_TIMEOUT_MS;
 use super::segment::{Flags, Flow, HostId, Segment};
 use super::socket::{Listener, NONE, Pending, Place, Sending, Sent, Socket, SocketOptions};
 use super::timer::Timer;
 use super::transmit::Push;
+use crate::linux::errno::Errno;
 use crate::linux::tracepoint::{RstReason, TcpState};
 
 /// What is left after a connect() that failed at once.
@@ -86,7 +87,10 @@ impl Net {
         let may_reuse = self.may_reuse(host, now);
         let Some((port, old)) = self.host_mut(host).take_port(to, may_reuse) else {
             self.set_state(out, at, TcpState::Close);
-            self.socket_mut(at).cannot_send = true;
+            let socket = self.socket_mut(at);
+            socket.cannot_send = true;
+            // The peer's port and the local address are forgotten (measured).
+            socket.is_disconnected = true;
             return Err(ConnectError::NoPort(at));
         };
         let mut first = Net::initial_sequence(now);
@@ -171,12 +175,16 @@ impl Net {
         read
     }
 
-    /// shutdown(SHUT_WR) (tcp_shutdown): a FIN, if the connection is open.
+    /// shutdown(SHUT_WR) (inet_shutdown, tcp_shutdown): a FIN, if the connection is open; a connect() under
+    /// way fails (measured).
     pub(super) fn shutdown(&mut self, out: &mut impl Out, at: Place) {
         let socket = self.socket_mut(at);
         socket.cannot_send = true;
         match socket.state {
-            TcpState::SynSent => self.done(out, at),
+            TcpState::SynSent => {
+                self.disconnect(out, at);
+                self.notify(at, What::ConnectFailed(Errno::ECONNRESET));
+            }
             TcpState::Established => self.send_fin(out, at, TcpState::FinWait1),
             TcpState::CloseWait => self.send_fin(out, at, TcpState::LastAck),
             _ => {}
@@ -202,7 +210,8 @@ impl Net {
             TcpState::SynSent => self.end_connection(out, at),
             TcpState::Established => self.send_fin(out, at, TcpState::FinWait1),
             TcpState::CloseWait => self.send_fin(out, at, TcpState::LastAck),
-            _ => {}
+            // After a shutdown() nothing changes, but the event fires (tcp_close_state; measured).
+            state => self.set_state(out, at, state),
         }
         let socket = self.socket_mut(at);
         socket.orphan = true;

@@ -104,7 +104,7 @@ impl Net {
         socket.resend.timeouts += 1;
         socket.resend.all_timeouts += 1;
         socket.resend.probed_to = None;
-        self.retransmit_lost(out, at, 0);
+        self.retransmit_lost(out, at, 0..1);
         let socket = self.socket_mut(at);
         if socket.state != TcpState::SynSent || socket.resend.all_timeouts > linear {
             socket.resend.backoff += 1;

@@ -1,5 +1,7 @@
 //! Sending (net/ipv4/tcp_output.c): what goes out when, and the timers that are set for it.
 
+use std::ops::Range;
+
 use super::net::{Net, Out};
 use super::profile::{DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, MSS};
 use super::segment::{Flags, Segment, Stamps};
@@ -109,15 +111,12 @@ impl Net {
         }
     }
 
-    /// Sends the `index`th unacknowledged segment again, and says so (__tcp_retransmit_skb).
-    pub(super) fn retransmit(&mut self, out: &mut impl Out, at: Place, index: usize) {
+    /// Sends unacknowledged segments again, which lie in one buffer, and says so once for all of them
+    /// (__tcp_retransmit_skb: with segmentation offload a buffer holds several segments; measured).
+    pub(super) fn retransmit(&mut self, out: &mut impl Out, at: Place, which: Range<usize>) {
         let now = out.now();
-        let sent = &mut self.socket_mut(at).send.queue[index];
-        sent.was_resent = true;
-        sent.at = now;
-        let sent = *sent;
         let counters = &mut self.host_mut(at.host).counters;
-        counters.retrans_segs += 1;
+        counters.retrans_segs += which.len() as u64;
         let (sport, dport, saddr, daddr) = self.four_tuple(at);
         let socket = self.socket(at);
         let (state, flow) = (socket.state, socket.flow);
@@ -138,15 +137,23 @@ impl Net {
                 err: 0,
             },
         );
-        self.send_again(out, at, sent);
+        for index in which {
+            let sent = &mut self.socket_mut(at).send.queue[index];
+            sent.was_resent = true;
+            sent.at = now;
+            let sent = *sent;
+            self.send_again(out, at, sent);
+        }
     }
 
     /// The same for loss recovery: giving up is counted from the first of these (tcp_retransmit_skb).
-    pub(super) fn retransmit_lost(&mut self, out: &mut impl Out, at: Place, index: usize) {
+    pub(super) fn retransmit_lost(&mut self, out: &mut impl Out, at: Place, which: Range<usize>) {
         let now_ms = self.clock.milliseconds(out.now());
-        self.retransmit(out, at, index);
+        self.retransmit(out, at, which.clone());
         let socket = self.socket_mut(at);
-        socket.send.queue[index].is_resent = true;
+        for sent in socket.send.queue.range_mut(which) {
+            sent.is_resent = true;
+        }
         socket.resend.since_ms.get_or_insert(now_ms);
     }
 
@@ -360,7 +367,8 @@ impl Net {
                     self.socket(at).send.packets_out() > before
                 }
                 false if before > 0 => {
-                    self.retransmit(out, at, before as usize - 1);
+                    let last = before as usize - 1;
+                    self.retransmit(out, at, last..last + 1);
                     self.socket_mut(at).resend.probe_resent = true;
                     true
                 }
