@@ -1,5 +1,6 @@
 //! What is measured: each row is one piece of work, done by our engine and by its peers.
 
+pub mod churn;
 pub mod pairs;
 pub mod race;
 pub mod script;
@@ -38,6 +39,7 @@ pub struct Row {
 pub fn rows() -> Vec<Row> {
     let mut rows = timers::rows();
     rows.extend(pairs::rows());
+    rows.extend(churn::rows());
     rows.extend(race::rows());
     rows.extend(script::rows());
     rows

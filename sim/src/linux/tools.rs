@@ -5,6 +5,7 @@
 //! pieces, is one write here. Options outside the list of each tool are refused.
 
 mod files;
+mod select;
 mod streams;
 
 use super::process::{Executable, Image, Memory};
@@ -45,6 +46,7 @@ tools! {
     Echo "echo" streams::echo;
     Env "env" streams::env;
     False "false" streams::r#false;
+    Grep "grep" select::grep;
     Head "head" streams::head;
     Ln "ln" files::ln;
     Ls "ls" files::ls;
@@ -58,6 +60,7 @@ tools! {
     Seq "seq" streams::seq;
     Sleep "sleep" streams::sleep;
     Sort "sort" streams::sort;
+    Tail "tail" select::tail;
     Tee "tee" streams::tee;
     Touch "touch" files::touch;
     True "true" streams::r#true;

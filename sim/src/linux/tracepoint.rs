@@ -359,6 +359,21 @@ crate::records! {
             /// The socket's number, never used again on its host.
             sock_cookie: u64,
         },
+        /// A client has the answer to a call.
+        Call = "call", "has its answer after {latency_us} us on connection {conn}" {
+            /// How long it took, connecting included.
+            latency_us: u64,
+            /// Which connection of its client, from 1.
+            conn: u32,
+            /// The local port.
+            sport: u16,
+            /// The peer's port.
+            dport: u16,
+            /// The local address.
+            saddr: Ipv4,
+            /// The peer's address.
+            daddr: Ipv4,
+        },
         /// An application learns of an error. Successes are not recorded.
         App = "app", "gets {errno} from {op} on connection {conn}" {
             /// From what.
@@ -401,6 +416,7 @@ impl Record {
             SendReset,
             ReceiveReset,
             DestroySock,
+            Call,
             App
         )
     }

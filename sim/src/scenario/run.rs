@@ -12,6 +12,7 @@ use crate::engine::{
 };
 
 use crate::golang::toolchain::Go;
+use crate::linux::clock::Clocks;
 use crate::linux::lab::Lab;
 use crate::linux::tcp;
 use crate::win7;
@@ -159,6 +160,7 @@ impl Loaded {
         let of_scenario = self.scenario.until_ms.map(Span::from_ms);
         let of_world = match world {
             World::Tcp(setup) => Some(Span::from_ms(setup.until_ms)),
+            World::Clocks(setup) => Some(Span::from_ms(setup.until_ms)),
             _ => None,
         };
         // The run ends with whichever is first.
@@ -396,6 +398,7 @@ enum Built {
     Windows(Box<WindowsWorld>),
     Linux(Lab<Go>),
     Tcp(tcp::Lab),
+    Clocks(Clocks),
 }
 
 #[derive(Clone, Debug)]
@@ -448,6 +451,13 @@ impl Built {
                 let lab = tcp::Lab::new(setup.clone());
                 Built::Tcp(lab.map_err(|error| refuse(error.to_string()))?)
             }
+            World::Clocks(setup) => {
+                let clocks = Clocks::new(setup.clone(), &Faults::new(faults.to_vec()));
+                Built::Clocks(clocks.map_err(|error| SetupError {
+                    at: "Clocks".into(),
+                    what: error.to_string(),
+                })?)
+            }
             World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
         })
     }
@@ -474,6 +484,11 @@ impl Built {
                 lab.begin(cx)
                     .expect("the faults were checked when the world was built");
                 Stage::Tcp(Box::new(lab))
+            }
+            Built::Clocks(clocks) => {
+                let mut clocks = clocks.clone();
+                clocks.begin(cx);
+                Stage::Clocks(clocks)
             }
         }
     }

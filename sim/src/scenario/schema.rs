@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Param, When};
+use crate::linux::clock::ClockLab;
 use crate::linux::tcp::TcpLab;
 use crate::win7::program as win7;
 
@@ -78,6 +79,8 @@ pub enum World {
     Linux(LinuxSetup),
     /// TCP clients and a server on virtual time.
     Tcp(TcpLab),
+    /// A machine's clocks, and a program that measures by them.
+    Clocks(ClockLab),
 }
 
 /// A variant of the scenario.

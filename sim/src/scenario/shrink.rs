@@ -328,7 +328,7 @@ impl World {
     /// All worlds that are smaller by one actor or step, actors first, with what was taken away.
     fn smaller(&self, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
         match self {
-            World::Nothing => Vec::new(),
+            World::Nothing | World::Clocks(_) => Vec::new(),
             World::Tcp(setup) => smaller_tcp(setup, scripts),
             World::Linux(setup) => smaller_linux(setup, scripts),
             World::Windows(setup) => {

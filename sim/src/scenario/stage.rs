@@ -10,7 +10,7 @@ use crate::golang::toolchain::{self, Go};
 use crate::golang::windows::Go as WindowsGo;
 use crate::linux::lab as linux;
 use crate::linux::lab::Unsupported;
-use crate::linux::{tcp, tracepoint};
+use crate::linux::{clock, tcp, tracepoint};
 use crate::records;
 use crate::win7::cmd;
 use crate::win7::program as win7;
@@ -85,6 +85,8 @@ families! {
     Tcp(tracepoint::Record),
     /// What was seen elsewhere, and is imported.
     Observed(Observed),
+    /// What clocks tell.
+    Clocks(clock::Record),
 }
 
 impl From<Struck> for Record {
@@ -105,6 +107,14 @@ pub enum Event {
     Linux(linux::Event),
     /// Of the TCP world.
     Tcp(tcp::Event),
+    /// Of the world of clocks.
+    Clocks(clock::Event),
+}
+
+impl From<clock::Event> for Event {
+    fn from(event: clock::Event) -> Event {
+        Event::Clocks(event)
+    }
 }
 
 impl From<tcp::Event> for Event {
@@ -142,6 +152,8 @@ pub enum Stage {
     Linux(linux::Lab<Go>),
     /// TCP clients and a server.
     Tcp(Box<tcp::Lab>),
+    /// Clocks, and a program that asks them.
+    Clocks(clock::Clocks),
 }
 
 impl Stage {
@@ -169,6 +181,7 @@ pub fn fault_table() -> Vec<&'static FaultSpec> {
         cmd::FAULTS,
         toolchain::FAULTS,
         tcp::FAULTS,
+        clock::FAULTS,
     ]
     .iter()
     .flat_map(|faults| faults.iter())
@@ -194,6 +207,7 @@ impl World for Stage {
                 }
             }
             (Stage::Tcp(lab), Event::Tcp(event)) => lab.step(event, cx),
+            (Stage::Clocks(clocks), Event::Clocks(event)) => clocks.step(event, cx),
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }
@@ -203,7 +217,9 @@ impl World for Stage {
             (Stage::Windows(programs), Event::Windows(event)) => programs.footprint(event),
             (Stage::Linux(lab), Event::Linux(event)) => lab.footprint(event),
             // Everything happens on the agenda there; no actor yields.
-            (Stage::Tcp(_), Event::Tcp(_)) => Footprint::Everything,
+            (Stage::Tcp(_), Event::Tcp(_)) | (Stage::Clocks(_), Event::Clocks(_)) => {
+                Footprint::Everything
+            }
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }

@@ -68,6 +68,12 @@ impl Net {
         Some(at)
     }
 
+    /// Whether the connection of `flow` in `at` waits in an accept queue.
+    pub(super) fn waits_for_accept(&self, at: Place, flow: Flow) -> bool {
+        let socket = self.host(at.host).get(at.slot);
+        socket.is_some_and(|socket| socket.flow == flow && socket.parent != NONE)
+    }
+
     /// socket() and a connect() that does not block. The local port is chosen after the state event,
     /// which therefore shows port 0 (tcp_v4_connect; measured).
     pub(super) fn connect(

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::flood::Flood;
 use super::profile::Kernel;
 use super::sysctl::{SysctlError, Sysctls};
 use super::timer::Clock;
@@ -39,6 +40,10 @@ pub struct TcpLab {
     pub ramp_ms: u64,
     /// What a client does on its connection.
     pub work: Work,
+    /// How the server's process works; without it, at once.
+    pub service: Option<Service>,
+    /// A flood of SYNs beside the clients.
+    pub flood: Option<Flood>,
     /// What a client does when it has none.
     pub reconnect: Reconnect,
     /// When the run ends.
@@ -66,12 +71,32 @@ pub enum Work {
         /// The while.
         hold_ms: u64,
     },
+    /// It calls the server at regular intervals: a request, and an answer that the server's [`Service`] gives.
+    /// How long a call took, connecting included, is recorded as `call`.
+    Calls {
+        /// The interval; a call that takes longer delays the next.
+        interval_ms: u64,
+        /// The length of request and answer.
+        bytes: u32,
+        /// Whether each call has a connection of its own, which is closed after it. Otherwise one is kept.
+        fresh: bool,
+    },
     /// It forgets it, and connects again after a while: a client that is made for each request and never
     /// closed.
     Leak {
         /// The while.
         interval_ms: u64,
     },
+}
+
+/// A server with one thread, as Redis is: it does one thing at a time, in the order in which it became possible.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// How long accepting a connection takes, with what must be done for it (TLS, authentication).
+    pub accept_us: u64,
+    /// How long a request takes.
+    pub request_us: u64,
 }
 
 /// When a client connects again after an error, or after the server has closed.
@@ -124,6 +149,8 @@ impl Default for TcpLab {
             link_packet_ns: 672,
             ramp_ms: 0,
             work: Work::Idle,
+            service: None,
+            flood: None,
             reconnect: Reconnect::Fixed { delay_ms: 100 },
             until_ms: 60_000,
         }
@@ -210,7 +237,18 @@ impl TcpLab {
             return Err(ConfigError::Hz);
         }
         self.sysctls()?;
-        if let Work::Requests { interval_ms, bytes } = self.work {
+        if let Some(Flood {
+            cores, syns_per_s, ..
+        }) = self.flood
+        {
+            positive("cores", cores.into())?;
+            positive("syns_per_s", syns_per_s)?;
+        }
+        if let Work::Requests { interval_ms, bytes }
+        | Work::Calls {
+            interval_ms, bytes, ..
+        } = self.work
+        {
             positive("interval_ms", interval_ms)?;
             if bytes == 0 {
                 return Err(ConfigError::EmptyRequest);

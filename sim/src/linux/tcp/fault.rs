@@ -58,9 +58,9 @@ pub const FAULTS: &[FaultSpec] = &[
 
 /// From when until when a fault lasts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Window {
-    pub(super) from: Time,
-    pub(super) until: Option<Time>,
+pub(in crate::linux) struct Window {
+    pub(in crate::linux) from: Time,
+    pub(in crate::linux) until: Option<Time>,
 }
 
 /// Why an armed fault makes no sense here.
@@ -115,7 +115,10 @@ pub fn check_faults(faults: &Faults) -> Result<(), FaultError> {
 }
 
 /// When the armed faults called `fault` last, in order of time.
-pub(super) fn windows(faults: &Faults, fault: &'static str) -> Result<Vec<Window>, FaultError> {
+pub(in crate::linux) fn windows(
+    faults: &Faults,
+    fault: &'static str,
+) -> Result<Vec<Window>, FaultError> {
     let found: Result<Vec<Window>, FaultError> = faults.named(fault).map(window).collect();
     let mut found = found?;
     found.sort_by_key(|window| window.from);

@@ -27,9 +27,12 @@ impl Net {
         let Some(queues) = self.host_mut(host).listening(listener) else {
             return;
         };
-        let is_crowded = queues.has_too_many_requests();
         let is_full = queues.is_full();
-        let requests = queues.requests;
+        let (own, backlog) = (queues.requests, queues.backlog);
+        let requests = own + self.flooding_requests(out.now(), host, own, backlog);
+        // One more than the backlog fits, as in the accept queue (inet_csk_reqsk_queue_is_full since 6.13, and
+        // in 6.1 since 6.1.127; measured on 6.18).
+        let is_crowded = requests > backlog;
         let wants_cookie = syncookies == 2 || is_crowded && syncookies == 1;
         // Without cookies a quarter of tcp_max_syn_backlog is kept for peers known from earlier times.
         let is_reserved = syncookies == 0

@@ -31,8 +31,10 @@ pub enum Event {
         /// Which, from 0.
         client: u32,
     },
-    /// A client sends a request.
+    /// A client does what it does on its connection.
     Work(Flow),
+    /// A server with one thread is through with something.
+    Serve,
     /// The server's process ends, by a fault.
     ServerDies,
     /// The server's process is there again.
@@ -71,12 +73,14 @@ impl Lab {
             0 => config.clients,
             hosts => hosts,
         };
+        net.flood = config.flood;
         for _ in 0..hosts {
             net.add_host(kernel, sysctls.clone());
         }
         let mut apps = Apps {
             clients: Vec::with_capacity(config.clients as usize),
             serves: false,
+            tasks: std::collections::VecDeque::new(),
         };
         for number in 0..config.clients {
             net.clients.push(Entity::of(&Apps::path(number)));
@@ -178,6 +182,7 @@ impl Lab {
             Event::Timer { host, slot, timer } => net.timer_due(cx, Place { host, slot }, timer),
             Event::Connect { client } => apps.connect(config, net, cx, client),
             Event::Work(flow) => apps.work(config, net, cx, flow),
+            Event::Serve => apps.serve(config, net, cx),
             Event::ServerDies => self.die(cx),
             Event::ServerReturns => self.serve(cx),
             Event::LinkFails => {
@@ -235,6 +240,8 @@ impl Lab {
         }
         self.net.exit(out, HostId::SERVER);
         self.apps.serves = false;
+        // What it is at ends without effect.
+        self.apps.tasks.truncate(1);
     }
 }
 

@@ -23,6 +23,7 @@ mod app;
 mod calls;
 mod config;
 mod fault;
+mod flood;
 mod handshake;
 mod host;
 mod lab;
@@ -45,8 +46,10 @@ mod transmit;
 #[cfg(test)]
 mod tests;
 
-pub use config::{ConfigError, Jitter, Reconnect, TcpLab, Work};
+pub use config::{ConfigError, Jitter, Reconnect, Service, TcpLab, Work};
+pub(in crate::linux) use fault::windows;
 pub use fault::{FAULTS, FaultError, check_faults};
+pub use flood::{Defence, Flood};
 pub use host::Counters;
 pub use lab::{Event, Lab};
 pub use link::{Capture, Carried, Packet};

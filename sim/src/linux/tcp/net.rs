@@ -2,6 +2,7 @@
 //! segments, serve system calls and run timers.
 
 use super::Event;
+use super::flood::Flood;
 use super::host::Host;
 use super::link::{Carried, Link, Way};
 use super::profile::{Kernel, KernelProfile};
@@ -91,6 +92,7 @@ pub(super) struct Net {
     pub(super) clients: Vec<Entity>,
     /// What applications are to be told when the kernel's part of a step is done; empty between steps.
     pub(super) notices: Vec<Notice>,
+    pub(super) flood: Option<Flood>,
 }
 
 impl Net {
@@ -109,6 +111,7 @@ impl Net {
             server,
             clients: Vec::new(),
             notices: Vec::new(),
+            flood: None,
         }
     }
 
@@ -242,7 +245,7 @@ impl Net {
         out.after(delay, receiver, Event::Arrive(segment));
     }
 
-    fn way_of(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> Entity {
+    pub(super) fn way_of(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> Entity {
         let client = out.path(self.clients[segment.flow.client as usize]);
         self.link
             .named(segment.flow, way, &client, |path| out.name(path))

@@ -16,7 +16,8 @@ impl Net {
     pub(super) fn receive(&mut self, out: &mut impl Out, segment: &Segment) {
         let host = segment.to;
         let deaf = &self.host(host).deaf_ports;
-        if deaf.contains(&segment.dport) || deaf.contains(&segment.sport) {
+        let is_deaf = deaf.contains(&segment.dport) || deaf.contains(&segment.sport);
+        if is_deaf || self.is_swamped(out, segment) {
             self.link.carried.lost += 1;
             return;
         }

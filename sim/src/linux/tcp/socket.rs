@@ -271,12 +271,6 @@ impl Listener {
     pub(super) fn is_full(&self) -> bool {
         self.queue.len() as u64 > u64::from(self.backlog)
     }
-
-    /// Whether no more half-open request fits: one more than the backlog does, as in the accept queue
-    /// (inet_csk_reqsk_queue_is_full since 6.13, and in 6.1 since 6.1.127; measured on 6.18).
-    pub(super) fn has_too_many_requests(&self) -> bool {
-        self.requests > self.backlog
-    }
 }
 
 impl Sending {

@@ -239,7 +239,7 @@ fn nanoseconds(text: &str) -> Option<u64> {
 impl Run<'_, '_> {
     /// All of the operands' contents, one after the other (`-` and none: standard input); the flag says that one could
     /// not be read, which was said.
-    fn inputs(&mut self, operands: &[Text]) -> Asked<(Vec<Arc<[u8]>>, bool)> {
+    pub(super) fn inputs(&mut self, operands: &[Text]) -> Asked<(Vec<Arc<[u8]>>, bool)> {
         let standard = [Text::from("-")];
         let operands = if operands.is_empty() {
             &standard

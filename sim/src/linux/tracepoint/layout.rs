@@ -580,7 +580,7 @@ impl Parts {
                 same!(skaddr, sport, dport, saddr, daddr, sock_cookie);
                 parts.family = family.number();
             }
-            Record::App { .. } => return None,
+            Record::App { .. } | Record::Call { .. } => return None,
         }
         Some(parts)
     }

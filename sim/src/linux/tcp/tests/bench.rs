@@ -77,6 +77,7 @@ fn words(record: &Record) -> String {
         ReceiveReset { .. } => "tcp_receive_reset".into(),
         DestroySock { dport, .. } => format!("tcp_destroy_sock{}", zero(dport, "dport")),
         App { op, errno, .. } => format!("app {op} {}", errno.name()),
+        Call { .. } => "call".into(),
     }
 }
 
