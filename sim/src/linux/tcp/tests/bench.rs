@@ -91,6 +91,7 @@ fn every_kind_has_its_tracepoint_s_name() {
         "tcp_send_reset",
         "tcp_receive_reset",
         "tcp_destroy_sock",
+        "call",
         "app",
     ];
     assert_eq!(kinds, expected);

@@ -166,7 +166,8 @@ fn a_cookie_that_finds_the_accept_queue_full_is_dropped_in_silence() {
     lab.connect(End::Server, PORT, 6, PLAIN, true);
     lab.run(Span::from_s(10));
     let counters = lab.counters(End::Server);
-    assert_eq!((counters.syncookies_sent, counters.syncookies_recv), (5, 5));
+    // Two have requests, as one more than the backlog fits.
+    assert_eq!((counters.syncookies_sent, counters.syncookies_recv), (4, 4));
     assert_eq!(lab.sockets(End::Client).get("ESTAB"), Some(&6));
     assert_eq!(lab.sockets(End::Server).get("ESTAB"), Some(&2));
     assert_eq!(
