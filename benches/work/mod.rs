@@ -39,8 +39,8 @@ pub struct Row {
 pub fn rows() -> Vec<Row> {
     let mut rows = timers::rows();
     rows.extend(pairs::rows());
-    rows.extend(churn::rows());
     rows.extend(race::rows());
     rows.extend(script::rows());
+    rows.extend(churn::rows());
     rows
 }
