@@ -265,7 +265,9 @@ fn a_storm_of_records_is_cut_to_whole_clients_and_drawn_as_densities() {
     assert!(matches!(done.status.code(), Some(0 | 1)), "{done:?}");
     browser.open(&page);
     let seen = browser.run(
-        "const viewer = wake(document.querySelector('.viewer')), { run, timeline } = viewer;
+        "const viewer = wake(document.querySelector('.viewer'));
+         viewer.open(viewer.islands.findIndex((island) => island.dataset.title.startsWith('arm listener-down')));
+         const { run, timeline } = viewer;
          timeline.paint();
          const clients = new Set(run.actors.filter((name) => name.startsWith('client-')));
          const ends = [...clients].map((name) => [0, run.n - 1].map((from) => {
