@@ -76,8 +76,14 @@ pub enum Command {
     /// Save what a host answers, for `validate --recorded` where the host is not
     #[command(after_help = "Example:\n  faultlab record --host wine wine.jsonl")]
     Record(Record),
-    /// Run a batch file of your own on a modelled machine (not built yet)
-    #[command(after_help = "Example:\n  faultlab cmd install.bat")]
+    /// Run a batch file of your own on a modelled Windows 7
+    #[command(
+        after_help = "Examples:\n  faultlab cmd install.bat /quiet --as alice --diff\n  \
+                            faultlab cmd install.bat --fault registry-access-denied:nth=2\n  \
+                            faultlab cmd install.bat --explore other.bat --repro race.ron\n\n\
+                            Exit codes: 0 the script ended with 0 (with --explore: every order of steps comes to what some order of \
+                            whole scripts comes to); 1 it did not, or met what is not modelled; 2 bad input."
+    )]
     Cmd(Cmd),
     /// Speak the probe protocol for a host, on standard input and output
     #[command(after_help = "Example:\n  faultlab probe --host sim")]
@@ -395,14 +401,62 @@ pub struct Record {
 /// `cmd`
 #[derive(Clone, Debug, Args)]
 pub struct Cmd {
-    /// The batch file, and its arguments
-    #[arg(
-        value_name = "FILE.bat",
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true
-    )]
-    pub command: Vec<String>,
+    /// The batch file
+    #[arg(value_name = "FILE.bat")]
+    pub file: PathBuf,
+    /// Its arguments; those that begin with a hyphen come behind `--`
+    #[arg(value_name = "ARG")]
+    pub arguments: Vec<String>,
+    /// The machine: registry, files and locale, as a scenario's world has them
+    #[arg(long, value_name = "W.ron")]
+    pub world: Option<PathBuf>,
+    /// Who runs it: alice, admin, admin-filtered, SYSTEM, LocalService or NetworkService
+    #[arg(long = "as", value_name = "USER", default_value = "admin")]
+    pub user: String,
+    /// The bitness of the cmd.exe that runs it
+    #[arg(long, value_name = "32|64", default_value_t = 64, value_parser = bits)]
+    pub bits: u32,
+    /// The language that the system speaks to it: en-US or zh-CN
+    #[arg(long, value_name = "LOCALE", default_value = "en-US", value_parser = ["en-US", "zh-CN"])]
+    pub locale: String,
+    /// A fault to inject, as NAME or NAME:at=ACTOR,nth=N,PARAMETER=VALUE; `faultlab list --faults` has them
+    #[arg(long, value_name = "F")]
+    pub fault: Vec<String>,
+    /// Run it beside a second one (without one: its own processes) in every order of their steps
+    #[arg(long, value_name = "FILE2.bat", num_args = 0..=1)]
+    pub explore: Option<Option<PathBuf>>,
+    /// How many states --explore looks at, before it goes on with so many random schedules
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget: u64,
+    /// Also write the shortest run with another end, if --explore finds one
+    #[arg(long, value_name = "OUT.ron", requires = "explore")]
+    pub repro: Option<PathBuf>,
+    /// Show what it changed in registry, files and variables
+    #[arg(long)]
+    pub diff: bool,
+    /// Go step by step (not built yet)
+    #[arg(long)]
+    pub step: bool,
+    /// Also write an HTML report (not built yet)
+    #[arg(long, value_name = "F")]
+    pub html: Option<PathBuf>,
+    /// What is typed while it runs, such as the answer to a question
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub input: String,
+    /// The seed of %RANDOM% and of the order of processes
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn bits(text: &str) -> Result<u32, String> {
+    match text {
+        "32" => Ok(32),
+        "64" => Ok(64),
+        _ => Err("32 or 64".into()),
+    }
 }
 
 /// `probe`

@@ -8,6 +8,7 @@
 
 pub mod capture_file;
 pub mod cli;
+pub mod cmd;
 pub mod console;
 pub mod doctor;
 pub mod exit;
@@ -45,7 +46,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use console::Layout;
 use exit::Exit;
-use failure::{Failure, Result};
+use failure::Result;
 use host::Host;
 use host::session::{Models, Session};
 use progress::Progress;
@@ -107,7 +108,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Merge(args) => sweep::merge(args, layout),
         Command::Validate(args) => validate::run(args, layout),
         Command::Record(args) => validate::record(args),
-        Command::Cmd(_) => Err(Failure::not_built_yet("cmd")),
+        Command::Cmd(args) => cmd::run(args, layout),
         Command::Probe(args) => {
             let mut session: Box<dyn Session> = match args.host {
                 Host::Sim => Box::new(Models::seeded(args.seed)),

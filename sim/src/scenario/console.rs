@@ -24,6 +24,8 @@ pub struct Ran {
     pub stderr: String,
     /// What was met that is not modelled; the run is not to be trusted then.
     pub unsupported: Vec<String>,
+    /// The variables that it leaves other than it found them; an empty text: it is gone.
+    pub variables: Vec<(String, String)>,
     /// The machine afterwards.
     pub machine: win7::Machine,
 }
@@ -36,6 +38,7 @@ struct Screen {
     stdout: String,
     stderr: String,
     unsupported: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Observer<Record> for Screen {
@@ -46,8 +49,57 @@ impl Observer<Record> for Screen {
                 _ => self.stdout.push_str(text),
             },
             Record::Cmd(CmdRecord::End { code }) if Some(actor) == self.root => self.exit = *code,
+            Record::Cmd(CmdRecord::Variable { name, text }) if Some(actor) == self.root => {
+                self.variables.push((name.to_string(), text.to_string()));
+            }
             Record::Lab(LabRecord::Unsupported { what }) => self.unsupported.push(what.to_string()),
             _ => {}
+        }
+    }
+}
+
+impl super::Prepared {
+    /// One run of a Windows world, with what the consoles showed and what `script` came to.
+    pub fn run_on_console(
+        &self,
+        script: &str,
+        source: &mut dyn Source,
+        also: &mut dyn Observer<Record>,
+    ) -> Ran {
+        let mut names = self.names();
+        let mut screen = Screen {
+            root: Some(names.name(script)),
+            ..Screen::default()
+        };
+        let mut both = (&mut screen, also);
+        let mut env = Env {
+            names: &mut names,
+            source,
+            observer: &mut both,
+        };
+        let mut engine = self.machine(&mut env);
+        let limits = Limits {
+            until: self.until,
+            steps: STEP_LIMIT,
+        };
+        engine.run(&mut env, limits);
+        screen.ran(&engine.world)
+    }
+}
+
+impl Screen {
+    fn ran(self, stage: &Stage) -> Ran {
+        let machine = match stage {
+            Stage::Windows(programs) => programs.machine().clone(),
+            _ => win7::Machine::windows_7(),
+        };
+        Ran {
+            exit: self.exit,
+            stdout: self.stdout,
+            stderr: self.stderr,
+            unsupported: self.unsupported,
+            variables: self.variables,
+            machine,
         }
     }
 }
@@ -76,15 +128,5 @@ pub fn run_script(machine: &win7::Machine, script: ScriptSetup, source: &mut dyn
         ..Limits::NONE
     };
     engine.run(&mut env, limits);
-    let machine = match &engine.world {
-        Stage::Windows(programs) => programs.machine().clone(),
-        _ => machine.clone(),
-    };
-    Ran {
-        exit: screen.exit,
-        stdout: screen.stdout,
-        stderr: screen.stderr,
-        unsupported: screen.unsupported,
-        machine,
-    }
+    screen.ran(&engine.world)
 }

@@ -55,6 +55,36 @@ pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mi
     })
 }
 
+/// Checks a scenario that a program has put together, as if it had been read from a file.
+///
+/// # Errors
+/// The first mistake.
+pub fn load_built(
+    file: &str,
+    scenario: Scenario,
+    scripts: BTreeMap<String, String>,
+) -> Result<Loaded, Mistake> {
+    let text = dialect()
+        .to_string(&scenario)
+        .expect("a scenario is made of plain values");
+    let loaded = Loaded {
+        scenario,
+        file: file.into(),
+        text,
+        scripts,
+    };
+    loaded.check()?;
+    Ok(loaded)
+}
+
+/// Reads a Windows world in a file of its own: what stands between the parentheses of `Windows((..))`.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read_windows_world(file: &str, text: &str) -> Result<crate::win7::program::Setup, Mistake> {
+    parse(file, text)
+}
+
 /// Reads and checks a scenario. `script` gives the text of a script that lies beside it.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ pub use console::{Ran, run_script};
 pub use document::{Table, UnknownEntry, look_up};
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
-pub use load::{Loaded, MAX_BYTES, load, load_claims};
+pub use load::{Loaded, MAX_BYTES, load, load_built, load_claims, read_windows_world};
 pub use mistake::Mistake;
 pub use pattern::{Collector, Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};
 pub use player::Player;

@@ -20,6 +20,7 @@
 //! A call that is refused changes nothing, and says why: [`Failure::why`].
 
 mod calls;
+pub mod diff;
 mod error;
 mod handles;
 pub mod import;

@@ -29,7 +29,10 @@ pub const BUDGET: u64 = 5_000_000;
 const MOST_PROCESSES: usize = 256;
 
 /// How deep children run inside of their parents' step; deeper ones take turns.
-const DEEPEST: u32 = 6;
+const DEEPEST: u32 = 4;
+
+/// How deep calls may lie in each other for children to run inside.
+const DEEPEST_CALL: usize = 12;
 
 /// What a run offers: time, choices, faults, the trace.
 pub trait Door {
@@ -203,6 +206,8 @@ pub struct Kernel<'a> {
     /// Whose step it is.
     pub actor: Entity,
     on: Option<On>,
+    /// How many calls deep its code is: children do not run inside of that.
+    pub(super) deep: usize,
 }
 
 impl<'a> Kernel<'a> {
@@ -218,6 +223,7 @@ impl<'a> Kernel<'a> {
             door,
             actor,
             on: None,
+            deep: 0,
         }
     }
 
@@ -854,7 +860,7 @@ impl<'a> Kernel<'a> {
     /// Runs a process that can go while this one waits, if that takes no choice: one that has just begun or waits no
     /// more, up to where it is about to perform something, or else the only one that could go.
     fn run_another(&mut self) -> bool {
-        if self.lab.depth >= DEEPEST || self.lab.spent {
+        if self.lab.depth >= DEEPEST || self.deep > DEEPEST_CALL || self.lab.spent {
             return false;
         }
         if let Some(fresh) = self.lab.fresh() {

@@ -54,6 +54,13 @@ records! {
             /// The names of the processes that built a new block.
             reached: Arc<str>,
         },
+        /// Nothing runs any more: what is other than at the beginning.
+        EndState = "end_state", "leaves the registry with\n{registry}\nand files with\n{files}" {
+            /// Differences of the registry, a line each; the order of values does not count.
+            registry: Arc<str>,
+            /// Differences of the drives, a line each.
+            files: Arc<str>,
+        },
         /// The budget of steps is spent: an endless loop or recursion.
         Spent = "budget_spent", "is still running after {ticks} commands, in {place}" {
             /// How many commands it had begun.

@@ -105,6 +105,8 @@ pub struct Programs<T = NoTools> {
     programs: BTreeMap<Entity, Program>,
     /// Batch files, and what they started.
     shells: cmd::Lab,
+    /// The machine at the beginning, if the end is to be held against it.
+    first: Option<Box<Machine>>,
     params: Arc<BTreeMap<String, String>>,
     /// The block that Explorer had when the programs began.
     logon: Arc<Block>,
@@ -157,6 +159,7 @@ impl<T: Tools> Programs<T> {
             machine: machine.fork(),
             programs: BTreeMap::new(),
             shells: cmd::Lab::default(),
+            first: setup.end_state.then(|| Box::new(machine.fork())),
             params: params.clone(),
             flaw: None,
             keys_may_change: cx.faults().named(fault::KEY_DACL).next().is_some(),
@@ -243,6 +246,12 @@ impl<T: Tools> Programs<T> {
     {
         let others = self.others();
         self.shells.step(&mut self.machine, event, others, cx);
+        if self.shells.is_over()
+            && let Some(first) = self.first.take()
+        {
+            let lab = cx.name("lab");
+            cx.record(lab, end_state(&first, &self.machine));
+        }
         self.tell_who_waits(cx);
         let met = self.shells.take_unsupported();
         met.into_iter().map(Unsupported).collect()
@@ -624,6 +633,33 @@ impl<T: Tools> Programs<T> {
         let ended = self.machine.processes_mut().end(&program.name);
         ended.expect("each running program is a process");
         cx.record(actor, Record::Exit { code });
+    }
+}
+
+/// What is other than at the beginning.
+fn end_state(first: &Machine, last: &Machine) -> cmd::Record {
+    use super::registry::diff::{Difference, diff};
+    let registry = diff(&first.registry, &last.registry);
+    let registry = registry
+        .iter()
+        .filter(|one| !matches!(one, Difference::Reordered(_)));
+    let registry: Vec<String> = registry.map(ToString::to_string).collect();
+    let files = super::files::diff::diff(&first.files, &last.files);
+    let files: Vec<String> = files
+        .iter()
+        .map(|one| match one {
+            // What a file holds matters too.
+            super::files::diff::Difference::Content(path)
+            | super::files::diff::Difference::Added(path) => {
+                let node = last.files.look(path);
+                format!("{one} {:x}", node.map_or(0, |node| node.digest()))
+            }
+            _ => one.to_string(),
+        })
+        .collect();
+    cmd::Record::EndState {
+        registry: registry.join("\n").as_str().into(),
+        files: files.join("\n").as_str().into(),
     }
 }
 

@@ -49,6 +49,9 @@ pub struct Setup {
     /// The batch files that run beside them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts: Vec<ScriptSetup>,
+    /// Whether a record at the end says what is other than at the beginning, when there are batch files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub end_state: bool,
 }
 
 /// A system locale: it decides the ANSI and the OEM code page.

@@ -14,25 +14,29 @@ use super::{Flow, Shell, internal};
 impl Shell {
     /// Runs commands.
     pub(super) fn exec(&mut self, sys: &mut Sys<'_>, node: &Node) -> Asked<Flow> {
-        match node {
-            Node::Command(command) => self.exec_command(sys, command),
-            Node::Two(Operator::Pipe, left, right) => self.exec_pipe(sys, left, right),
-            Node::Two(operator, left, right) => {
-                let flow = self.exec(sys, left)?;
-                if flow != Flow::Next {
-                    return Ok(flow);
-                }
-                match operator {
-                    Operator::And if self.code != 0 => Ok(Flow::Next),
-                    Operator::Or if self.code == 0 => Ok(Flow::Next),
-                    Operator::Or => {
-                        // Failures that keep ERRORLEVEL reach it here.
-                        self.errorlevel = self.code;
-                        self.exec(sys, right)
-                    }
-                    _ => self.exec(sys, right),
-                }
+        let mut node = node;
+        loop {
+            let (operator, left, right) = match node {
+                Node::Command(command) => return self.exec_command(sys, command),
+                Node::Two(operator, left, right) => (operator, left, right),
+            };
+            if *operator == Operator::Pipe {
+                return self.exec_pipe(sys, left, right);
             }
+            let flow = self.exec(sys, left)?;
+            let goes_on = match operator {
+                Operator::And => self.code == 0,
+                Operator::Or => self.code != 0,
+                _ => true,
+            };
+            if flow != Flow::Next || !goes_on {
+                return Ok(flow);
+            }
+            if *operator == Operator::Or {
+                // Failures that keep ERRORLEVEL reach it here.
+                self.errorlevel = self.code;
+            }
+            node = right;
         }
     }
 

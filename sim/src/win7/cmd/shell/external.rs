@@ -181,6 +181,7 @@ impl Shell {
             return Ok(Flow::Abort);
         }
         self.calls += 1;
+        sys.kernel.deep = self.calls;
         let variables = std::mem::take(&mut self.variables);
         let on_command_line = std::mem::replace(&mut self.on_command_line, false);
         self.frames.push(frame);
@@ -188,6 +189,7 @@ impl Shell {
         self.on_command_line = on_command_line;
         self.variables = variables;
         self.calls -= 1;
+        sys.kernel.deep = self.calls;
         Ok(flow)
     }
 

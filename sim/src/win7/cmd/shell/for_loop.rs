@@ -390,7 +390,7 @@ impl Options {
             if place == 0 && value.is_empty() {
                 return None;
             }
-            values.push((variable + place as u16, value));
+            values.push((variable.wrapping_add(place as u16), value));
         }
         if self.rest {
             while at < line.len() && divides(&line[at]) {
@@ -400,7 +400,7 @@ impl Options {
             if self.tokens.is_empty() && value.is_empty() {
                 return None;
             }
-            values.push((variable + self.tokens.len() as u16, value));
+            values.push((variable.wrapping_add(self.tokens.len() as u16), value));
         }
         Some(values)
     }

@@ -25,7 +25,7 @@ use crate::win7::registry::units;
 pub const LONGEST: usize = 8191;
 
 /// How deep blocks may lie in each other here; real stacks hold a few hundred.
-const DEEPEST: u32 = 64;
+const DEEPEST: u32 = 48;
 
 /// What is wrong with a command.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -215,7 +215,7 @@ impl Reader<'_, '_> {
     /// Commands with `&` between them, to the end of the line or block.
     fn sequence(&mut self) -> Read<Option<Node>> {
         self.nesting += 1;
-        if self.nesting > DEEPEST * 4 {
+        if self.nesting > DEEPEST {
             return Err(Left::Mistake(Mistake::TooDeep));
         }
         let read = self.sequence_inner();

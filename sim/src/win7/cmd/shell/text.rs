@@ -65,19 +65,26 @@ impl Shell {
 
     /// A command as text. `for` variables are filled in, `!` too where a child gets one command alone.
     pub(super) fn text_of(&self, sys: &mut Sys<'_>, node: &Node, whom: For) -> Asked<Text> {
-        let (operator, left, right) = match node {
-            Node::Command(command) => return self.command_text(sys, command, whom),
-            Node::Two(operator, left, right) => (operator, left, right),
-        };
-        let sign = match operator {
-            Operator::Then => " & ",
-            Operator::And => " && ",
-            Operator::Or => " || ",
-            Operator::Pipe => " | ",
-        };
-        let left = self.text_of(sys, left, whom)?;
-        let right = self.text_of(sys, right, whom)?;
-        Ok([left, units(sign), right].concat())
+        let mut out = Vec::new();
+        let mut node = node;
+        loop {
+            let (operator, left, right) = match node {
+                Node::Command(command) => {
+                    out.extend(self.command_text(sys, command, whom)?);
+                    return Ok(out);
+                }
+                Node::Two(operator, left, right) => (operator, left, right),
+            };
+            let sign = match operator {
+                Operator::Then => " & ",
+                Operator::And => " && ",
+                Operator::Or => " || ",
+                Operator::Pipe => " | ",
+            };
+            out.extend(self.text_of(sys, left, whom)?);
+            out.extend(units(sign));
+            node = right;
+        }
     }
 
     fn command_text(&self, sys: &mut Sys<'_>, command: &Command, whom: For) -> Asked<Text> {

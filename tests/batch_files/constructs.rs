@@ -1,0 +1,258 @@
+//! Constructs as real scripts use them, each with what Windows shows.
+
+use super::{run, shows};
+
+/// Source: `for /?`, `set /?`, `call /?`, `if /?`; dbenham's and jeb's notes on how cmd.exe reads.
+#[test]
+fn constructs_of_real_scripts() {
+    for (script, expected) in [
+        // Text and escapes.
+        ("echo a ^& b ^| c ^> d", "a & b | c > d\n"),
+        ("echo \"a & b\" ^^ 100%%", "\"a & b\" ^ 100%\n"),
+        ("echo one ^\ntwo", "one two\n"),
+        ("echo.\necho(\necho.text\necho:x", "\n\ntext\nx\n"),
+        ("(echo a) & echo b & (\necho c\n)", "a\nb \nc\n"),
+        // Variables.
+        (
+            "set V=abcdef\necho %V:~1,3% %V:~-2% %V:~0,-4% %V:b=XX% %V:*c=%",
+            "bcd ef ab aXXcdef def\n",
+        ),
+        ("echo [%undefined%] %undefined:~0,1%", "[] ~0,1\n"),
+        ("set \"A=1 & 2\"\nset B=%A:&=and%\necho %B%", "1 and 2\n"),
+        ("set /a x=5, y=x*2\nset /a y+=1\necho %x% %y%", "5 11\n"),
+        ("set /a \"r=(1<<4)|3\"\necho %r%", "19\n"),
+        ("set L=x\nset L=%L%%L%%L%\necho %L%", "xxx\n"),
+        // Delayed expansion.
+        (
+            "setlocal enabledelayedexpansion\nset n=0\nfor %%i in (a b c) do set /a n+=1\necho !n!",
+            "3\n",
+        ),
+        (
+            "setlocal enabledelayedexpansion\nset k=2\nset v2=two\necho !v%k%!",
+            "two\n",
+        ),
+        (
+            "setlocal enabledelayedexpansion\necho bang^^! ^^a",
+            "bang! a\n",
+        ),
+        ("for %%a in (1) do echo no ! bang", "no ! bang\n"),
+        // if
+        ("if \"a b\"==\"a b\" echo same", "same\n"),
+        ("if /i ABC equ abc (echo eq) else echo ne", "eq\n"),
+        (
+            "if 10 gtr 9 echo number\nif a10 lss a9 echo text",
+            "number\ntext\n",
+        ),
+        (
+            "if not exist nope (\n  echo missing\n) else (\n  echo there\n)",
+            "missing\n",
+        ),
+        (
+            "cmd /c exit 3\nif errorlevel 3 echo three\nif not errorlevel 4 echo below",
+            "three\nbelow\n",
+        ),
+        ("if defined PATH if not defined NOPE echo both", "both\n"),
+        ("if 1==1 (echo a) else if 2==2 (echo b) else echo c", "a\n"),
+        ("if 1==0 (echo a) else if 2==2 (echo b) else echo c", "b\n"),
+        // for
+        (
+            "for %%a in (one,two;three \"fo ur\") do echo %%~a",
+            "one\ntwo\nthree\nfo ur\n",
+        ),
+        ("for /l %%i in (10,-5,0) do echo %%i", "10\n5\n0\n"),
+        (
+            "for /f \"tokens=1,3 delims=,\" %%a in (\"x,y,z\") do echo %%a-%%b",
+            "x-z\n",
+        ),
+        (
+            "for /f \"tokens=1*\" %%a in (\"first the rest\") do echo [%%a][%%b]",
+            "[first][the rest]\n",
+        ),
+        (
+            "for /f \"tokens=2-4 delims=. \" %%a in (\"a.b.c.d\") do echo %%a%%b%%c",
+            "bcd\n",
+        ),
+        (
+            "for /f \"usebackq tokens=*\" %%a in ('text here') do echo %%a",
+            "text here\n",
+        ),
+        (
+            "for /f \"delims=\" %%a in ('echo hi ^& echo there') do echo [%%a]",
+            "[hi ]\n[there]\n",
+        ),
+        (
+            "for %%f in (C:\\dir\\name.ext) do echo %%~dpf %%~nf %%~xf %%~nxf",
+            "C:\\dir\\ name .ext name.ext\n",
+        ),
+        (
+            "for %%a in (1 2) do for %%b in (x y) do echo %%a%%b",
+            "1x\n1y\n2x\n2y\n",
+        ),
+        (
+            "md t\\u\necho x>t\\a.txt\necho x>t\\u\\b.txt\nfor /r t %%f in (*.txt) do echo %%~nxf",
+            "a.txt\nb.txt\n",
+        ),
+        // call, goto, exit
+        (
+            "call :f 1 2\ngoto :eof\n:f\necho %1+%2 %0\nexit /b",
+            "1+2 :f\n",
+        ),
+        (
+            "set n=0\n:loop\nset /a n+=1\nif %n% lss 3 goto loop\necho %n%",
+            "3\n",
+        ),
+        ("call :g & echo after\nexit /b\n:g\nexit /b 5", "after\n"),
+        ("set X=v\nset N=X\ncall echo %%%N%%%", "v\n"),
+        ("call set Y=%%PATH:~0,2%%\necho %Y%", "C:\n"),
+        (
+            "goto two\n:one\necho 1\ngoto end\n:two\necho 2\ngoto one\n:end",
+            "2\n1\n",
+        ),
+        // setlocal, pushd, cd
+        (
+            "set A=1\nsetlocal\nset A=2\ncd \\\nendlocal & set B=%A%\necho %A% %B% %CD%",
+            "1 2 C:\\lab\n",
+        ),
+        (
+            "pushd C:\\Windows\necho %CD%\npopd\necho %CD%",
+            "C:\\Windows\nC:\\lab\n",
+        ),
+        // redirections and pipes
+        (
+            ">x.txt (echo a\necho b)\nfor /f %%l in (x.txt) do echo %%l",
+            "a\nb\n",
+        ),
+        ("echo err 1>&2\necho out", "out\n"),
+        ("(echo one& echo two)>x.txt\ntype x.txt", "one\ntwo\n"),
+        ("echo q>x.txt\nset /p V=<x.txt\necho [%V%]", "[q]\n"),
+        ("(echo a& echo b)|(set /p L=& call echo got %%L%%)", ""),
+        ("type nul>e.txt\nfor %%f in (e.txt) do echo %%~zf", "0\n"),
+        // results
+        ("ver>nul && echo ok || echo bad", "ok \n"),
+        (
+            "(call) & echo %errorlevel%\n(call )\necho %errorlevel%",
+            "0\n0\n",
+        ),
+        ("cmd /c \"exit 4\"\necho %errorlevel%", "4\n"),
+        (
+            "md d\nrd d\nrd d 2>nul\necho %errorlevel%\nrd d 2>nul || echo now",
+            "0\nnow\n",
+        ),
+    ] {
+        // A side of a pipe with its own variable is looked at below.
+        if expected.is_empty() {
+            continue;
+        }
+        assert_eq!(shows(script), expected, "{script}");
+    }
+}
+
+/// Source: `cmd /?`; observed. A pipe's sides are other processes: what they set is lost.
+#[test]
+fn variables_that_a_side_of_a_pipe_sets_are_lost() {
+    assert_eq!(shows("set V=0\necho 1|set /p V=\necho %V%"), "0\n");
+}
+
+/// Source: observed; the texts are those of Windows 7 in English.
+#[test]
+fn errors_have_their_words_and_codes() {
+    for (script, text, code) in [
+        (
+            "nosuch",
+            "'nosuch' is not recognized as an internal or external command,\r\noperable program or batch file.\r\n",
+            1,
+        ),
+        ("if", "The syntax of the command is incorrect.\r\n", 255),
+        ("echo a & )", "", 0),
+        (
+            "if 1==1 (echo a) b",
+            "b was unexpected at this time.\r\n",
+            255,
+        ),
+        (
+            "type nope.txt",
+            "The system cannot find the file specified.\r\n",
+            1,
+        ),
+        (
+            "type C:\\no\\nope.txt",
+            "The system cannot find the path specified.\r\n",
+            1,
+        ),
+        (
+            "goto nowhere",
+            "The system cannot find the batch label specified - nowhere\r\n",
+            1,
+        ),
+        ("set /a 1/0", "Divide by zero error.\r\n", 1_073_750_993),
+        (
+            "md C:\\Windows",
+            "A subdirectory or file C:\\Windows already exists.\r\n",
+            1,
+        ),
+        (
+            "cd nope",
+            "The system cannot find the path specified.\r\n",
+            1,
+        ),
+        (
+            "ren a.txt b.txt",
+            "The system cannot find the file specified.\r\n",
+            1,
+        ),
+        (
+            "set nosuchvariable",
+            "Environment variable nosuchvariable not defined\r\n",
+            1,
+        ),
+    ] {
+        let ran = run(script);
+        assert_eq!((&*ran.stderr, ran.exit), (text, code), "{script}");
+    }
+}
+
+/// Source: `echo off` absent: the prompt, the command and a blank behind it.
+#[test]
+fn echo_on_shows_each_command_behind_the_prompt() {
+    let text = b"echo hi\r\n@echo quiet\r\nset A=1\r\n";
+    let ran = super::run_bytes(text, Default::default());
+    let expected = "\r\nC:\\lab>echo hi \r\nhi\r\nquiet\r\n\r\nC:\\lab>set A=1 \r\n";
+    assert_eq!(ran.stdout, expected);
+}
+
+/// Source: Microsoft's zh-CN texts (from memory).
+#[test]
+fn the_system_can_speak_chinese() {
+    let setup = faultlab_sim::win7::program::ScriptSetup {
+        in_chinese: true,
+        ..Default::default()
+    };
+    let ran = super::run_bytes(b"@nosuch\r\n", setup);
+    assert_eq!(
+        ran.stderr,
+        "'nosuch' 不是内部或外部命令，也不是可运行的程序\r\n或批处理文件。\r\n"
+    );
+}
+
+/// Source: facts of code page 936: EF BB BF are the lead byte and trail byte of one character and the lead byte of the next.
+#[test]
+fn a_byte_order_mark_hides_the_first_command() {
+    let ran = super::run_bytes(
+        b"\xef\xbb\xbf@echo off\r\n@echo second\r\n",
+        Default::default(),
+    );
+    assert!(ran.stderr.contains("is not recognized"), "{}", ran.stderr);
+    assert!(ran.stdout.ends_with("second\r\n"), "{}", ran.stdout);
+}
+
+/// Source: observed: every second byte is NUL, which ends the line.
+#[test]
+fn utf_16_runs_as_in_life() {
+    let wide: Vec<u8> = "\u{feff}@echo hi\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let ran = super::run_bytes(&wide, Default::default());
+    assert!(ran.stderr.contains("is not recognized"), "{}", ran.stderr);
+    assert!(!ran.stdout.contains("hi"), "{}", ran.stdout);
+}
