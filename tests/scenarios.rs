@@ -157,7 +157,13 @@ fn known_hashes_move_only_with_a_model_version() {
         .map(|(family, version)| format!("{family} {version}"))
         .collect();
     let mut lines = vec![versions.join(", ")];
-    for id in ["goroot-race", "path-lost-update", "c-go-acl", "max-path"] {
+    for id in [
+        "goroot-fallback",
+        "goroot-race",
+        "path-lost-update",
+        "c-go-acl",
+        "max-path",
+    ] {
         let loaded = shipped(id);
         for arm in &loaded.scenario.arms {
             let prepared = loaded

@@ -128,6 +128,16 @@ fn resolve() {
 }
 
 #[test]
+fn batch_files() {
+    holds("cmd.jsonl");
+}
+
+#[test]
+fn the_environment_as_cmd_shows_it() {
+    holds("environment-cmd.jsonl");
+}
+
+#[test]
 fn go() {
     holds("go.jsonl");
 }

@@ -78,7 +78,7 @@ pub enum Command {
     Record(Record),
     /// Run a batch file of your own on a modelled Windows 7
     #[command(
-        after_help = "Examples:\n  faultlab cmd install.bat /quiet --as alice --diff\n  \
+        after_help = "Example:\n  faultlab cmd install.bat /quiet --as alice --diff\n  \
                             faultlab cmd install.bat --fault registry-access-denied:nth=2\n  \
                             faultlab cmd install.bat --explore other.bat --repro race.ron\n\n\
                             Exit codes: 0 the script ended with 0 (with --explore: every order of steps comes to what some order of \

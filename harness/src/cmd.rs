@@ -291,7 +291,7 @@ fn alone(args: &cli::Cmd, layout: Layout, prepared: &Prepared, name: &str) -> Re
     if let Some(failure) = live.failed {
         return Err(failure);
     }
-    let diff = args.diff.then(|| changes(prepared, &ran));
+    let diff = args.diff.then(|| changes(prepared, &ran)).transpose()?;
     if args.json {
         console::print_json(&Told {
             exit: ran.exit,
@@ -317,21 +317,22 @@ fn alone(args: &cli::Cmd, layout: Layout, prepared: &Prepared, name: &str) -> Re
     ))
 }
 
-fn changes(prepared: &Prepared, ran: &Ran) -> Changes {
+fn changes(prepared: &Prepared, ran: &Ran) -> Result<Changes> {
     let first = prepared
         .windows_machine()
-        .expect("it was built of a Windows world");
+        .expect("it was built of a Windows world")
+        .map_err(Failure::bad_input)?;
     let registry = registry_diff(&first.registry, &ran.machine.registry);
     let files = file_diff(&first.files, &ran.machine.files);
     let variable = |(name, text): &(String, String)| match text.is_empty() {
         true => format!("- {name}"),
         false => format!("~ {name}={text}"),
     };
-    Changes {
+    Ok(Changes {
         registry: registry.iter().map(ToString::to_string).collect(),
         files: files.iter().map(ToString::to_string).collect(),
         variables: ran.variables.iter().map(variable).collect(),
-    }
+    })
 }
 
 impl Changes {

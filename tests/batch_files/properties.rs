@@ -102,7 +102,7 @@ fn soup() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn no_script_of_any_bytes_breaks_the_interpreter(bytes in prop::collection::vec(any::<u8>(), 0..200)) {

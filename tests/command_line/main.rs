@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod base;
+mod batch;
 mod explore;
 mod look;
 mod replay;

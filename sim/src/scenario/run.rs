@@ -216,14 +216,6 @@ impl Prepared {
         staying
     }
 
-    /// The Windows machine as it is when the programs begin, if it is a Windows world.
-    pub fn windows_machine(&self) -> Option<&win7::Machine> {
-        match &*self.built {
-            Built::Windows(world) => Some(&world.machine),
-            _ => None,
-        }
-    }
-
     /// The names that the first machine has, to begin a table of one's own with.
     pub fn names(&self) -> Names {
         self.names.clone()

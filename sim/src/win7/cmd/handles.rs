@@ -16,8 +16,10 @@ pub enum Handle {
     Closed,
     /// NUL, or a device that takes everything and gives nothing.
     Nul,
-    /// The console.
+    /// The console: what is typed and what is shown.
     Console,
+    /// The console as a process's errors come to it: the same screen, told apart for who captures them.
+    ConsoleErrors,
     /// A file.
     File(OpenId),
     /// The end of a pipe that is read.
@@ -40,7 +42,8 @@ impl Handles {
     /// Input, output and errors of a console.
     pub fn console() -> Handles {
         let mut table = [Handle::Closed; 10];
-        table[..3].fill(Handle::Console);
+        table[..2].fill(Handle::Console);
+        table[2] = Handle::ConsoleErrors;
         Handles(table)
     }
 

@@ -330,18 +330,20 @@ impl<'a> Kernel<'a> {
         &mut self,
         about: &About,
         handle: Handle,
-        number: usize,
         text: &[u16],
     ) -> Result<(), Win32> {
-        if handle == Handle::Console {
-            return self.show(number, &String::from_utf16_lossy(text));
+        if matches!(handle, Handle::Console | Handle::ConsoleErrors) {
+            return self.show(handle, &String::from_utf16_lossy(text));
         }
         let bytes = self.encode(about, text);
-        self.write_bytes(about, handle, number, &bytes)
+        self.write_bytes(about, handle, &bytes)
     }
 
-    fn show(&mut self, number: usize, text: &str) -> Result<(), Win32> {
-        let stream = if number == 2 { "stderr" } else { "stdout" };
+    fn show(&mut self, handle: Handle, text: &str) -> Result<(), Win32> {
+        let stream = match handle {
+            Handle::ConsoleErrors => "stderr",
+            _ => "stdout",
+        };
         let text = text.into();
         self.record(Record::Output { stream, text });
         Ok(())
@@ -351,17 +353,16 @@ impl<'a> Kernel<'a> {
         &mut self,
         about: &About,
         handle: Handle,
-        number: usize,
         bytes: &[u8],
     ) -> Result<(), Win32> {
         match handle {
             Handle::Nul => Ok(()),
-            Handle::Console => {
+            Handle::Console | Handle::ConsoleErrors => {
                 let text = match bytes.is_ascii() {
                     true => String::from_utf8_lossy(bytes).into_owned(),
                     false => self.page_of(about).decode(bytes).to_utf8_lossy(),
                 };
-                self.show(number, &text)
+                self.show(handle, &text)
             }
             Handle::File(file) => self.write_file_at(file, bytes),
             Handle::PipeWrite(id) => {
@@ -504,7 +505,7 @@ impl<'a> Kernel<'a> {
                     pipe.writers += 1;
                 }
             }
-            Handle::Closed | Handle::Nul | Handle::Console => {}
+            Handle::Closed | Handle::Nul | Handle::Console | Handle::ConsoleErrors => {}
         }
     }
 
@@ -535,7 +536,7 @@ impl<'a> Kernel<'a> {
                 }
                 self.lab.wake(On::Pipe(id));
             }
-            Handle::Closed | Handle::Nul | Handle::Console => {}
+            Handle::Closed | Handle::Nul | Handle::Console | Handle::ConsoleErrors => {}
         }
     }
 
@@ -562,7 +563,7 @@ impl<'a> Kernel<'a> {
         match handle {
             Handle::Nul => Some(Ok(Arc::from([]))),
             Handle::File(file) => Some(self.read_file_on(file)),
-            Handle::Console => {
+            Handle::Console | Handle::ConsoleErrors => {
                 let console = &mut self.lab.consoles[about.console as usize];
                 let rest: Arc<[u8]> = console.input[console.taken..].into();
                 console.taken = console.input.len();
@@ -598,7 +599,7 @@ impl<'a> Kernel<'a> {
         let whole = |bytes: &[u8]| (!bytes.is_empty()).then(|| Arc::<[u8]>::from(bytes));
         match handle {
             Handle::Nul => Some(Ok(None)),
-            Handle::Console => {
+            Handle::Console | Handle::ConsoleErrors => {
                 let console = &mut self.lab.consoles[about.console as usize];
                 let rest = &console.input[console.taken..];
                 let line: Arc<[u8]> = rest[..line_of(rest).unwrap_or(rest.len())].into();

@@ -265,7 +265,7 @@ impl Sys<'_> {
         let bytes: Arc<[u16]> = text.into();
         self.local_operation(move |kernel, about, local| {
             let handle = local.handles.get(to);
-            kernel.write_text(about, handle, to, &bytes)
+            kernel.write_text(about, handle, &bytes)
         })
     }
 
@@ -280,7 +280,7 @@ impl Sys<'_> {
         }
         self.local_operation(move |kernel, about, local| {
             let handle = local.handles.get(to);
-            kernel.write_bytes(about, handle, to, &bytes)
+            kernel.write_bytes(about, handle, &bytes)
         })
     }
 

@@ -32,7 +32,7 @@ use ast::Text;
 use parse::{Lines, Mistake, OneText, Parsed};
 
 /// How many commands one interpreter may begin: what is still running then is taken for endless.
-pub const MOST_COMMANDS: u64 = 200_000;
+pub const MOST_COMMANDS: u64 = 100_000;
 
 /// How deep batch files and subroutines may call each other. Windows ends at 90 % of its stack, a few hundred deep.
 const DEEPEST_CALL: usize = 128;

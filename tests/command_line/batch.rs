@@ -1,0 +1,224 @@
+//! `faultlab cmd`: a user's own batch file, as a user runs it.
+
+use std::process::Command;
+
+use crate::{Lab, Ran, json_lines};
+
+fn script(name: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    format!("{root}/tests/batch_files/scripts/{name}")
+}
+
+#[test]
+fn a_script_shows_what_its_console_would_and_what_it_changed() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@echo off\r\necho hello %1\r\necho oops 1>&2\r\nreg add HKCU\\Software\\T /v a /d b /f >nul\r\nset X=1\r\nmd new\r\nexit /b 3\r\n");
+    let ran = lab.run(&["cmd", "a.bat", "world"]);
+    assert!(
+        ran.stderr.contains("oops") && ran.stderr.contains("exit code 3"),
+        "{ran:?}"
+    );
+    assert_eq!(ran.exits(1), "hello world\r\n");
+    let ran = lab.run(&["cmd", "a.bat", "world", "--diff"]).exits(1);
+    for change in ["Software\\T", "+ C:\\work\\new", "~ X=1"] {
+        assert!(ran.contains(change), "{ran}");
+    }
+    let told = &json_lines(&lab.run(&["cmd", "a.bat", "--json", "--diff"]).exits(1))[0];
+    assert_eq!(
+        (&told["exit"], &told["stdout"]),
+        (&3.into(), &"hello \r\n".into())
+    );
+    assert_eq!(told["diff"]["files"][0], "+ C:\\work\\new");
+}
+
+#[test]
+fn users_bitness_and_language_are_those_that_were_asked_for() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@echo %USERNAME% %PROCESSOR_ARCHITECTURE%\r\n@reg add HKLM\\SOFTWARE\\T /f >nul 2>&1\r\n@nosuch\r\n");
+    let ran = lab.run(&[
+        "cmd", "a.bat", "--as", "alice", "--bits", "32", "--locale", "zh-CN",
+    ]);
+    assert!(ran.stderr.contains("不是内部或外部命令"), "{ran:?}");
+    assert_eq!(ran.exits(1), "alice x86\r\n");
+}
+
+#[test]
+fn what_is_not_modelled_is_named_and_fails() {
+    let lab = Lab::new();
+    lab.write(
+        "a.bat",
+        "@echo off\r\nmklink a b\r\necho on\r\nexit /b 0\r\n",
+    );
+    let ran = lab.run(&["cmd", "a.bat"]);
+    assert!(ran.stderr.contains("not modelled: mklink"), "{ran:?}");
+    ran.exits(1);
+}
+
+#[test]
+fn bad_usage_is_said() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@rem\r\n");
+    lab.write("a.sh", "");
+    lab.write("w.ron", "(registry: {");
+    for (args, words) in [
+        (&["cmd", "nope.bat"][..], "cannot be read"),
+        (&["cmd", "a.sh"], "no batch file"),
+        (&["cmd", "a.bat", "--as", "bob"], "no account"),
+        (&["cmd", "a.bat", "--bits", "16"], "32 or 64"),
+        (&["cmd", "a.bat", "--fault", "nope"], "nope"),
+        (
+            &["cmd", "a.bat", "--fault", "file-in-use:nth"],
+            "has no value",
+        ),
+        (&["cmd", "a.bat", "--world", "w.ron"], "w.ron"),
+        (&["cmd", "a.bat", "--explore", "a.bat"], "one name"),
+    ] {
+        let ran = lab.run(args);
+        assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");
+        assert!(ran.stderr.contains(words), "{args:?} {}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_world_of_ones_own_is_where_it_runs() {
+    let lab = Lab::new();
+    lab.write(
+        "w.ron",
+        "(registry: {\"HKLM\\\\SOFTWARE\\\\T\": {\"a\": Sz(\"from the world\")}})",
+    );
+    lab.write("a.bat", "@for /f \"tokens=2,*\" %%a in ('reg query HKLM\\SOFTWARE\\T /v a ^| find \"REG_\"') do @echo [%%b]\r\n");
+    assert_eq!(
+        lab.run(&["cmd", "a.bat", "--world", "w.ron"]).exits(0),
+        "[from the world]\r\n"
+    );
+}
+
+#[test]
+fn an_installer_of_two_hundred_lines_runs_and_takes_back_what_it_did() {
+    let lab = Lab::new();
+    let install = script("install.bat");
+    for user in ["alice", "admin"] {
+        let told = lab
+            .run(&["cmd", &install, "/quiet", "--as", user, "--json", "--diff"])
+            .exits(0);
+        let told = &json_lines(&told)[0];
+        assert_eq!(told["stdout"], "", "{told}");
+        let files = told["diff"]["files"].as_array().expect("a list");
+        assert_eq!(files.len(), 12, "{told}");
+    }
+    assert!(
+        lab.run(&["cmd", &install, "/system", "--as", "alice"])
+            .stderr
+            .contains("administrator")
+    );
+    lab.run(&["cmd", &install, "/system", "--as", "admin"])
+        .exits(0);
+    for fault in [
+        "registry-access-denied:at=install.bat/reg-2",
+        "file-in-use:at=install.bat,nth=7",
+        "write-disk-full:at=install.bat,nth=12",
+    ] {
+        let ran = lab.run(&["cmd", &install, "/quiet", "--as", "alice", "--fault", fault]);
+        assert!(
+            ran.stderr.contains("failed") && ran.code == Some(1),
+            "{fault} {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn two_installers_lose_a_path_and_the_run_is_written_down() {
+    let lab = Lab::new();
+    let (install, other) = (script("install.bat"), script("other.bat"));
+    let args = [
+        "cmd",
+        &install,
+        "/quiet",
+        "--as",
+        "alice",
+        "--explore",
+        &other,
+        "--repro",
+        "race.ron",
+        "--json",
+    ];
+    let told = &json_lines(&lab.run(&args).exits(1))[0];
+    assert_eq!(told["complete"], true, "{told}");
+    assert!(
+        told["schedule"]
+            .as_array()
+            .is_some_and(|choices| choices.len() <= 2),
+        "{told}"
+    );
+    let registry = told["outcome"]["registry"].as_str().expect("a text");
+    assert!(
+        registry.contains("Gopher Tools\\bin") != registry.contains("C:\\Other\\bin"),
+        "{registry}"
+    );
+    let replayed = lab.run(&["replay", "race.ron", "--exact"]).exits(0);
+    assert!(replayed.contains("recurs: identical trace"), "{replayed}");
+}
+
+#[test]
+fn scripts_that_do_not_meet_end_alike_in_every_order() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@reg add HKCU\\Software\\A /v a /d 1 /f >nul\r\n");
+    lab.write("b.bat", "@reg add HKCU\\Software\\B /v b /d 1 /f >nul\r\n");
+    let told = &json_lines(
+        &lab.run(&["cmd", "a.bat", "--explore", "b.bat", "--json"])
+            .exits(0),
+    )[0];
+    assert_eq!(
+        (&told["complete"], &told["races"]),
+        (&true.into(), &"0".into())
+    );
+}
+
+/// Nothing real is touched: under strace, which sees every call, a script that tries starts no process, opens no socket and
+/// no file to write, and deletes nothing.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hostile_script_touches_nothing_real() {
+    let lab = Lab::new();
+    lab.write("canary.txt", "alive");
+    let hostile = script("hostile.bat");
+    let before = lab.names();
+    let ran = lab.run(&["cmd", &hostile, "--as", "SYSTEM"]);
+    assert!(
+        !ran.stdout.contains("root:"),
+        "it read a real file: {}",
+        ran.stdout
+    );
+    assert_eq!(lab.names(), before);
+    assert_eq!(lab.read("canary.txt"), "alive");
+    if Command::new("strace").arg("-V").output().is_err() {
+        eprintln!("skipped: there is no `strace` here");
+        return;
+    }
+    let mut strace = Command::new("strace");
+    let calls = "trace=execve,socket,connect,openat,open,creat,unlink,unlinkat,rename,renameat2,mkdir,mkdirat,rmdir,truncate,chmod,kill";
+    strace
+        .args(["-f", "-qq", "-o"])
+        .arg(lab.path("calls"))
+        .args(["-e", calls]);
+    strace
+        .arg(env!("CARGO_BIN_EXE_faultlab"))
+        .args(["cmd", &hostile]);
+    Ran::of(strace.current_dir(lab.folder.path()));
+    let calls = lab.read("calls");
+    assert!(calls.contains("hostile.bat"), "strace saw nothing: {calls}");
+    let writes = |line: &&str| {
+        let opens = line.contains("open")
+            && ["O_WRONLY", "O_RDWR", "O_CREAT", "O_TRUNC"]
+                .iter()
+                .any(|flag| line.contains(flag));
+        opens || !(line.contains("open") || line.contains("execve"))
+    };
+    let harm: Vec<&str> = calls
+        .lines()
+        .filter(writes)
+        .filter(|line| !line.contains("exit") && !line.contains("SIG"))
+        .collect();
+    assert_eq!(harm, Vec::<&str>::new());
+    assert_eq!(calls.matches("execve").count(), 1, "{calls}");
+}
