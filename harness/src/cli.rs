@@ -451,7 +451,7 @@ pub struct Cmd {
     pub json: bool,
 }
 
-fn bits(text: &str) -> Result<u32, String> {
+fn bits(text: &str) -> std::result::Result<u32, String> {
     match text {
         "32" => Ok(32),
         "64" => Ok(64),
