@@ -56,7 +56,10 @@ pub enum Command {
     #[command(after_help = "Example:\n  faultlab explain path-lost-update")]
     Explain(Explain),
     /// Search an arm's schedules, count those that show a claim, and shrink one
-    #[command(after_help = "Example:\n  faultlab explore path-lost-update --schedules exhaustive")]
+    #[command(
+        after_help = "Example:\n  faultlab explore path-lost-update --schedules exhaustive\n  \
+                            faultlab explore goroot-race --point-of-no-return"
+    )]
     Explore(Explore),
     /// Run an arm under many seeds, and check that each run repeats
     #[command(after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000")]
@@ -292,16 +295,20 @@ pub struct Explore {
     /// How many runs (exhaustive: states) at most; needs --schedules
     #[arg(long, value_name = "N", requires = "schedules", value_parser = clap::value_parser!(u64).range(1..))]
     pub budget: Option<u64>,
-    /// Which arm
-    #[arg(long, value_name = "NAME", default_value = "baseline")]
-    pub arm: String,
+    /// Which arm; without it, baseline, or for --point-of-no-return the one that decides each claim
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
     /// A value for a parameter of the scenario
     #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
     pub set: Vec<(String, String)>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub html: Html,
-    /// One JSON object a line for each search
+    /// Along a run that fails: the share of futures that still fail after each record, and where it
+    /// jumps. Interleavings are counted, or, where that cannot be, --budget seeds are tried
+    #[arg(long)]
+    pub point_of_no_return: bool,
+    /// One JSON object a line for each search, or for each claim's point of no return
     #[arg(long)]
     pub json: bool,
 }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use faultlab_sim::engine::{Choice, TraceHash};
 use faultlab_sim::scenario::{
-    Arm, Basis, Case, Chooser, Finding, Found, Loaded, Prepared, Reproduction, STATE_BUDGET,
-    Search, Witness, search, shrink,
+    Arm, BASELINE, Basis, Case, Chooser, Finding, Found, Loaded, Prepared, Reproduction,
+    STATE_BUDGET, Search, Witness, search, shrink,
 };
 use serde::Serialize;
 
@@ -17,13 +17,14 @@ use crate::failure::{Failure, Result};
 use crate::html::{Chapter, ClaimView, Headed, pair, play};
 use crate::library::{self, late_mistake};
 use crate::on_arm::{self, OnArm, Quantifier};
+use crate::point_of_no_return;
 use crate::progress::Progress;
 use crate::render::search::{hits, in_parentheses, left_to_the_seed};
 use crate::render::{Page, counted, schedule, style, took};
 use crate::threads::Threads;
 
 /// Wide choices are taken, and series of seeds begin, under this seed.
-const SEED: u64 = 0;
+pub const SEED: u64 = 0;
 
 /// How many schedules are tried where nobody says.
 const RUNS: u64 = 10_000;
@@ -37,13 +38,14 @@ const DEPTH: u32 = 3;
 /// Bad input.
 pub fn run(args: &cli::Explore, layout: Layout) -> Result<Exit> {
     let loaded = library::find(&args.name)?.load()?;
-    let arm = on_arm::arm(&loaded, &args.arm)?;
+    if args.point_of_no_return {
+        return point_of_no_return::run(args, &loaded, layout);
+    }
+    let arm = on_arm::arm(&loaded, args.arm.as_deref().unwrap_or(BASELINE))?;
     on_arm::check_settings(&loaded, arm, &args.set)?;
     let claims = on_arm::on_arm(&loaded, &arm.name);
     if claims.is_empty() {
-        let what = format!("no claim of {} is tried on the arm {}", args.name, arm.name);
-        return Err(Failure::bad_input(what)
-            .help("a claim is tried on the baseline and on the arms that it names"));
+        return Err(no_claim(&args.name, arm));
     }
     let mut book = args.html.begin()?;
     let mut as_recorded = true;
@@ -76,8 +78,14 @@ pub fn run(args: &cli::Explore, layout: Layout) -> Result<Exit> {
     Ok(Exit::of_verdicts(as_recorded))
 }
 
+/// An arm on which there is nothing to look for.
+pub fn no_claim(scenario: &str, arm: &Arm) -> Failure {
+    let what = format!("no claim of {scenario} is tried on the arm {}", arm.name);
+    Failure::bad_input(what).help("a claim is tried on the baseline and on the arms that it names")
+}
+
 /// The searches: the arm's own, or each of its worlds under the schedules that were asked for.
-fn cases(loaded: &Loaded, arm: &Arm, args: &cli::Explore) -> Vec<Case> {
+pub fn cases(loaded: &Loaded, arm: &Arm, args: &cli::Explore) -> Vec<Case> {
     let own = loaded.scenario.cases_of(arm);
     let depth = own.iter().find_map(|case| match case.search {
         Search::Pct { depth, .. } => Some(depth),
@@ -105,7 +113,8 @@ fn cases(loaded: &Loaded, arm: &Arm, args: &cli::Explore) -> Vec<Case> {
     cases
 }
 
-fn find(prepared: &Prepared, claims: &[OnArm<'_>], how: &Search, budget: Option<u64>) -> Found {
+/// What a search of `claims` comes to.
+pub fn find(prepared: &Prepared, claims: &[OnArm<'_>], how: &Search, budget: Option<u64>) -> Found {
     let watch = on_arm::watch(claims);
     let states = budget.unwrap_or(STATE_BUDGET);
     search(prepared, &watch, how, SEED, states, &Threads::new(None))
@@ -166,10 +175,11 @@ struct Explanation<'a> {
 
 /// A run, shrunk.
 #[derive(Serialize)]
-struct Minimal {
+pub struct Minimal {
     /// Whether the pattern is so in it.
     so: bool,
-    choices: Vec<Choice>,
+    /// The choices that differ from their defaults.
+    pub choices: Vec<Choice>,
     /// The choices in words.
     schedule: Vec<String>,
     shrunk: String,
@@ -300,7 +310,7 @@ impl Explanation<'_> {
 }
 
 /// A run that decides a statement by itself.
-fn deciding(quantifier: Quantifier, finding: &Finding) -> Option<&Chooser> {
+pub fn deciding(quantifier: Quantifier, finding: &Finding) -> Option<&Chooser> {
     match quantifier {
         Quantifier::Some => finding.hit.as_ref(),
         Quantifier::Every => finding.miss.as_ref(),
@@ -317,7 +327,16 @@ fn statement(quantifier: Quantifier, found: &Found, decided: bool) -> Option<boo
     }
 }
 
-fn minimal(loaded: &Loaded, on: &OnArm<'_>, witness: &Witness, off: &[String]) -> Result<Minimal> {
+/// The run of a witness, shrunk.
+///
+/// # Errors
+/// A mistake that shows only when the arm's values are filled in.
+pub fn minimal(
+    loaded: &Loaded,
+    on: &OnArm<'_>,
+    witness: &Witness,
+    off: &[String],
+) -> Result<Minimal> {
     let shrunk = shrink(loaded, &on.claim.id, &on.claim.expected, witness, off)
         .map_err(|mistake| late_mistake(loaded, mistake))?;
     let reproduction = shrunk.reproduction;

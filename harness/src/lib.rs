@@ -26,6 +26,7 @@ pub mod list;
 pub mod on_arm;
 pub mod output;
 pub mod perfetto;
+pub mod point_of_no_return;
 pub mod probe;
 pub mod progress;
 pub mod render;

@@ -103,3 +103,43 @@ fn what_contradicts_the_record_is_exit_1() {
         "{text}"
     );
 }
+
+#[test]
+fn point_of_no_return() {
+    let lab = Lab::new();
+    let args = ["explore", "two-writers.ron", "--point-of-no-return"];
+    let text = lab.run(&args).exits(0);
+    insta::assert_snapshot!(text);
+
+    let told = json_lines(&lab.run(&[&args[..], &["--json"]].concat()).exits(0));
+    let lost = &told[0];
+    assert_eq!(
+        (&lost["claim"], &lost["so"]),
+        (&json!("a-write-is-lost"), &json!(true))
+    );
+    let futures = &lost["futures"];
+    assert_eq!(
+        futures["start"],
+        json!({"failing": "4", "of": "6", "ppm": 666_666})
+    );
+    assert_eq!(futures["counted"]["interleavings"]["states"], json!(10));
+
+    // Where seeds are asked for, it says how many.
+    let seeds = ["--json", "--schedules", "random", "--budget", "9"];
+    let told = json_lines(&lab.run(&[&args[..], &seeds].concat()).exits(0));
+    assert_eq!(told[0]["futures"]["counted"], json!({"seeds": {"n": 9}}));
+    assert_eq!(told[0]["futures"]["start"]["of"], json!("9"));
+}
+
+#[test]
+fn point_of_no_return_where_there_is_none() {
+    let lab = Lab::new();
+    let none = lab.run(&[
+        "explore",
+        "max-path",
+        "--point-of-no-return",
+        "--arm",
+        "nowhere",
+    ]);
+    assert!(none.refuses(2).contains("has no arm \"nowhere\""));
+}

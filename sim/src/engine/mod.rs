@@ -19,7 +19,7 @@ pub const VERSION: u32 = 1;
 pub use agenda::{Agenda, Due};
 pub use choice::{Choice, Key, KeyText, Labels, Options, Source, Weights};
 pub use entity::{Entity, Names, matches_pattern};
-pub use explore::{Completion, Explored, Monitor, Pruning, Search, explore};
+pub use explore::{Completion, Explored, Monitor, Pruning, Search, explore, explore_each};
 pub use fault::{Armed, FaultSpec, Faults, Param, ParamKind, ParamSpec, Struck, When};
 pub use hash::{LookupMap, TraceHash, TraceHasher, mix, state_key, text_hash};
 pub use machine::{

@@ -3,6 +3,7 @@
 mod causes;
 mod console;
 mod document;
+mod futures;
 mod judge;
 mod linux;
 mod load;
@@ -21,6 +22,7 @@ mod versions;
 pub use causes::{Cause, How};
 pub use console::{Ran, run_script};
 pub use document::{Table, UnknownEntry, look_up};
+pub use futures::{Counted, Futures, Point, PointOfNoReturn, Share, point_of_no_return};
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
 pub use load::{Loaded, MAX_BYTES, load, load_built, load_claims, read_windows_world};

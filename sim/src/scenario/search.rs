@@ -203,7 +203,7 @@ fn runs(
 }
 
 impl Found {
-    fn nothing_yet(watch: &Watch, basis: Basis) -> Found {
+    pub(super) fn nothing_yet(watch: &Watch, basis: Basis) -> Found {
         Found {
             basis,
             runs: BigUint::ZERO,

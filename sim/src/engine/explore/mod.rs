@@ -121,35 +121,42 @@ pub fn explore<W: World, M: Monitor<W::Record>>(
     monitor: &M,
     search: &Search,
 ) -> Explored {
-    let watched = monitor.watched() as usize;
-    assert!(watched <= 64, "a search watches at most 64 things");
-    let all = u64::MAX.checked_shr(64 - watched as u32).unwrap_or(0);
-    let explorer = Explorer {
-        search,
-        names,
-        start,
-        monitor,
-        memo: Memo::new(watched),
-        keys: StateKeys::default(),
-        path: Vec::new(),
-        enumerator: Enumerator::new(Vec::new(), search.wide_seed),
-        steps_choose: false,
-        closed_a_cycle: false,
-        found: Explored {
-            completion: Completion::Complete,
-            interleavings: BigUint::ZERO,
-            hits: Vec::new(),
-            states: 0,
-            transitions: 0,
-            hit: vec![None; watched],
-            miss: vec![None; watched],
-            wide_sites: BTreeSet::new(),
-        },
-        total: vec![Count::ZERO; 1 + watched],
-        unseen_hits: all,
-        unseen_misses: all,
+    let memo = Memo::new(monitor.watched() as usize);
+    Explorer::new(start, names, monitor, search, memo).run().0
+}
+
+/// Searches from each of `starts`, with one memory for all: what several of them lead to is searched
+/// once, and counts as a state of the first. The budget of states is for all together. Ends with the
+/// first search that is not complete.
+///
+/// # Panics
+/// If steps are pruned: what such a search leaves out, it leaves out for its own start.
+pub fn explore_each<W: World, M: Monitor<W::Record>>(
+    starts: &[(Machine<W>, M)],
+    names: &mut Names,
+    search: &Search,
+) -> Vec<Explored> {
+    assert!(
+        search.pruning == Pruning::States,
+        "one memory serves several searches where only states are pruned"
+    );
+    let Some((_, monitor)) = starts.first() else {
+        return Vec::new();
     };
-    explorer.run()
+    let mut memo = Memo::new(monitor.watched() as usize);
+    let mut search = *search;
+    let mut all = Vec::new();
+    for (start, monitor) in starts {
+        let explored;
+        (explored, memo) = Explorer::new(start, names, monitor, &search, memo).run();
+        search.budget = search.budget.saturating_sub(explored.states);
+        let completion = explored.completion;
+        all.push(explored);
+        if completion != Completion::Complete {
+            break;
+        }
+    }
+    all
 }
 
 struct Frame<W: World, M> {
@@ -250,8 +257,45 @@ impl<R, M: Monitor<R>> Observer<R> for Heeding<'_, M> {
     }
 }
 
-impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
-    fn run(mut self) -> Explored {
+impl<'a, W: World, M: Monitor<W::Record>> Explorer<'a, W, M> {
+    fn new(
+        start: &'a Machine<W>,
+        names: &'a mut Names,
+        monitor: &'a M,
+        search: &'a Search,
+        memo: Memo,
+    ) -> Explorer<'a, W, M> {
+        let watched = monitor.watched() as usize;
+        assert!(watched <= 64, "a search watches at most 64 things");
+        let all = u64::MAX.checked_shr(64 - watched as u32).unwrap_or(0);
+        Explorer {
+            search,
+            names,
+            start,
+            monitor,
+            memo,
+            keys: StateKeys::default(),
+            path: Vec::new(),
+            enumerator: Enumerator::new(Vec::new(), search.wide_seed),
+            steps_choose: false,
+            closed_a_cycle: false,
+            found: Explored {
+                completion: Completion::Complete,
+                interleavings: BigUint::ZERO,
+                hits: Vec::new(),
+                states: 0,
+                transitions: 0,
+                hit: vec![None; watched],
+                miss: vec![None; watched],
+                wide_sites: BTreeSet::new(),
+            },
+            total: vec![Count::ZERO; 1 + watched],
+            unseen_hits: all,
+            unseen_misses: all,
+        }
+    }
+
+    fn run(mut self) -> (Explored, Memo) {
         let watched = self.found.hit.len();
         let blank = || Frame::new(self.start, self.monitor, watched);
         // The frames below `live` are the path; the first stands for what is above the root, and sums
@@ -309,7 +353,7 @@ impl<W: World, M: Monitor<W::Record>> Explorer<'_, W, M> {
         }
         self.found.hits = counts.map(Count::into_big).collect();
         self.found.wide_sites = self.enumerator.wide_sites;
-        self.found
+        (self.found, self.memo)
     }
 
     /// Whether there is more to try, once the actors that sleep are passed over, and those that would

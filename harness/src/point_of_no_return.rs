@@ -1,0 +1,424 @@
+//! `explore --point-of-no-return`: along a run that fails, the share of the futures that still fail, and
+//! the record after which all of them do.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use faultlab_sim::engine::Choice;
+use faultlab_sim::scenario::{
+    Arm, Case, Chooser, Claim, Counted, Futures, Keep, Loaded, Point, PointOfNoReturn, Prepared,
+    Rest, STATE_BUDGET, Share, Verdict, Witness, point_of_no_return,
+};
+use serde::Serialize;
+
+use crate::cli::{self, Schedules};
+use crate::console::{self, Layout};
+use crate::exit::Exit;
+use crate::explore::{self, SEED};
+use crate::failure::{Failure, Result};
+use crate::library::late_mistake;
+use crate::on_arm::{self, OnArm, Quantifier};
+use crate::progress::Progress;
+use crate::render::search::in_parentheses;
+use crate::render::{Page, counted, printable, schedule, style, took};
+use crate::threads::Threads;
+
+/// How many seeds are tried from each record where interleavings cannot be counted, and nobody says.
+const SEEDS: u64 = 200;
+
+/// How many states may be told apart to count interleavings, where nobody asks for that: about a second.
+const STATES: u64 = 200_000;
+
+/// Runs the command.
+///
+/// # Errors
+/// Bad input.
+pub fn run(args: &cli::Explore, loaded: &Loaded, layout: Layout) -> Result<Exit> {
+    let arms = arms(args, loaded);
+    if arms.is_empty() {
+        let what = format!("by the record no run of {} decides a claim", args.name);
+        return Err(
+            Failure::bad_input(what).help("--arm NAME looks for one on an arm, such as a control")
+        );
+    }
+    if let Some(named) = &args.arm {
+        on_arm::check_settings(loaded, on_arm::arm(loaded, named)?, &args.set)?;
+    }
+    let mut as_recorded = true;
+    let mut page = Page::new(layout);
+    page.heading(&format!(
+        "{}: {}",
+        loaded.scenario.id, loaded.scenario.title
+    ));
+    for (name, ids) in arms {
+        let arm = on_arm::arm(loaded, &name)?;
+        let claims = on_arm::on_arm(loaded, &name);
+        let meant = |on: &OnArm<'_>| args.arm.is_some() || ids.contains(&on.claim.id);
+        let claims: Vec<OnArm<'_>> = claims.into_iter().filter(meant).collect();
+        for told in tell_arm(args, loaded, arm, &claims)? {
+            as_recorded &= told.is_as_recorded();
+            match args.json {
+                true => console::print_json(&told)?,
+                false => {
+                    page.gap();
+                    show(&mut page, &told);
+                    console::print(&std::mem::replace(&mut page, Page::new(layout)).into_text())?;
+                }
+            }
+        }
+    }
+    if !args.json {
+        page.gap();
+        console::print(&page.into_text())?;
+    }
+    Ok(Exit::of_verdicts(as_recorded))
+}
+
+/// The arms on which a run is looked for, each with the claims that fail there by the record: the arm
+/// that was named, or else for each claim the one in which its statement is decided by a single run.
+fn arms(args: &cli::Explore, loaded: &Loaded) -> Vec<(String, Vec<String>)> {
+    if let Some(arm) = &args.arm {
+        return vec![(arm.clone(), Vec::new())];
+    }
+    let mut arms: Vec<(String, Vec<String>)> = Vec::new();
+    for claim in &loaded.scenario.claims {
+        let Some(arm) = deciding_arm(loaded, claim) else {
+            continue;
+        };
+        match arms.iter_mut().find(|(name, _)| *name == arm) {
+            Some((_, ids)) => ids.push(claim.id.clone()),
+            None => arms.push((arm, vec![claim.id.clone()])),
+        }
+    }
+    arms
+}
+
+/// The arm in which, by the record, one run shows a `some` or breaks an `every`, if there is one. (A claim
+/// whose verdict needs all runs has one among its controls: `--arm` names it.)
+fn deciding_arm(loaded: &Loaded, claim: &Claim) -> Option<String> {
+    let quantifier = on_arm::on_arm(loaded, &claim.on)
+        .into_iter()
+        .find(|on| on.claim.id == claim.id)?
+        .quantifier;
+    match (quantifier, &claim.expected) {
+        (Quantifier::Some, Verdict::HoldsUnder(arm)) => Some(arm.clone()),
+        (Quantifier::Some, Verdict::Refuted) | (Quantifier::Every, Verdict::Holds) => None,
+        _ => Some(claim.on.clone()),
+    }
+}
+
+/// What is told of one claim.
+#[derive(Serialize)]
+struct Told<'a> {
+    scenario: &'a str,
+    arm: &'a str,
+    params: BTreeMap<String, String>,
+    claim: &'a str,
+    quantifier: Quantifier,
+    /// Whether a run fails if the claim's pattern is so in it, or if it is not.
+    so: bool,
+    /// The run, if one was found: the choices that differ from their defaults.
+    choices: Option<Vec<Choice>>,
+    /// The choices in words.
+    schedule: Vec<String>,
+    /// The futures along it.
+    futures: Option<PointOfNoReturn>,
+    #[serde(skip)]
+    says: &'a str,
+    #[serde(skip)]
+    expected: Option<bool>,
+    #[serde(skip)]
+    unsupported: bool,
+}
+
+impl Told<'_> {
+    fn is_as_recorded(&self) -> bool {
+        let wanted = self.expected == Some(self.quantifier == Quantifier::Some);
+        match &self.futures {
+            Some(_) => !self.quantifier.is_contradiction(self.expected),
+            None => !wanted && !self.unsupported,
+        }
+    }
+}
+
+fn tell_arm<'a>(
+    args: &cli::Explore,
+    loaded: &'a Loaded,
+    arm: &'a Arm,
+    claims: &[OnArm<'a>],
+) -> Result<Vec<Told<'a>>> {
+    if claims.is_empty() {
+        return Err(explore::no_claim(&args.name, arm));
+    }
+    let progress = Progress::spinner();
+    let began = Instant::now();
+    let off = Prepared::swarm(arm, SEED);
+    let mut told: Vec<Told<'a>> = claims
+        .iter()
+        .map(|on| Told {
+            scenario: &loaded.scenario.id,
+            arm: &arm.name,
+            params: BTreeMap::new(),
+            claim: &on.claim.id,
+            quantifier: on.quantifier,
+            so: on.quantifier == Quantifier::Some,
+            choices: None,
+            schedule: Vec::new(),
+            futures: None,
+            says: &on.claim.says,
+            expected: on.expected,
+            unsupported: false,
+        })
+        .collect();
+    for case in explore::cases(loaded, arm, args) {
+        progress.say(&format!(
+            "{} / {}: looking for runs that fail",
+            args.name, arm.name
+        ));
+        let prepared = loaded
+            .prepare(arm, &case.params, &off)
+            .map_err(|mistake| late_mistake(loaded, mistake))?;
+        let found = explore::find(&prepared, claims, &case.search, args.budget);
+        for ((on, finding), told) in claims.iter().zip(&found.findings).zip(&mut told) {
+            told.unsupported |= found.unsupported;
+            let Some(chooser) = explore::deciding(on.quantifier, finding) else {
+                continue;
+            };
+            if told.futures.is_some() {
+                continue;
+            }
+            progress.say(&format!("{} / {}: {}", args.name, arm.name, on.claim.id));
+            let failing = Failing {
+                loaded,
+                prepared: &prepared,
+                case: &case,
+                on,
+                off: &off,
+            };
+            let (choices, futures) = failing.futures(chooser, futures(args))?;
+            told.params = case.params.clone();
+            told.schedule = choices.iter().map(schedule::sentence).collect();
+            told.choices = Some(choices);
+            told.futures = Some(futures);
+        }
+    }
+    drop(progress);
+    if !args.json {
+        eprintln!("{} / {}: in {}", args.name, arm.name, took(began.elapsed()));
+    }
+    Ok(told)
+}
+
+fn futures(args: &cli::Explore) -> Futures {
+    match args.schedules {
+        None => Futures::CountedOr(STATES, SEEDS),
+        Some(Schedules::Exhaustive) => {
+            Futures::CountedOr(args.budget.unwrap_or(STATE_BUDGET), SEEDS)
+        }
+        Some(Schedules::Pct | Schedules::Random) => Futures::Seeds(args.budget.unwrap_or(SEEDS)),
+    }
+}
+
+/// A claim with a run that decides it.
+struct Failing<'a, 'b> {
+    loaded: &'b Loaded,
+    prepared: &'b Prepared,
+    case: &'b Case,
+    on: &'b OnArm<'a>,
+    off: &'b [String],
+}
+
+impl Failing<'_, '_> {
+    /// The shortest list of choices that makes the whole scenario fail, and the futures along that run.
+    fn futures(&self, chooser: &Chooser, how: Futures) -> Result<(Vec<Choice>, PointOfNoReturn)> {
+        let so = self.on.quantifier == Quantifier::Some;
+        let witness = Witness {
+            arm: self.prepared.arm().name.clone(),
+            params: self.case.params.clone(),
+            chooser: chooser.clone(),
+            so,
+        };
+        let watch = on_arm::watch(&[*self.on]);
+        let along = |choices: &[Choice]| {
+            let threads = Threads::new(None);
+            point_of_no_return(
+                self.prepared,
+                &watch,
+                so,
+                choices,
+                Rest::Defaults,
+                how,
+                &threads,
+            )
+        };
+        // What was shrunk may need a smaller scenario than this one.
+        let shrunk = explore::minimal(self.loaded, self.on, &witness, self.off)?.choices;
+        if let Some(found) = along(&shrunk) {
+            return Ok((shrunk, found));
+        }
+        let keep = Keep {
+            records: false,
+            choices: true,
+        };
+        let choices = self.prepared.run(chooser, &watch, keep).taken.choices;
+        let found = along(&choices).ok_or_else(|| {
+            let what = format!("the run that decides {} fails no more", self.on.claim.id);
+            Failure::bad_input(what).help("it met what the models do not support")
+        })?;
+        Ok((choices, found))
+    }
+}
+
+/// How many rows a table of futures has at most.
+const ROWS: usize = 40;
+/// How many columns the bar of a row has.
+const BAR: usize = 20;
+/// Where the words of a row begin.
+const COLUMNS: usize = 8 + 1 + 7 + 1 + BAR + 1;
+/// By how much the share must change to be worth a row, in parts of a million.
+const CHANGE: u64 = 10_000;
+
+fn show(page: &mut Page, told: &Told<'_>) {
+    let id = page.paint(style::HEADING, told.claim);
+    page.item("  ", 4, &format!("{id}: {}", told.says));
+    let arm = format!("arm {}{}", told.arm, in_parentheses(&told.params));
+    let so = if told.so { "so" } else { "not so" };
+    let (Some(choices), Some(found)) = (&told.choices, &told.futures) else {
+        let none = format!(
+            "{arm}: in no run that was looked at is it {so}: there is nothing to turn back from"
+        );
+        page.paragraph(4, &none);
+        return;
+    };
+    page.paragraph(4, &format!("{arm}; {so} in this run:"));
+    schedule::list(page, 6, choices);
+    let basis = match found.counted {
+        Counted::Interleavings { states } => format!(
+            "every interleaving from there on, counted over {}",
+            counted(states, "state")
+        ),
+        Counted::Seeds { n } => format!("{} tried from there on", counted(n, "seed")),
+    };
+    let places = match found.points.len() as u64 == found.steps {
+        true => format!("each of {}", counted(found.steps, "step")),
+        false => format!("{} of {}", found.points.len(), counted(found.steps, "step")),
+    };
+    let text = format!(
+        "how many futures come to the same, after {places} ({}): {basis}",
+        counted(found.records, "record")
+    );
+    page.paragraph(4, &text);
+    page.gap();
+    table(page, found);
+    page.gap();
+    let words = verdict(found);
+    let words = page.paint(style::BAD, words);
+    page.paragraph(4, &words);
+    if let Some(jump) = found.jump.filter(|jump| Some(*jump) != found.point) {
+        page.paragraph(4, &format!("The largest jump: {}", at(found, jump)));
+    }
+}
+
+/// `after record 40, `switcher` renames ...: from 7 % to 100 %`.
+fn at(found: &PointOfNoReturn, index: usize) -> String {
+    let point = &found.points[index];
+    let (before, after) = (percent(found.before(index)), percent(&point.share));
+    let place = match point.words.is_empty() {
+        true => format!("after step {} (no record)", point.step),
+        false => format!("after record {}", point.records.end - 1),
+    };
+    let words = printable(&words(point));
+    format!("{place}, {words}: from {before} to {after}")
+}
+
+/// What a step did.
+fn words(point: &Point) -> String {
+    match (point.words.as_slice(), point.operation.as_str()) {
+        ([], "") => format!("`{}` takes a step", point.actor),
+        ([], operation) => format!("`{}` performs \"{operation}\"", point.actor),
+        (words, _) => words.join("; then "),
+    }
+}
+
+/// Where it jumps, in a sentence.
+pub fn verdict(found: &PointOfNoReturn) -> String {
+    match found.point {
+        Some(index) => format!("The point of no return: {}", at(found, index)),
+        None => "No point of no return: every future fails from the start".into(),
+    }
+}
+
+/// A row wherever the share has changed enough since the last one. Of too many, those with the largest
+/// changes.
+fn table(page: &mut Page, found: &PointOfNoReturn) {
+    let is_named = |index: usize| [found.point, found.jump].contains(&Some(index));
+    let mut rows = Vec::new();
+    let mut last = found.start.ppm();
+    for (index, point) in found.points.iter().enumerate() {
+        let change = last.abs_diff(point.share.ppm());
+        if change >= CHANGE || is_named(index) {
+            rows.push((index, change));
+            last = point.share.ppm();
+        }
+    }
+    if rows.len() > ROWS {
+        rows.sort_by_key(|(index, change)| std::cmp::Reverse((is_named(*index), *change)));
+        rows.truncate(ROWS);
+        rows.sort_unstable();
+    }
+    row(page, "record", &found.start, "before the first step");
+    let gap = |page: &mut Page, from: usize, to: usize| {
+        if to > from {
+            let text = format!("… {} of little change", counted(to - from, "step"));
+            let text = page.paint(style::FAINT, text);
+            page.item(&" ".repeat(COLUMNS), COLUMNS, &text);
+        }
+    };
+    let mut next = 0;
+    for (index, _) in rows {
+        gap(page, next, index);
+        next = index + 1;
+        let point = &found.points[index];
+        let record = match point.words.is_empty() {
+            true => "-".into(),
+            false => (point.records.end - 1).to_string(),
+        };
+        row(page, &record, &point.share, &printable(&words(point)));
+    }
+    gap(page, next, found.points.len());
+}
+
+fn row(page: &mut Page, record: &str, share: &Share, words: &str) {
+    let bar = format!("{:BAR$}", bar(share.ppm()));
+    let bar = match share.is_all() {
+        true => page.paint(style::BAD, bar),
+        false => bar,
+    };
+    page.item(
+        &format!("{record:>8} {:>7} {bar} ", percent(share)),
+        COLUMNS,
+        words,
+    );
+}
+
+/// `▇▇▇▌` in eighths of a column; something for anything above nothing.
+fn bar(ppm: u64) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    let eighths = (ppm * BAR as u64 * 8).div_ceil(1_000_000) as usize;
+    "█".repeat(eighths / 8) + PARTS[eighths % 8]
+}
+
+/// A share for a reader: 0 % and 100 % only if it is none and all.
+pub fn percent(share: &Share) -> String {
+    match share.ppm() {
+        0 if share.failing == Default::default() => "0 %".into(),
+        0 => "<0.1 %".into(),
+        1_000_000 => "100 %".into(),
+        ppm if ppm < 1000 => "<0.1 %".into(),
+        ppm if ppm >= 999_000 => ">99.9 %".into(),
+        ppm if !(20_000..980_000).contains(&ppm) => {
+            format!("{}.{} %", ppm / 10_000, ppm / 1000 % 10)
+        }
+        ppm => format!("{} %", (ppm + 5_000) / 10_000),
+    }
+}
