@@ -5,7 +5,7 @@ mod support;
 
 use faultlab_sim::engine::Choice;
 use faultlab_sim::scenario::{
-    Counted, Futures, Keep, Loaded, PointOfNoReturn, Prepared, Rest, STATE_BUDGET, Search,
+    Chooser, Counted, Futures, Keep, Loaded, PointOfNoReturn, Prepared, Rest, STATE_BUDGET, Search,
     Sequential, Watch, point_of_no_return, search,
 };
 use support::{edited, shipped};
@@ -49,27 +49,15 @@ impl Failing {
         let Failing {
             prepared, watch, ..
         } = self;
-        point_of_no_return(
-            prepared,
-            watch,
-            true,
-            choices,
-            Rest::Defaults,
-            how,
-            &Sequential,
-        )
+        let chooser = Chooser::Named(choices.to_vec(), Rest::Defaults);
+        point_of_no_return(prepared, watch, true, &chooser, how, &Sequential)
     }
 }
 
 #[test]
 fn the_counts_begin_with_those_of_the_search_and_end_with_the_run() {
     let loaded = shipped("path-lost-update");
-    let lost = failing(
-        &loaded,
-        "baseline",
-        "path-entry-is-lost",
-        Search::Exhaustive,
-    );
+    let lost = failing(&loaded, "baseline", "path-entry-is-lost");
     let found = lost
         .along(&lost.choices, Futures::CountedOr(STATE_BUDGET, 1))
         .expect("the run fails");

@@ -11,6 +11,7 @@ use crate::failure::Result;
 use crate::host::{Host, Places};
 use crate::html::{self, Book};
 use crate::probe::Mutation;
+use crate::step::Place;
 
 /// A reproducible lab for failures.
 ///
@@ -42,7 +43,11 @@ pub enum Command {
     #[command(after_help = "Example:\n  faultlab list")]
     List(List),
     /// Replay scenarios and judge every claim (the main job)
-    #[command(after_help = "Example:\n  faultlab run path-lost-update --repro lost.ron")]
+    #[command(
+        after_help = "Example:\n  faultlab run path-lost-update --repro lost.ron\n  \
+                            faultlab run goroot-race --step --claim 2.5-f\n  \
+                            faultlab run --junit report.xml --github"
+    )]
     Run(Run),
     /// Sum up a capture or recorded events of a real machine, and try claims on them
     #[command(after_help = "Example:\n  faultlab import trouble.pcapng\n  \
@@ -50,7 +55,9 @@ pub enum Command {
                             faultlab import void.pcap --scenario syn-blackhole --arm blackhole-6.18")]
     Import(Import),
     /// Replay a reproduction file: exit 0 if its verdict recurs, 1 if not
-    #[command(after_help = "Example:\n  faultlab replay lost.ron --exact")]
+    #[command(
+        after_help = "Example:\n  faultlab replay lost.ron --exact\n  faultlab replay lost.ron --step --at 12"
+    )]
     Replay(Replay),
     /// Tell a scenario's story: what is said, what happens, why, how to see it
     #[command(after_help = "Example:\n  faultlab explain path-lost-update")]
@@ -98,9 +105,44 @@ pub enum Command {
                             faultlab explain-access 'C:\\Go\\bin\\go.exe' --scenario c-go-acl --access modify"
     )]
     ExplainAccess(ExplainAccess),
+    /// A scenario as an exercise: the symptom, hints, a question, and a fix that is judged by running it
+    #[command(
+        after_help = "Example:\n  faultlab lesson goroot-race --student ann\n  \
+                            faultlab lesson goroot-race --student ann --hint 1\n  \
+                            faultlab lesson goroot-race --student ann --start work\n  \
+                            faultlab lesson goroot-race --check work\n  \
+                            faultlab lesson goroot-race --student ann --solution"
+    )]
+    Lesson(Lesson),
     /// Say which hosts are usable here
     #[command(after_help = "Example:\n  faultlab doctor")]
     Doctor,
+}
+
+/// `lesson`
+#[derive(Clone, Debug, Args)]
+pub struct Lesson {
+    /// The scenario
+    #[arg(value_name = "ID")]
+    pub name: String,
+    /// Who learns: each name has other paths and numbers, and another run, of the same failure
+    #[arg(long, value_name = "NAME")]
+    pub student: Option<String>,
+    /// Show the first N hints
+    #[arg(long, value_name = "N", conflicts_with_all = ["start", "check", "answer", "solution"])]
+    pub hint: Option<usize>,
+    /// Write the exercise's files to a new folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["check", "answer", "solution"])]
+    pub start: Option<PathBuf>,
+    /// Judge the fix in that folder by running it: exit 0 if it is one, 1 if not
+    #[arg(long, value_name = "DIR", conflicts_with = "solution")]
+    pub check: Option<PathBuf>,
+    /// Judge an answer to the question
+    #[arg(long, value_name = "N", conflicts_with = "solution")]
+    pub answer: Option<u64>,
+    /// For instructors: print the answer, computed anew
+    #[arg(long)]
+    pub solution: bool,
 }
 
 /// `explain-access`
@@ -167,6 +209,9 @@ pub struct Run {
     /// Also write a JUnit report
     #[arg(long, value_name = "F")]
     pub junit: Option<PathBuf>,
+    /// Also print annotations for GitHub's workflows: an error at each claim that is not as recorded
+    #[arg(long)]
+    pub github: bool,
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub html: Html,
@@ -179,15 +224,21 @@ pub struct Run {
     /// Also write one arm's run under the seed for ui.perfetto.dev: records, and states of sockets
     #[arg(long, value_name = "OUT.json")]
     pub perfetto: Option<PathBuf>,
-    /// Which arm --pcap and --perfetto are about; without it, baseline
+    /// Which arm --pcap and --perfetto are about; without it, baseline. With --step, its run under the seed
     #[arg(long, value_name = "NAME")]
     pub arm: Option<String>,
     /// Also write the run that decided a claim, shrunk
     #[arg(long, value_name = "OUT.ron")]
     pub repro: Option<PathBuf>,
-    /// Which claim --repro is about; without it, the first not as recorded, else the first of all, among
-    /// those that a single run decides
-    #[arg(long, value_name = "ID", requires = "repro")]
+    /// Go step by step through the run that decides a claim: on a terminal to move about in, else as text
+    #[arg(long, conflicts_with_all = ["json", "junit", "html", "trace", "pcap", "perfetto", "repro", "github"])]
+    pub step: bool,
+    /// Where --step begins: a record (12, from 0) or a time (1.5s, 20ms)
+    #[arg(long, value_name = "RECORD|TIME", requires = "step")]
+    pub at: Option<Place>,
+    /// Which claim --repro or --step is about; without it, the first not as recorded, else the first of
+    /// all, among those that a single run decides
+    #[arg(long, value_name = "ID")]
     pub claim: Option<String>,
 }
 
@@ -256,9 +307,12 @@ pub struct Replay {
     /// Demand the recorded trace, not just the recorded verdict
     #[arg(long)]
     pub exact: bool,
-    /// Go step by step (not built yet)
-    #[arg(long)]
+    /// Go step by step: on a terminal to move about in, else as text
+    #[arg(long, conflicts_with_all = ["exact", "html"])]
     pub step: bool,
+    /// Where --step begins: a record (12, from 0) or a time (1.5s, 20ms)
+    #[arg(long, value_name = "RECORD|TIME", requires = "step")]
+    pub at: Option<Place>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub html: Html,

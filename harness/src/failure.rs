@@ -91,6 +91,14 @@ impl Failure {
         }
     }
 
+    /// The file and the line, from 1, of a mistake in a file.
+    pub fn place(&self) -> Option<(String, usize)> {
+        let place = self.place.as_ref()?;
+        let text = place.source.inner();
+        let before = text.get(..place.label.offset()).unwrap_or(text);
+        Some((place.source.name().into(), before.matches('\n').count() + 1))
+    }
+
     /// Says it on standard error.
     pub fn report(&self, Layout { color, width }: Layout) {
         if self.silent {

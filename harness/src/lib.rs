@@ -10,17 +10,20 @@ pub mod capture_file;
 pub mod cli;
 pub mod cmd;
 pub mod console;
+pub mod deciding;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod explain_access;
 pub mod explore;
 pub mod failure;
+pub mod github;
 pub mod hive;
 pub mod host;
 pub mod html;
 pub mod import;
 pub mod junit;
+pub mod lesson;
 pub mod library;
 pub mod list;
 pub mod on_arm;
@@ -32,6 +35,7 @@ pub mod progress;
 pub mod render;
 pub mod replay;
 pub mod run;
+pub mod step;
 pub mod sweep;
 pub mod threads;
 pub mod trace_file;
@@ -119,6 +123,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
             Ok(Exit::AsRecorded)
         }
         Command::ExplainAccess(args) => explain_access::run(args, layout),
+        Command::Lesson(args) => lesson::run(args, layout),
         Command::Doctor => doctor::run(layout),
     }
 }

@@ -150,6 +150,14 @@ fn is_wide(bytes: &[u8]) -> bool {
 }
 
 impl Found {
+    /// The text of a file beside it.
+    ///
+    /// # Errors
+    /// There is none, or it lies outside.
+    pub fn text_beside(&self, name: &str) -> std::result::Result<String, String> {
+        self.beside.script(name)
+    }
+
     /// Reads and checks it, with its scripts.
     ///
     /// # Errors

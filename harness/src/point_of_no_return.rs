@@ -6,17 +6,17 @@ use std::time::Instant;
 
 use faultlab_sim::engine::Choice;
 use faultlab_sim::scenario::{
-    Arm, Case, Chooser, Claim, Counted, Futures, Keep, Loaded, Point, PointOfNoReturn, Prepared,
-    Rest, STATE_BUDGET, Share, Verdict, Witness, point_of_no_return,
+    Arm, Counted, Futures, Loaded, Point, PointOfNoReturn, Rest, STATE_BUDGET, Share,
+    point_of_no_return,
 };
 use serde::Serialize;
 
 use crate::cli::{self, Schedules};
 use crate::console::{self, Layout};
+use crate::deciding::{self, Deciding};
 use crate::exit::Exit;
-use crate::explore::{self, SEED};
+use crate::explore;
 use crate::failure::{Failure, Result};
-use crate::library::late_mistake;
 use crate::on_arm::{self, OnArm, Quantifier};
 use crate::progress::Progress;
 use crate::render::search::in_parentheses;
@@ -82,29 +82,15 @@ fn arms(args: &cli::Explore, loaded: &Loaded) -> Vec<(String, Vec<String>)> {
     }
     let mut arms: Vec<(String, Vec<String>)> = Vec::new();
     for claim in &loaded.scenario.claims {
-        let Some(arm) = deciding_arm(loaded, claim) else {
+        let Some(arm) = deciding::arm_of(loaded, claim) else {
             continue;
         };
         match arms.iter_mut().find(|(name, _)| *name == arm) {
             Some((_, ids)) => ids.push(claim.id.clone()),
-            None => arms.push((arm, vec![claim.id.clone()])),
+            None => arms.push((arm.into(), vec![claim.id.clone()])),
         }
     }
     arms
-}
-
-/// The arm in which, by the record, one run shows a `some` or breaks an `every`, if there is one. (A claim
-/// whose verdict needs all runs has one among its controls: `--arm` names it.)
-fn deciding_arm(loaded: &Loaded, claim: &Claim) -> Option<String> {
-    let quantifier = on_arm::on_arm(loaded, &claim.on)
-        .into_iter()
-        .find(|on| on.claim.id == claim.id)?
-        .quantifier;
-    match (quantifier, &claim.expected) {
-        (Quantifier::Some, Verdict::HoldsUnder(arm)) => Some(arm.clone()),
-        (Quantifier::Some, Verdict::Refuted) | (Quantifier::Every, Verdict::Holds) => None,
-        _ => Some(claim.on.clone()),
-    }
 }
 
 /// What is told of one claim.
@@ -119,6 +105,8 @@ struct Told<'a> {
     so: bool,
     /// The run, if one was found: the choices that differ from their defaults.
     choices: Option<Vec<Choice>>,
+    /// What takes all others.
+    rest: Option<Rest>,
     /// The choices in words.
     schedule: Vec<String>,
     /// The futures along it.
@@ -152,61 +140,50 @@ fn tell_arm<'a>(
     }
     let progress = Progress::spinner();
     let began = Instant::now();
-    let off = Prepared::swarm(arm, SEED);
-    let mut told: Vec<Told<'a>> = claims
-        .iter()
-        .map(|on| Told {
+    let say = |what: &str| progress.say(&format!("{} / {}: {what}", args.name, arm.name));
+    let cases = explore::cases(loaded, arm, args);
+    let looked = deciding::look(loaded, arm, claims, &cases, args.budget, &say)?;
+    let mut told = Vec::new();
+    for (on, looked) in claims.iter().zip(looked) {
+        say(&format!("{}: counting futures", on.claim.id));
+        let run = looked.run.as_ref();
+        told.push(Told {
             scenario: &loaded.scenario.id,
             arm: &arm.name,
-            params: BTreeMap::new(),
+            params: run.map(|run| run.params.clone()).unwrap_or_default(),
             claim: &on.claim.id,
             quantifier: on.quantifier,
             so: on.quantifier == Quantifier::Some,
-            choices: None,
-            schedule: Vec::new(),
-            futures: None,
+            schedule: run
+                .map(|run| run.choices.iter().map(schedule::sentence).collect())
+                .unwrap_or_default(),
+            choices: run.map(|run| run.choices.clone()),
+            rest: run.map(|run| run.rest),
+            futures: run.map(|run| along(run, on, futures(args))).transpose()?,
             says: &on.claim.says,
             expected: on.expected,
-            unsupported: false,
-        })
-        .collect();
-    for case in explore::cases(loaded, arm, args) {
-        progress.say(&format!(
-            "{} / {}: looking for runs that fail",
-            args.name, arm.name
-        ));
-        let prepared = loaded
-            .prepare(arm, &case.params, &off)
-            .map_err(|mistake| late_mistake(loaded, mistake))?;
-        let found = explore::find(&prepared, claims, &case.search, args.budget);
-        for ((on, finding), told) in claims.iter().zip(&found.findings).zip(&mut told) {
-            told.unsupported |= found.unsupported;
-            let Some(chooser) = explore::deciding(on.quantifier, finding) else {
-                continue;
-            };
-            if told.futures.is_some() {
-                continue;
-            }
-            progress.say(&format!("{} / {}: {}", args.name, arm.name, on.claim.id));
-            let failing = Failing {
-                loaded,
-                prepared: &prepared,
-                case: &case,
-                on,
-                off: &off,
-            };
-            let (choices, futures) = failing.futures(chooser, futures(args))?;
-            told.params = case.params.clone();
-            told.schedule = choices.iter().map(schedule::sentence).collect();
-            told.choices = Some(choices);
-            told.futures = Some(futures);
-        }
+            unsupported: looked.unsupported,
+        });
     }
     drop(progress);
     if !args.json {
         eprintln!("{} / {}: in {}", args.name, arm.name, took(began.elapsed()));
     }
     Ok(told)
+}
+
+/// The futures along a run that decides a claim.
+///
+/// # Errors
+/// The run meets what the models do not support.
+pub fn along(run: &Deciding, on: &OnArm<'_>, how: Futures) -> Result<PointOfNoReturn> {
+    let watch = on_arm::watch(&[*on]);
+    let threads = Threads::new(None);
+    let chooser = run.chooser();
+    point_of_no_return(&run.prepared, &watch, run.so, &chooser, how, &threads).ok_or_else(|| {
+        let what = format!("the run that decides {} decides it no more", on.claim.id);
+        Failure::bad_input(what).help("it met what the models do not support")
+    })
 }
 
 fn futures(args: &cli::Explore) -> Futures {
@@ -216,56 +193,6 @@ fn futures(args: &cli::Explore) -> Futures {
             Futures::CountedOr(args.budget.unwrap_or(STATE_BUDGET), SEEDS)
         }
         Some(Schedules::Pct | Schedules::Random) => Futures::Seeds(args.budget.unwrap_or(SEEDS)),
-    }
-}
-
-/// A claim with a run that decides it.
-struct Failing<'a, 'b> {
-    loaded: &'b Loaded,
-    prepared: &'b Prepared,
-    case: &'b Case,
-    on: &'b OnArm<'a>,
-    off: &'b [String],
-}
-
-impl Failing<'_, '_> {
-    /// The shortest list of choices that makes the whole scenario fail, and the futures along that run.
-    fn futures(&self, chooser: &Chooser, how: Futures) -> Result<(Vec<Choice>, PointOfNoReturn)> {
-        let so = self.on.quantifier == Quantifier::Some;
-        let witness = Witness {
-            arm: self.prepared.arm().name.clone(),
-            params: self.case.params.clone(),
-            chooser: chooser.clone(),
-            so,
-        };
-        let watch = on_arm::watch(&[*self.on]);
-        let along = |choices: &[Choice]| {
-            let threads = Threads::new(None);
-            point_of_no_return(
-                self.prepared,
-                &watch,
-                so,
-                choices,
-                Rest::Defaults,
-                how,
-                &threads,
-            )
-        };
-        // What was shrunk may need a smaller scenario than this one.
-        let shrunk = explore::minimal(self.loaded, self.on, &witness, self.off)?.choices;
-        if let Some(found) = along(&shrunk) {
-            return Ok((shrunk, found));
-        }
-        let keep = Keep {
-            records: false,
-            choices: true,
-        };
-        let choices = self.prepared.run(chooser, &watch, keep).taken.choices;
-        let found = along(&choices).ok_or_else(|| {
-            let what = format!("the run that decides {} fails no more", self.on.claim.id);
-            Failure::bad_input(what).help("it met what the models do not support")
-        })?;
-        Ok((choices, found))
     }
 }
 
@@ -291,7 +218,10 @@ fn show(page: &mut Page, told: &Told<'_>) {
         return;
     };
     page.paragraph(4, &format!("{arm}; {so} in this run:"));
-    schedule::list(page, 6, choices);
+    match (told.rest, choices.as_slice()) {
+        (Some(Rest::Seed(seed)), []) => page.paragraph(6, &format!("all choices by seed {seed}")),
+        _ => schedule::list(page, 6, choices),
+    }
     let basis = match found.counted {
         Counted::Interleavings { states } => format!(
             "every interleaving from there on, counted over {}",

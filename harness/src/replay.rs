@@ -2,25 +2,22 @@
 
 use std::path::Path;
 
-use faultlab_sim::scenario::{Mistake, Replay, Reproduction};
+use faultlab_sim::scenario::{Chooser, Loaded, Mistake, Replay, Reproduction};
 
 use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::html::Chapter;
-use crate::library;
+use crate::library::{self, late_mistake};
 use crate::render::{Page, printable, schedule, style};
+use crate::step::{self, Place, Shown};
 
 /// Runs the command.
 ///
 /// # Errors
 /// Bad input.
 pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
-    if args.step {
-        return Err(Failure::not_built_yet("--step"));
-    }
-    let mut book = args.html.begin()?;
     let text = read(&args.file)?;
     let file = args.file.display().to_string();
     let mistaken = |mistake: Mistake| {
@@ -28,6 +25,10 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
         Failure::mistake(mistake, text)
     };
     let (reproduction, loaded) = Reproduction::read(&file, &text).map_err(mistaken)?;
+    if args.step {
+        return step_through(&reproduction, &loaded, args.at, layout);
+    }
+    let mut book = args.html.begin()?;
     let (replay, _) = reproduction.replay(&loaded).map_err(mistaken)?;
     let mut page = Page::new(layout);
     page.heading(&format!("{}: {}", replay.scenario, loaded.scenario.title));
@@ -49,6 +50,30 @@ pub fn run(args: &cli::Replay, layout: Layout) -> Result<Exit> {
         book.commit()?;
     }
     Ok(Exit::of_verdicts(passes))
+}
+
+fn step_through(
+    reproduction: &Reproduction,
+    loaded: &Loaded,
+    at: Option<Place>,
+    layout: Layout,
+) -> Result<Exit> {
+    let arm = loaded.scenario.arm(&reproduction.arm);
+    let arm = arm.expect("it was read with its arm");
+    let prepared = loaded
+        .prepare(arm, &reproduction.params, &reproduction.off)
+        .map_err(|mistake| late_mistake(loaded, mistake))?;
+    let title = format!(
+        "{} / {} / {}",
+        loaded.scenario.id, reproduction.arm, reproduction.claim
+    );
+    let shown = Shown {
+        title,
+        prepared,
+        chooser: Chooser::Named(reproduction.choices.clone(), reproduction.rest),
+    };
+    step::show(shown, at, layout)?;
+    Ok(Exit::AsRecorded)
 }
 
 fn read(path: &Path) -> Result<String> {

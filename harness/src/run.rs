@@ -13,6 +13,7 @@ use crate::cli::{self, Run};
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::github;
 use crate::html::{Book, Chapter};
 use crate::junit::Junit;
 use crate::library::{self, late_mistake};
@@ -21,6 +22,7 @@ use crate::output::Output;
 use crate::perfetto;
 use crate::progress::Progress;
 use crate::render::{Page, claim, counted, schedule, style, took};
+use crate::step;
 use crate::threads::Threads;
 use crate::trace_file;
 
@@ -32,8 +34,23 @@ use crate::trace_file;
 /// Bad input, or an output that cannot be written; no file is touched then.
 pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     args.host.require_runs()?;
+    if args.step {
+        return step::run(args, layout).map(|()| Exit::AsRecorded);
+    }
+    if args.claim.is_some() && args.repro.is_none() {
+        return Err(
+            Failure::bad_input("--claim says which claim --repro or --step is about")
+                .help("faultlab run path-lost-update --repro lost.ron --claim path-entry-is-lost"),
+        );
+    }
     let began = Instant::now();
-    let scenarios = asked(&args.names)?;
+    let scenarios = match asked(&args.names) {
+        Ok(scenarios) => scenarios,
+        Err(failure) => {
+            annotate(args, &github::of_failure(&failure))?;
+            return Err(failure);
+        }
+    };
     let mut outputs = Outputs::create(args)?;
     let mut tally = Tally::default();
     let mut worst = Exit::AsRecorded;
@@ -46,6 +63,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
             Ok(judged) => judged,
             Err(failure) => {
                 failure.report(errors);
+                annotate(args, &github::of_failure(&failure))?;
                 worst = worst.and(failure.exit);
                 continue;
             }
@@ -66,8 +84,10 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
                 false => console::print(&page.into_text())?,
             }
         }
+        annotate(args, &github::of_report(&loaded, &report))?;
         tally.add(&report);
     }
+    annotate(args, &github::of_all(&tally.words()))?;
     if worst == Exit::AsRecorded {
         outputs.commit()?;
     }
@@ -78,6 +98,19 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
         eprintln!("in {}", took(began.elapsed()));
     }
     Ok(worst.and(Exit::of_verdicts(tally.differing.is_empty())))
+}
+
+/// Prints commands for GitHub's runner, if they are wanted: beside JSON on standard error, where a runner
+/// reads them as well.
+fn annotate(args: &cli::Run, commands: &str) -> Result<()> {
+    match (args.github, args.json) {
+        (false, _) => Ok(()),
+        (true, true) => {
+            eprint!("{commands}");
+            Ok(())
+        }
+        (true, false) => console::print(commands),
+    }
 }
 
 /// The scenarios that were asked for. Those that were named are read before any is run, so that a
@@ -292,9 +325,7 @@ fn reproduce(loaded: &Loaded, report: &Report, asked: Option<&str>, seed: u64) -
     if let Some(asked) = asked
         && !report.claims.iter().any(|claim| claim.id == asked)
     {
-        let ids: Vec<&str> = report.claims.iter().map(|claim| &*claim.id).collect();
-        let what = format!("the scenario {} has no claim {asked:?}", report.scenario);
-        return Err(Failure::bad_input(what).help(format!("its claims are: {}", ids.join(", "))));
+        return Err(step::no_claim(loaded, asked));
     }
     let meant = |claim: &&ClaimReport| asked.is_none_or(|asked| claim.id == asked);
     let witnessed = || {
@@ -344,19 +375,24 @@ impl Tally {
         }
     }
 
-    fn tell(&self, page: &mut Page) {
+    /// What they came to, in words.
+    fn words(&self) -> String {
         let verdicts: Vec<String> = WORDS
             .iter()
             .zip(self.verdicts)
             .filter(|(_, count)| *count > 0)
             .map(|(word, count)| format!("{count} {word}"))
             .collect();
-        let text = format!(
+        format!(
             "{} of {}: {}.",
             counted(self.claims, "claim"),
             counted(self.scenarios, "scenario"),
             verdicts.join(", ")
-        );
+        )
+    }
+
+    fn tell(&self, page: &mut Page) {
+        let text = self.words();
         match self.differing.as_slice() {
             [] => {
                 let good = page.paint(style::GOOD, "All as recorded.");

@@ -143,3 +143,30 @@ fn a_damaged_reproduction_is_bad_input() {
     let says = lab.run(&["replay", "missing.ron"]).refuses(2);
     assert!(says.contains("missing.ron cannot be read"), "{says}");
 }
+
+#[test]
+fn step_without_a_terminal_is_text() {
+    let lab = Lab::new();
+    lab.run(&["run", "two-writers.ron", "--repro", "lost.ron"])
+        .exits(0);
+    let text = lab.run(&["replay", "lost.ron", "--step"]).exits(0);
+    assert!(text.contains("choice: before `one` performs"), "{text}");
+    assert!(text.contains("it could have been: go on"), "{text}");
+    assert!(text.contains("Value: none -> none, "), "{text}");
+    // From a place on, the same lines.
+    let tail = lab
+        .run(&["replay", "lost.ron", "--step", "--at", "3"])
+        .exits(0);
+    let from = |text: &str| text[text.find("\n     3  ").expect("record 3")..].to_owned();
+    assert_eq!(from(&tail), from(&text));
+    for (at, says) in [
+        ("99", "there is no record 99"),
+        ("1h", "neither a record"),
+        ("99s", "there is no record at 99 s or later"),
+    ] {
+        let refused = lab
+            .run(&["replay", "lost.ron", "--step", "--at", at])
+            .refuses(2);
+        assert!(refused.contains(says), "{refused}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `run`, `list`, `explain`, and what is not built yet.
 
 use std::fs;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -209,7 +210,6 @@ fn what_is_not_built_yet_says_so_with_exit_3() {
     for args in [
         &["run", "--host", "wine"][..],
         &["run", "--host", "linux-vm", "two-writers.ron"],
-        &["replay", "two-writers.ron", "--step"],
         &["validate", "--host", "wine", "--require", "wine,linux"],
         &["record", "--host", "linux", "out.jsonl"],
         &["cmd", "install.bat", "/quiet", "--force"],
@@ -251,4 +251,88 @@ fn a_page_is_written_whole_or_not_at_all() {
     }
     let says = lab.run(&["run", "two-writers.ron", "--html", "one", "--trace", "one"]);
     assert!(says.refuses(2).contains("two outputs go to one file"));
+}
+
+/// The reports of all verdicts, good and bad, against what consumers of JUnit reports accept.
+#[test]
+fn junit_is_valid_by_schema() {
+    let lab = Lab::new();
+    let nasty = r#"says: "a \u{1b}[31m <b> & ]]> \u{0} text","#;
+    lab.variant("wrong.ron", "expected: Refuted", "expected: Holds");
+    let text = lab.read("wrong.ron");
+    let (before, after) = text.split_once("says: ").expect("a claim says something");
+    let (_, after) = after.split_once('\n').expect("a line");
+    lab.write("nasty.ron", &format!("{before}{nasty}\n{after}"));
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/junit.xsd");
+    for (args, code) in [
+        (&["run", "path-lost-update", "--junit", "out.xml"][..], 0),
+        (&["run", "wrong.ron", "nasty.ron", "--junit", "out.xml"], 1),
+    ] {
+        lab.run(args).exits(code);
+        let mut xmllint = Command::new("xmllint");
+        xmllint
+            .args(["--noout", "--schema", schema])
+            .arg(lab.path("out.xml"));
+        match xmllint.output() {
+            Ok(output) => {
+                let says = String::from_utf8_lossy(&output.stderr).into_owned();
+                assert!(output.status.success(), "{says}\n{}", lab.read("out.xml"));
+            }
+            Err(error) => {
+                eprintln!("no xmllint here ({error}): apt-get install libxml2-utils");
+                return;
+            }
+        }
+    }
+}
+
+#[test]
+fn github_annotations() {
+    let lab = Lab::new();
+    lab.variant("wrong.ron", "expected: Refuted", "expected: Holds");
+    let text = lab.run(&["run", "wrong.ron", "--github"]).exits(1);
+    let commands: Vec<&str> = text.lines().filter(|line| line.starts_with("::")).collect();
+    let [error, notice] = commands.as_slice() else {
+        panic!("{text}")
+    };
+    let id = error.split("%2F").next().unwrap_or(error);
+    assert!(id.starts_with("::error file=wrong.ron,line="), "{error}");
+    // It stands at the claim's id.
+    let line = error
+        .split("line=")
+        .nth(1)
+        .and_then(|rest| rest.split(',').next());
+    let line: usize = line.expect("a line").parse().expect("a number");
+    let scenario = lab.read("wrong.ron");
+    let there = scenario.lines().nth(line - 1).expect("a line of the file");
+    let claim = there
+        .trim()
+        .strip_prefix("id: \"")
+        .and_then(|rest| rest.strip_suffix("\","));
+    let claim = claim.expect("the line of an id");
+    assert!(
+        error.contains(&format!("title=faultlab%3A two-writers / {claim}::")),
+        "{error}"
+    );
+    assert!(error.contains("expected Holds%0A"), "{error}");
+    assert!(notice.starts_with("::notice title=faultlab::"), "{notice}");
+
+    // Standard output keeps to JSON.
+    let ran = lab.run(&["run", "wrong.ron", "--github", "--json"]);
+    assert!(
+        ran.stderr.contains("::error file=wrong.ron"),
+        "{}",
+        ran.stderr
+    );
+    json_lines(&ran.exits(1));
+
+    // What cannot be read is an annotation too, at its line.
+    lab.variant("broken.ron", "cases: [", "cases: {");
+    let ran = lab.run(&["run", "broken.ron", "--github"]);
+    assert!(
+        ran.stdout.starts_with("::error file=broken.ron,line="),
+        "{}",
+        ran.stdout
+    );
+    ran.exits(2);
 }

@@ -1,13 +1,13 @@
 //! What a validation comes to: for readers, for machines, for CI.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use quick_junit::{NonSuccessKind, Report as Suites, TestCase, TestCaseStatus, TestSuite};
 use serde_json::json;
 
 use crate::console::{self, Layout};
 use crate::failure::Result;
+use crate::junit;
 use crate::output::Output;
 use crate::render::{Page, counted, style};
 
@@ -194,10 +194,5 @@ pub(super) fn junit(validations: &[Validation], output: &mut Output) -> Result<(
         }
         suites.add_test_suite(rows);
     }
-    let text = suites
-        .to_string()
-        .expect("a report of texts can be written");
-    output
-        .write_all(text.as_bytes())
-        .map_err(|error| output.failed(&error))
+    junit::write(&suites, output)
 }

@@ -9,14 +9,15 @@ use std::ops::Range;
 use num_bigint::BigUint;
 use serde::Serialize;
 
-use crate::engine::source::{Recorded, Seed};
+use crate::engine::source::Seed;
 use crate::engine::{
-    Choice, Completion, End, Entity, Entry, Env, Key, Limits, Machine, Monitor, Names, Progress,
-    Pruning, Time, Trace, explore_each,
+    Completion, End, Entity, Entry, Env, Key, Limits, Machine, Monitor, Names, Pruning, Source,
+    Time, Trace, explore_each,
 };
 
 use super::pattern::Watch;
-use super::run::{Prepared, Rest, STEP_LIMIT};
+use super::player::Player;
+use super::run::{Chooser, Prepared, STEP_LIMIT};
 use super::search::{Basis, Executor, Found};
 use super::stage::{Record, Stage};
 
@@ -140,19 +141,18 @@ const FEWEST_SEEDS: u64 = 4;
 /// A state of the run, and who watches.
 type Fork = (Machine<Stage>, Watch);
 
-/// Follows the run that takes `choices`, all others by `rest`, and looks at the futures along it. `watch`
-/// has one pattern, and `so` says whether a run fails if it is so or if it is not. `None` if that run
-/// does not fail itself, or meets what is not modelled.
+/// Follows the run under `chooser`, and looks at the futures along it. `watch` has one pattern, and `so` says
+/// whether a run fails if it is so or if it is not. `None` if that run does not fail itself, or meets what is
+/// not modelled.
 pub fn point_of_no_return(
     prepared: &Prepared,
     watch: &Watch,
     so: bool,
-    choices: &[Choice],
-    rest: Rest,
+    chooser: &Chooser,
     futures: Futures,
     executor: &dyn Executor,
 ) -> Option<PointOfNoReturn> {
-    let mut walk = Walk::new(prepared, watch, choices, rest, Trace::kept());
+    let mut walk = Walk::new(prepared, watch, chooser, Trace::kept());
     let mut forks = vec![walk.fork()];
     let mut kept = true;
     while walk.advance() {
@@ -161,11 +161,13 @@ pub fn point_of_no_return(
             forks.push(walk.fork());
         }
     }
-    let bits = walk.watch.finish(walk.machine.now(), walk.end());
+    let (trace, watched) = walk.seen;
+    let bits = watched.finish(walk.player.machine().now(), End::Done);
     if bits & 1 != u64::from(so) || watch.met_unsupported(bits) {
         return None;
     }
-    let (steps, entries, names) = (walk.taken, walk.entries.into_entries(), walk.names);
+    let (steps, entries) = (walk.taken, trace.into_entries());
+    let names = walk.player.names();
     let counted = match futures {
         Futures::CountedOr(budget, _) if kept => {
             count(prepared, &forks, so, budget, &mut names.clone())
@@ -182,10 +184,9 @@ pub fn point_of_no_return(
             let sampler = Sampler {
                 prepared,
                 watch,
-                choices,
-                rest,
+                chooser,
                 so,
-                names: &names,
+                names,
                 steps: steps.len() as u64,
                 seeds: n.min((EFFORT / PLACES / 2 / (steps.len() as u64).max(1)).max(FEWEST_SEEDS)),
                 executor,
@@ -288,89 +289,47 @@ struct Taken {
     records: Range<usize>,
 }
 
-/// A run, transition by transition.
+/// A run, transition by transition, and who watches it.
 struct Walk {
-    machine: Machine<Stage>,
-    watch: Watch,
-    source: Recorded<Rest>,
-    names: Names,
-    entries: Trace<Record>,
+    player: Player<Box<dyn Source>>,
+    seen: (Trace<Record>, Watch),
     taken: Vec<Taken>,
-    until: Time,
 }
 
 impl Walk {
-    fn new(
-        prepared: &Prepared,
-        watch: &Watch,
-        choices: &[Choice],
-        rest: Rest,
-        trace: Trace<Record>,
-    ) -> Walk {
-        let mut names = prepared.names();
-        let mut source = Recorded::new(choices.to_vec(), rest);
-        let mut observer = (trace, watch.clone());
-        let machine = prepared.machine(&mut Env {
-            names: &mut names,
-            source: &mut source,
-            observer: &mut observer,
-        });
-        let (entries, watch) = observer;
+    fn new(prepared: &Prepared, watch: &Watch, chooser: &Chooser, trace: Trace<Record>) -> Walk {
+        let mut seen = (trace, watch.clone());
         Walk {
-            machine,
-            watch,
-            source,
-            names,
-            entries,
+            player: Player::new(prepared, chooser, &mut seen),
+            seen,
             taken: Vec::new(),
-            until: prepared.until,
         }
     }
 
     fn fork(&self) -> Fork {
-        (self.machine.clone(), self.watch.clone())
+        (self.player.machine().clone(), self.seen.1.clone())
     }
 
     /// Takes a transition; `false` if the run is at its end.
     fn advance(&mut self) -> bool {
-        let is_over = match self.machine.next_at() {
-            None => true,
-            Some(at) => at > self.until || self.taken.len() as u64 == STEP_LIMIT,
-        };
-        if is_over {
-            return false;
-        }
-        let from = self.entries.len() as usize;
-        let ready = self.machine.ready().to_vec();
-        let mut observer = (&mut self.entries, &mut self.watch);
-        let progress = self.machine.advance(&mut Env {
-            names: &mut self.names,
-            source: &mut self.source,
-            observer: &mut observer,
-        });
-        let Progress::Stepped(actor) = progress else {
+        let from = self.seen.0.len() as usize;
+        let ready = self.player.machine().ready().to_vec();
+        let Some(actor) = self.player.step_by(&mut self.seen) else {
             return false;
         };
         let of_actor = ready.iter().find(|ready| ready.actor == actor);
+        let names = self.player.names();
         let operation = of_actor.map_or_else(String::new, |ready| match ready.object {
             Key::NO_OBJECT => ready.verb.into(),
-            object => format!("{} {}", ready.verb, self.names.path(object)),
+            object => format!("{} {}", ready.verb, names.path(object)),
         });
         self.taken.push(Taken {
-            at: self.machine.now(),
+            at: self.player.machine().now(),
             actor,
             operation,
-            records: from..self.entries.len() as usize,
+            records: from..self.seen.0.len() as usize,
         });
         true
-    }
-
-    fn end(&self) -> End {
-        match self.machine.next_at() {
-            None => End::Done,
-            Some(at) if at > self.until => End::TimeLimit,
-            Some(_) => End::StepLimit,
-        }
     }
 }
 
@@ -378,8 +337,7 @@ impl Walk {
 struct Sampler<'a> {
     prepared: &'a Prepared,
     watch: &'a Watch,
-    choices: &'a [Choice],
-    rest: Rest,
+    chooser: &'a Chooser,
     so: bool,
     names: &'a Names,
     /// How many transitions the run has.
@@ -426,14 +384,7 @@ impl Sampler<'_> {
 
     /// The states of the run after so many transitions, which ascend.
     fn forks(&self, places: &[u64]) -> Vec<Fork> {
-        let Sampler {
-            prepared,
-            watch,
-            choices,
-            rest,
-            ..
-        } = *self;
-        let mut walk = Walk::new(prepared, watch, choices, rest, Trace::hashed());
+        let mut walk = Walk::new(self.prepared, self.watch, self.chooser, Trace::hashed());
         let mut forks = Vec::new();
         for place in places {
             while (walk.taken.len() as u64) < *place && walk.advance() {}

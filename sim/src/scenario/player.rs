@@ -1,6 +1,6 @@
 //! A run under way, one transition at a time: what stepping, looking and forking are made of.
 
-use crate::engine::{Env, Limits, Machine, Names, Observer, Progress, Source};
+use crate::engine::{Entity, Env, Limits, Machine, Names, Observer, Progress, Source};
 
 use super::run::{Chooser, Prepared, STEP_LIMIT};
 use super::stage::{Record, Stage};
@@ -53,12 +53,17 @@ impl<S: Source> Player<S> {
 
     /// Takes one transition. Whether there was one: the run ends as [`Machine::run`] does.
     pub fn step(&mut self, observer: &mut dyn Observer<Record>) -> bool {
+        self.step_by(observer).is_some()
+    }
+
+    /// Takes one transition, and says whose it was; `None` at the end of the run.
+    pub fn step_by(&mut self, observer: &mut dyn Observer<Record>) -> Option<Entity> {
         let is_over = self
             .machine
             .next_at()
             .is_none_or(|at| at > self.limits.until);
         if is_over || self.steps == self.limits.steps {
-            return false;
+            return None;
         }
         self.steps += 1;
         let mut env = Env {
@@ -66,7 +71,10 @@ impl<S: Source> Player<S> {
             source: &mut self.source,
             observer,
         };
-        self.machine.advance(&mut env) != Progress::Done
+        match self.machine.advance(&mut env) {
+            Progress::Stepped(who) => Some(who),
+            Progress::Done => None,
+        }
     }
 
     /// The machine as it stands.

@@ -1,0 +1,490 @@
+//! `lesson`: a scenario as an exercise. The symptom first, hints one by one, a question whose answer is computed,
+//! and a fix that is judged by running it.
+//!
+//! A student's name gives other names, paths and numbers, and another run, of the same failure: all follow from
+//! the name alone, so whoever knows it can compute the answer again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use faultlab_sim::engine::{mix, text_hash};
+use faultlab_sim::scenario::{
+    Chooser, Collector, Futures, Keep, Loaded, Match, Pattern, Prepared, STATE_BUDGET, Scenario,
+    Watch, World, load, point_of_no_return, search,
+};
+use serde::Deserialize;
+
+use crate::cli;
+use crate::console::{self, Layout};
+use crate::deciding;
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::library::{self, late_mistake};
+use crate::on_arm::{self, OnArm, Quantifier};
+use crate::render::{Page, style};
+use crate::threads::Threads;
+
+/// The file beside a scenario that makes it a lesson.
+pub const FILE: &str = "lesson.ron";
+/// The file in an exercise's folder that says whose it is.
+const WHOSE: &str = "exercise.ron";
+/// So many seeds are tried to find a student a run that fails.
+const SEEDS: u64 = 10_000;
+
+/// A lesson as its author writes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[serde(rename = "Lesson")]
+struct Lesson {
+    /// 1.
+    version: u32,
+    /// The arm that fails.
+    arm: String,
+    /// The claim that a run of it decides.
+    claim: String,
+    /// What somebody complains of.
+    symptom: String,
+    /// Texts of the scenario, its scripts and this lesson, and what may stand in their place.
+    names: BTreeMap<String, Vec<String>>,
+    /// One after the other, each giving away more.
+    hints: Vec<String>,
+    /// What is asked.
+    ask: String,
+    /// What computes the answer.
+    answer: Answer,
+    /// What is to be changed.
+    fix: String,
+    /// The files that may be changed: scripts, or `scenario.ron` (there, the world of the arm).
+    edit: Vec<String>,
+    /// What must stay so in every run: a fix that does nothing any more is none.
+    keep: Vec<Kept>,
+}
+
+/// What must stay so.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kept {
+    says: String,
+    every: Pattern,
+}
+
+/// What a question asks for: a whole number.
+#[derive(Clone, Debug, Deserialize)]
+enum Answer {
+    /// The record after which every future fails, in the student's run.
+    PointOfNoReturn,
+    /// How many records of the student's run match.
+    Records(Match),
+}
+
+/// Whose an exercise is.
+#[derive(Clone, Debug, Deserialize, serde::Serialize)]
+#[serde(deny_unknown_fields)]
+struct Whose {
+    scenario: String,
+    student: String,
+}
+
+/// A lesson as one student has it.
+struct Exercise {
+    student: String,
+    lesson: Lesson,
+    loaded: Loaded,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Bad input.
+pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
+    let whose = match &args.check {
+        Some(folder) => Some(read_whose(folder, &args.name)?),
+        None => None,
+    };
+    let student = match (&args.student, whose) {
+        (Some(student), Some(whose)) if *student != whose.student => {
+            let what = format!("the exercise is that of {:?}", whose.student);
+            return Err(Failure::bad_input(what).help("leave --student out"));
+        }
+        (Some(student), _) => student.clone(),
+        (None, Some(whose)) => whose.student,
+        (None, None) => String::new(),
+    };
+    let exercise = Exercise::new(&args.name, student)?;
+    if let Some(count) = args.hint {
+        return exercise.hints(count, layout);
+    }
+    if let Some(folder) = &args.start {
+        return exercise.start(folder);
+    }
+    if args.solution {
+        let text = format!("{}\n", exercise.answer()?);
+        return console::print(&text).map(|()| Exit::AsRecorded);
+    }
+    match (&args.check, args.answer) {
+        (None, None) => exercise.tell(layout),
+        (folder, answer) => exercise.check(folder.as_deref(), answer, layout),
+    }
+}
+
+fn read_whose(folder: &Path, scenario: &str) -> Result<Whose> {
+    let path = folder.join(WHOSE);
+    let what = |why: String| {
+        Failure::bad_input(format!("{}: {why}", path.display())).help(format!(
+            "faultlab lesson {scenario} --start DIR makes the folder"
+        ))
+    };
+    let text = library::read_text(&path).map_err(what)?;
+    let whose: Whose = ron::from_str(&text).map_err(|error| what(error.to_string()))?;
+    match whose.scenario == scenario {
+        true => Ok(whose),
+        false => Err(what(format!("it is an exercise of {}", whose.scenario))),
+    }
+}
+
+impl Exercise {
+    fn new(name: &str, student: String) -> Result<Exercise> {
+        let found = library::find(name)?;
+        let plain = found.load()?;
+        let text = found.text_beside(FILE).map_err(|_| {
+            Failure::bad_input(format!("there is no lesson for {name}"))
+                .help("scenarios/README.md tells how to write one; there are lessons for goroot-race, path-lost-update and rst-storm")
+        })?;
+        let place = |error: ron::error::SpannedError| {
+            Failure::bad_input(format!(
+                "{name}/{FILE}:{}: {}",
+                error.span.start, error.code
+            ))
+        };
+        let options = || {
+            ron::Options::default()
+                .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
+        };
+        let written: Lesson = options().from_str(&text).map_err(place)?;
+        if written.version != 1 {
+            return Err(
+                Failure::bad_input(format!("{name}/{FILE}: version {}", written.version))
+                    .help("this program reads version 1"),
+            );
+        }
+        let replaced: Vec<(&str, &str)> = written
+            .names
+            .iter()
+            .filter_map(|(there, others)| {
+                let word = mix(&[text_hash(&student), text_hash(name), text_hash(there)]);
+                let nth = word.checked_rem(others.len() as u64)?;
+                Some((there.as_str(), others[nth as usize].as_str()))
+            })
+            .collect();
+        let fill = |text: &str| match student.is_empty() {
+            true => text.to_owned(),
+            false => replace_all(text, &replaced),
+        };
+        let lesson: Lesson = options().from_str(&fill(&text)).map_err(place)?;
+        let mut script = |script: &str| {
+            let text = plain.scripts.get(script).ok_or("there is no such file")?;
+            Ok(fill(text))
+        };
+        let loaded = load(&plain.file, &fill(&plain.text), &mut script)
+            .map_err(|mistake| Failure::mistake(mistake, None))?;
+        Ok(Exercise {
+            student,
+            lesson,
+            loaded,
+        })
+    }
+
+    /// The claim on its arm.
+    fn on<'a>(&'a self) -> Result<OnArm<'a>> {
+        let on = on_arm::on_arm(&self.loaded, &self.lesson.arm);
+        let found = on.into_iter().find(|on| on.claim.id == self.lesson.claim);
+        found.ok_or_else(|| {
+            let Lesson { arm, claim, .. } = &self.lesson;
+            Failure::bad_input(format!(
+                "{FILE}: the claim {claim} is not tried on the arm {arm}"
+            ))
+        })
+    }
+
+    fn prepared(&self) -> Result<Prepared> {
+        let arm = on_arm::arm(&self.loaded, &self.lesson.arm)?;
+        let case = self.loaded.scenario.cases_of(arm).first();
+        let params = case.map(|case| case.params.clone()).unwrap_or_default();
+        self.loaded
+            .prepare(arm, &params, &[])
+            .map_err(|mistake| late_mistake(&self.loaded, mistake))
+    }
+
+    /// The seed of the student's run: the first of their own under which it fails.
+    fn seed(&self, prepared: &Prepared) -> Result<u64> {
+        let on = self.on()?;
+        let watch = on_arm::watch(&[on]);
+        let first = mix(&[
+            text_hash(&self.student),
+            text_hash(&self.loaded.scenario.id),
+        ]) % 1_000_000;
+        (first..first + SEEDS)
+            .find(|seed| {
+                let outcome = prepared.run(&Chooser::Seed(*seed), &watch, Keep::default());
+                on.quantifier.is_decided_by(outcome.bits & 1 == 1)
+            })
+            .ok_or_else(|| {
+                Failure::bad_input(format!(
+                    "no run of {SEEDS} fails: the lesson has none to show"
+                ))
+            })
+    }
+
+    fn answer(&self) -> Result<u64> {
+        let prepared = self.prepared()?;
+        let chooser = Chooser::Seed(self.seed(&prepared)?);
+        match &self.lesson.answer {
+            Answer::PointOfNoReturn => {
+                let on = self.on()?;
+                let so = on.quantifier == Quantifier::Some;
+                let how = Futures::CountedOr(STATE_BUDGET, 1000);
+                let watch = on_arm::watch(&[on]);
+                let threads = Threads::new(None);
+                let found = point_of_no_return(&prepared, &watch, so, &chooser, how, &threads);
+                let record = found.and_then(|found| {
+                    let point = &found.points[found.point?];
+                    point.records.end.checked_sub(1)
+                });
+                record.map(|record| record as u64).ok_or_else(|| {
+                    Failure::bad_input(
+                        "every future of the run fails from the start: the lesson asks for nothing",
+                    )
+                })
+            }
+            Answer::Records(of) => {
+                let watch = Watch::new(Vec::new());
+                let mut counter = Collector::new(Pattern::Count {
+                    of: of.clone(),
+                    least: None,
+                    most: None,
+                });
+                prepared.run_seen(&chooser, &watch, Keep::default(), &mut counter);
+                Ok(counter.evidence().count as u64)
+            }
+        }
+    }
+
+    fn tell(&self, layout: Layout) -> Result<Exit> {
+        let Lesson {
+            symptom,
+            ask,
+            fix,
+            edit,
+            hints,
+            ..
+        } = &self.lesson;
+        let id = &self.loaded.scenario.id;
+        let seed = self.seed(&self.prepared()?)?;
+        let student = match self.student.as_str() {
+            "" => String::new(),
+            name => format!(" --student {name:?}"),
+        };
+        let mut page = Page::new(layout);
+        page.heading(&format!("{id}: an exercise"));
+        page.paragraph(2, symptom);
+        page.gap();
+        page.item("  1. ", 5, &format!("Get it: faultlab lesson {id}{student} --start DIR. See it happen: faultlab run DIR/scenario.ron --step --arm {} --seed {seed}", self.lesson.arm));
+        page.item(
+            "  2. ",
+            5,
+            &format!(
+                "{ask} (records count from 0) Answer: faultlab lesson {id}{student} --answer N"
+            ),
+        );
+        page.item(
+            "  3. ",
+            5,
+            &format!(
+                "{fix} You may change {}. Then: faultlab lesson {id} --check DIR",
+                edit.join(", ")
+            ),
+        );
+        page.gap();
+        page.paragraph(
+            2,
+            &format!(
+                "There are {} hints: faultlab lesson {id}{student} --hint 1",
+                hints.len()
+            ),
+        );
+        console::print(&page.into_text())?;
+        Ok(Exit::AsRecorded)
+    }
+
+    fn hints(&self, count: usize, layout: Layout) -> Result<Exit> {
+        let hints = &self.lesson.hints;
+        if count == 0 || count > hints.len() {
+            return Err(Failure::bad_input(format!("there is no hint {count}"))
+                .help(format!("the hints are 1 to {}", hints.len())));
+        }
+        let mut page = Page::new(layout);
+        for (nth, hint) in hints.iter().take(count).enumerate() {
+            page.item(&format!("{}. ", nth + 1), 3, hint);
+        }
+        console::print(&page.into_text())?;
+        Ok(Exit::AsRecorded)
+    }
+
+    /// Writes the student's files, all or none.
+    fn start(&self, folder: &Path) -> Result<Exit> {
+        let cannot = |why: String| {
+            Failure::bad_input(format!("{} cannot be begun: {why}", folder.display()))
+        };
+        if folder.exists() {
+            return Err(
+                cannot("it is there already".into()).help("name a folder that is not there yet")
+            );
+        }
+        let whose = Whose {
+            scenario: self.loaded.scenario.id.clone(),
+            student: self.student.clone(),
+        };
+        let whose = ron::to_string(&whose).expect("two texts");
+        let beside = folder.parent().filter(|parent| *parent != Path::new(""));
+        let building = tempfile::tempdir_in(beside.unwrap_or(Path::new(".")))
+            .map_err(|error| cannot(error.to_string()))?;
+        let scripts = self.loaded.scripts.iter();
+        let files = scripts.map(|(name, text)| (name.as_str(), text.as_str()));
+        for (name, text) in files.chain([("scenario.ron", &*self.loaded.text), (WHOSE, &*whose)]) {
+            let path = building.path().join(name);
+            let written = fs::create_dir_all(path.parent().expect("below the folder"))
+                .and_then(|()| fs::write(&path, text));
+            written.map_err(|error| cannot(error.to_string()))?;
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let open = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(building.path(), open)
+                .map_err(|error| cannot(error.to_string()))?;
+        }
+        fs::rename(building.path(), folder).map_err(|error| cannot(error.to_string()))?;
+        Ok(Exit::AsRecorded)
+    }
+
+    fn check(&self, folder: Option<&Path>, answer: Option<u64>, layout: Layout) -> Result<Exit> {
+        let mut page = Page::new(layout);
+        let mut passes = true;
+        let mut mark = |page: &mut Page, good: bool, text: &str| {
+            let mark = match good {
+                true => page.paint(style::GOOD, "✓"),
+                false => page.paint(style::BAD, "✗"),
+            };
+            page.item(&format!("{mark} "), 2, text);
+            passes &= good;
+        };
+        if let Some(answer) = answer {
+            let right = self.answer()? == answer;
+            mark(
+                &mut page,
+                right,
+                &format!("{answer} is {}", if right { "right" } else { "not it" }),
+            );
+        }
+        if let Some(folder) = folder {
+            for (good, text) in self.judge(folder)? {
+                mark(&mut page, good, &text);
+            }
+        }
+        console::print(&page.into_text())?;
+        Ok(Exit::of_verdicts(passes))
+    }
+
+    /// Judges the fix in a folder by running it.
+    fn judge(&self, folder: &Path) -> Result<Vec<(bool, String)>> {
+        let path = folder.join("scenario.ron").display().to_string();
+        let theirs = library::find(&path)?.load()?;
+        if let Some(what) = self.changed_elsewhere(&theirs) {
+            let allowed = self.lesson.edit.join(", ");
+            return Ok(vec![(
+                false,
+                format!("{what} was changed; only {allowed} may be"),
+            )]);
+        }
+        // Judged by the lesson's own claim, on their world.
+        let arm = on_arm::arm(&theirs, &self.lesson.arm)?;
+        let on = self.on()?;
+        let own = on_arm::arm(&self.loaded, &self.lesson.arm)?;
+        let cases = self.loaded.scenario.cases_of(own);
+        let mut said = Vec::new();
+        let looked = deciding::look(&theirs, arm, &[on], cases, None, &|_| {})?;
+        let looked = looked.into_iter().next().unwrap_or_default();
+        said.push(match (&looked.run, looked.unsupported) {
+            (_, true) => (
+                false,
+                "it uses what the models do not support, so nothing can be said".into(),
+            ),
+            (Some(_), _) => (
+                false,
+                format!("it still fails in some run: {}", on.claim.says),
+            ),
+            (None, _) => (true, "it fails in no run that was looked at".into()),
+        });
+        for kept in &self.lesson.keep {
+            let watch = Watch::new(vec![kept.every.clone()]);
+            let mut stays = true;
+            for case in cases {
+                let prepared = theirs
+                    .prepare(arm, &case.params, &[])
+                    .map_err(|mistake| late_mistake(&theirs, mistake))?;
+                let found = search(
+                    &prepared,
+                    &watch,
+                    &case.search,
+                    0,
+                    STATE_BUDGET,
+                    &Threads::new(None),
+                );
+                stays &= found.findings[0].miss.is_none() && found.complete;
+            }
+            said.push((stays, kept.says.clone()));
+        }
+        Ok(said)
+    }
+
+    /// What differs from the exercise that the lesson does not let be changed.
+    fn changed_elsewhere(&self, theirs: &Loaded) -> Option<String> {
+        let may = |name: &str| self.lesson.edit.iter().any(|edit| edit == name);
+        for (name, text) in &self.loaded.scripts {
+            if theirs.scripts.get(name) != Some(text) && !may(name) {
+                return Some(name.clone());
+            }
+        }
+        let but_for_worlds = |scenario: &Scenario| {
+            let mut scenario = scenario.clone();
+            if may("scenario.ron") {
+                scenario.world = World::Nothing;
+                scenario.arms.iter_mut().for_each(|arm| arm.world = None);
+            }
+            scenario
+        };
+        let same = but_for_worlds(&theirs.scenario) == but_for_worlds(&self.loaded.scenario);
+        (!same).then(|| "scenario.ron".into())
+    }
+}
+
+/// Each text by its other, all at once: what was put in is not looked at again.
+fn replace_all(text: &str, others: &[(&str, &str)]) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        match others.iter().find(|(there, _)| rest.starts_with(there)) {
+            Some((there, other)) => {
+                out += other;
+                rest = &rest[there.len()..];
+            }
+            None => {
+                let c = rest.chars().next().expect("it is not empty");
+                out.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,77 @@
+//! The loop between the view and the keys. Whatever ends it, the terminal is as it was before.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::app::App;
+use super::view::{self, LEAST, Look};
+use crate::console::Layout;
+use crate::failure::{Failure, Result};
+
+/// How long a signal may wait for the loop to look.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Shows `app` until the reader is through.
+///
+/// # Errors
+/// The terminal is too small or cannot be used.
+pub fn run(mut app: App, layout: Layout) -> Result<()> {
+    let failed =
+        |error: io::Error| Failure::bad_input(format!("the terminal cannot be used: {error}"));
+    let (width, height) = ratatui::crossterm::terminal::size().map_err(failed)?;
+    if width < LEAST.0 || height < LEAST.1 {
+        let what = format!("the terminal has {width} by {height} characters");
+        let help = format!(
+            "--step needs {} by {}; into a pipe, such as `| less`, it prints text",
+            LEAST.0, LEAST.1
+        );
+        return Err(Failure::bad_input(what).help(help));
+    }
+    let signal = Arc::new(AtomicUsize::new(0));
+    for known in [SIGHUP, SIGINT, SIGTERM] {
+        signal_hook::flag::register_usize(known, signal.clone(), known as usize).map_err(failed)?;
+    }
+    let look = Look {
+        color: layout.color,
+    };
+    // Also restores it before a panic is reported.
+    let terminal = ratatui::try_init().map_err(failed)?;
+    let ended = with_restored(terminal, |terminal| {
+        while !app.through && signal.load(Ordering::Relaxed) == 0 {
+            terminal.draw(|frame| view::draw(frame, &app, look))?;
+            if event::poll(LOOK_EVERY)?
+                && let Event::Key(key) = event::read()?
+            {
+                app.key(key);
+            }
+        }
+        Ok(())
+    });
+    match signal.load(Ordering::Relaxed) {
+        // As if nobody had caught it.
+        known if known != 0 => signal_hook::low_level::emulate_default_handler(known as i32),
+        _ => ended,
+    }
+    .map_err(failed)
+}
+
+/// Does `work` with a terminal that is restored after it, also if it panics.
+fn with_restored(
+    mut terminal: DefaultTerminal,
+    work: impl FnOnce(&mut DefaultTerminal) -> io::Result<()>,
+) -> io::Result<()> {
+    struct Restored;
+    impl Drop for Restored {
+        fn drop(&mut self) {
+            ratatui::restore();
+        }
+    }
+    let _restored = Restored;
+    work(&mut terminal)
+}

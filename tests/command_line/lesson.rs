@@ -1,0 +1,126 @@
+//! `lesson`, as a student and as an instructor.
+
+use std::fs;
+
+use crate::Lab;
+
+/// The exercise of a student in the folder `work`.
+fn started(lab: &Lab, id: &str, student: &str) {
+    lab.run(&["lesson", id, "--student", student, "--start", "work"])
+        .exits(0);
+}
+
+fn edit(lab: &Lab, file: &str, from: &str, to: &str) {
+    let text = lab.read(file);
+    assert!(text.contains(from), "{from}: {text}");
+    lab.write(file, &text.replace(from, to));
+}
+
+#[test]
+fn the_symptom_comes_first_and_hints_one_by_one() {
+    let lab = Lab::new();
+    let text = lab
+        .run(&["lesson", "goroot-race", "--student", "ann"])
+        .exits(0);
+    assert!(text.contains("another Go release"), "{text}");
+    assert!(!text.contains("looked up anew"), "{text}");
+    let hints = lab.run(&["lesson", "goroot-race", "--hint", "2"]).exits(0);
+    assert!(
+        hints.starts_with("1. ") && hints.contains("2. ") && !hints.contains("3. "),
+        "{hints}"
+    );
+    let none = lab
+        .run(&["lesson", "goroot-race", "--hint", "4"])
+        .refuses(2);
+    assert!(none.contains("the hints are 1 to 3"), "{none}");
+    let none = lab.run(&["lesson", "max-path"]).refuses(2);
+    assert!(none.contains("there is no lesson for max-path"), "{none}");
+}
+
+/// Other names and another run, but the same failure: the fix of one is the fix of all, and each answer can be
+/// computed again.
+#[test]
+fn students_have_different_but_equivalent_failures() {
+    let lab = Lab::new();
+    let mut seen = std::collections::BTreeSet::new();
+    for student in ["ann", "bob", "eve"] {
+        let lesson = ["lesson", "path-lost-update", "--student", student];
+        let solution = lab.run(&[&lesson[..], &["--solution"]].concat()).exits(0);
+        assert_eq!(
+            lab.run(&[&lesson[..], &["--solution"]].concat()).exits(0),
+            solution
+        );
+        let answer = solution.trim();
+        lab.run(&[&lesson[..], &["--answer", answer]].concat())
+            .exits(0);
+        lab.run(&[&lesson[..], &["--answer", "5"]].concat())
+            .exits(1);
+        let folder = lab.path("work");
+        if folder.exists() {
+            fs::remove_dir_all(folder).expect("removable");
+        }
+        started(&lab, "path-lost-update", student);
+        let told = lab.run(&lesson).exits(0);
+        seen.insert((lab.read("work/scenario.ron"), told));
+        lab.run(&["lesson", "path-lost-update", "--check", "work"])
+            .exits(1);
+        edit(
+            &lab,
+            "work/scenario.ron",
+            "name: \"git-installer\",\n                calls: [",
+            "name: \"git-installer\",\n                calls: [ Sleep(ms: 60000),",
+        );
+        let text = lab
+            .run(&["lesson", "path-lost-update", "--check", "work"])
+            .exits(0);
+        assert!(text.contains("✓ it fails in no run"), "{text}");
+    }
+    assert_eq!(seen.len(), 3);
+}
+
+#[test]
+fn a_fix_is_judged_by_running_it() {
+    let lab = Lab::new();
+    started(&lab, "goroot-race", "ann");
+    let check = ["lesson", "goroot-race", "--check", "work"];
+    let text = lab.run(&check).exits(1);
+    assert!(text.contains("✗ it still fails"), "{text}");
+    let build = lab.read("work/build.sh");
+    // A build that does nothing fails no more, and is no fix.
+    lab.write("work/build.sh", "cd \"$HOME/app\"\n");
+    let text = lab.run(&check).exits(1);
+    assert!(
+        text.contains("✓ it fails in no run") && text.contains("✗ the program is still linked"),
+        "{text}"
+    );
+    // A release that nobody replaces.
+    let scenario = lab.read("work/scenario.ron");
+    let release = scenario
+        .split('"')
+        .find(|text| text.ends_with("/go1.21"))
+        .expect("a release");
+    lab.write(
+        "work/build.sh",
+        &build.replace("go build", &format!("GOROOT={release} go build")),
+    );
+    let text = lab.run(&check).exits(0);
+    assert!(!text.contains('✗'), "{text}");
+    // What may not be changed.
+    lab.write("work/switch-link.sh", "exit 0\n");
+    let text = lab.run(&check).exits(1);
+    assert!(
+        text.contains("switch-link.sh was changed; only build.sh may be"),
+        "{text}"
+    );
+    // Another's folder, a folder that is there, a folder that is none.
+    let other = lab
+        .run(&[&check[..], &["--student", "bob"]].concat())
+        .refuses(2);
+    assert!(other.contains("the exercise is that of \"ann\""), "{other}");
+    let again = lab
+        .run(&["lesson", "goroot-race", "--start", "work"])
+        .refuses(2);
+    assert!(again.contains("it is there already"), "{again}");
+    lab.run(&["lesson", "goroot-race", "--check", "nowhere"])
+        .refuses(2);
+}
