@@ -7,6 +7,7 @@
 //! | floor | what lives there | begin reading at |
 //! |---|---|---|
 //! | [`scenario`] | the RON schema, claims and verdicts, searching, shrinking, reproductions | [`scenario::load`] |
+//! | [`observe`] | what observers see of TCP: maps, buffers, logs, polls | [`observe::Observer`] |
 //! | [`golang`] | what the Go toolchain does that one can observe | [`golang::toolchain`] |
 //! | [`win7`], [`linux`] | the machines: registry and programs; processes, files, a shell | [`win7::program`], [`linux::process`] |
 //! | [`engine`] | virtual time, agenda, choices, faults, trace, exhaustive search | [`engine::Machine`] |
@@ -50,6 +51,7 @@
 pub mod engine;
 pub mod golang;
 pub mod linux;
+pub mod observe;
 #[cfg(feature = "proptest")]
 pub mod proptest;
 pub mod scenario;

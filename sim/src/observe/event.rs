@@ -1,0 +1,263 @@
+//! What an observer may see of one node's kernel: tracepoint records and packets, and what a record
+//! says in the terms of operation.
+
+use std::fmt;
+
+use crate::engine::Time;
+use crate::linux::tracepoint::{Ipv4, Record, TcpState};
+
+/// A tracepoint's record, when and on which CPU of its node the kernel made it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Event {
+    /// When.
+    pub at: Time,
+    /// On which CPU.
+    pub cpu: u8,
+    /// What the tracepoint says.
+    pub record: Record,
+}
+
+/// The TCP flags that the observers tell apart.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct PacketFlags {
+    /// Opens a connection.
+    pub syn: bool,
+    /// Acknowledges.
+    pub ack: bool,
+    /// No more data follows.
+    pub fin: bool,
+    /// Broken off.
+    pub rst: bool,
+    /// The last of what was written.
+    pub psh: bool,
+}
+
+/// A TCP packet as it passes a hook of netfilter.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Packet {
+    /// Whether it comes in; otherwise it goes out.
+    pub is_inbound: bool,
+    /// The sender's address.
+    pub saddr: Ipv4,
+    /// The receiver's address.
+    pub daddr: Ipv4,
+    /// The sender's port.
+    pub sport: u16,
+    /// The receiver's port.
+    pub dport: u16,
+    /// The length of the IP packet in bytes.
+    pub len: u16,
+    /// The time to live.
+    pub ttl: u8,
+    /// The identification field of the IP header.
+    pub id: u16,
+    /// The window field of the TCP header, unscaled.
+    pub window: u16,
+    /// The flags.
+    pub flags: PacketFlags,
+}
+
+/// Declares the signals: each has a name that samples, records and exports use.
+macro_rules! signals {
+    ($( $(#[doc = $doc:literal])* $name:ident = $text:literal, )*) => {
+        /// What operation calls the things that happen to connections.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(u8)]
+        pub enum Signal {
+            $( $(#[doc = $doc])* $name, )*
+        }
+
+        impl Signal {
+            /// All of them.
+            pub const ALL: &'static [Signal] = &[ $( Signal::$name, )* ];
+
+            /// Its name.
+            pub const fn name(self) -> &'static str {
+                match self { $( Signal::$name => $text, )* }
+            }
+        }
+    };
+}
+
+signals! {
+    /// A client calls connect().
+    ConnectStarted = "connect_started",
+    /// A client's connection is open.
+    Opened = "opened",
+    /// A client's connection cannot be opened.
+    ConnectFailed = "connect_failed",
+    /// connect() found no free local port: TCP_SYN_SENT to TCP_CLOSE with port 0 (`facts` in
+    /// [`signal_of`]).
+    NoPort = "no_port",
+    /// A server's connection is open.
+    Accepted = "accepted",
+    /// An open connection is over.
+    Closed = "closed",
+    /// An open connection is over and leaves a mini-socket in TIME_WAIT.
+    TimeWaitMade = "time_wait_made",
+    /// A state event says TIME_WAIT. No kernel does.
+    TimeWaitSeen = "time_wait_seen",
+    /// A SYN is sent again.
+    SynRetransmit = "syn_retransmit",
+    /// Something else is sent again.
+    DataRetransmit = "data_retransmit",
+    /// A SYN-ACK is sent again.
+    SynAckRetransmit = "synack_retransmit",
+    /// A RST is sent.
+    ResetSent = "reset_sent",
+    /// A RST is heeded.
+    ResetReceived = "reset_received",
+    /// A SYN comes in: packets only, no tracepoint of TCP tells.
+    SynReceived = "syn_received",
+    /// Level: connections that are open, or that the peer has closed and the application has not.
+    OpenNow = "open_now",
+    /// Level: clients' connections that wait for an answer.
+    SynSentNow = "syn_sent_now",
+    /// Level: mini-sockets in TIME_WAIT.
+    TimeWaitNow = "time_wait_now",
+    /// A step between two states of closing, or a socket's end, of which nothing follows.
+    Other = "other",
+}
+
+impl Signal {
+    /// Whether it is a level, to be read as it is; otherwise a count, to be added up.
+    pub const fn is_level(self) -> bool {
+        matches!(
+            self,
+            Signal::OpenNow | Signal::SynSentNow | Signal::TimeWaitNow
+        )
+    }
+
+    /// How many there are.
+    pub const COUNT: usize = Signal::ALL.len();
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a record says. Measured on Linux 6.1 and 6.18: a connect() without a free port is a pair of
+/// state events with local port 0 and nothing else; the full socket of a connection whose end is a
+/// TIME_WAIT goes from FIN_WAIT2 or CLOSING to CLOSE, and no event ever has TIME_WAIT as its new state;
+/// a half-open request makes no state event. FIN_WAIT2 to CLOSE may also be an orphan whose mini-socket
+/// waits for the peer's FIN: that one, too, is listed as a mini-socket.
+#[inline]
+pub fn signal_of(record: &Record) -> Signal {
+    use TcpState::{
+        Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent,
+        TimeWait,
+    };
+    match record {
+        Record::SetState {
+            oldstate,
+            newstate,
+            sport,
+            ..
+        } => match (*oldstate, *newstate) {
+            (Close, SynSent) => Signal::ConnectStarted,
+            (SynSent, Established) => Signal::Opened,
+            (SynRecv, Established) => Signal::Accepted,
+            (SynSent, Close) if *sport == 0 => Signal::NoPort,
+            (SynSent, Close) => Signal::ConnectFailed,
+            (FinWait2 | Closing, Close) => Signal::TimeWaitMade,
+            (Established | FinWait1 | CloseWait | LastAck, Close) => Signal::Closed,
+            (_, TimeWait) => Signal::TimeWaitSeen,
+            _ => Signal::Other,
+        },
+        Record::RetransmitSkb {
+            state: TcpState::SynSent,
+            ..
+        } => Signal::SynRetransmit,
+        Record::RetransmitSkb { .. } => Signal::DataRetransmit,
+        Record::RetransmitSynack { .. } => Signal::SynAckRetransmit,
+        Record::SendReset { .. } => Signal::ResetSent,
+        Record::ReceiveReset { .. } => Signal::ResetReceived,
+        Record::DestroySock { .. } | Record::App { .. } => Signal::Other,
+    }
+}
+
+/// What a packet says to whoever has nothing but packets.
+#[inline]
+pub fn signal_of_packet(packet: &Packet) -> Signal {
+    let PacketFlags { syn, ack, rst, .. } = packet.flags;
+    match (packet.is_inbound, syn, ack, rst) {
+        (true, true, false, _) => Signal::SynReceived,
+        (false, true, false, _) => Signal::ConnectStarted,
+        (true, true, true, _) => Signal::Opened,
+        (true, _, _, true) => Signal::ResetReceived,
+        (false, _, _, true) => Signal::ResetSent,
+        _ => Signal::Other,
+    }
+}
+
+/// The addresses and ports of a record: local and peer's.
+#[inline]
+pub fn tuple_of(record: &Record) -> (Ipv4, u16, Ipv4, u16) {
+    match record {
+        Record::SetState {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        }
+        | Record::RetransmitSkb {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        }
+        | Record::RetransmitSynack {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        }
+        | Record::SendReset {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        }
+        | Record::ReceiveReset {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        }
+        | Record::DestroySock {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        }
+        | Record::App {
+            sport,
+            dport,
+            saddr,
+            daddr,
+            ..
+        } => (*saddr, *sport, *daddr, *dport),
+    }
+}
+
+/// How many bytes the kernel's record has in the trace buffer, with the 8 bytes of its common header:
+/// the `format` files of 6.18.
+pub fn record_bytes(record: &Record) -> u32 {
+    match record {
+        Record::SetState { .. } => 72,
+        Record::RetransmitSkb { .. } => 80,
+        Record::RetransmitSynack { .. } => 72,
+        Record::SendReset { .. } => 88,
+        Record::ReceiveReset { .. } | Record::DestroySock { .. } => 72,
+        // Not a tracepoint: it crosses no buffer.
+        Record::App { .. } => 0,
+    }
+}

@@ -1,0 +1,36 @@
+//! Observing: what eBPF aggregation, export of events, log parsing and polling see of the same node.
+//!
+//! An [`Observer`] is shown every tracepoint [`Event`] and every [`Packet`] of one node, in the order of
+//! time, and hands out [`Sample`]s when its reader would have them. [`Aggregate`] counts in a [`map`] of
+//! the kernel's, [`Export`] hands each event over through a buffer, [`Log`] prints packets as netfilter's
+//! LOG and parses the lines, [`Poll`] reads the list of sockets from time to time. Each loses what the
+//! real thing loses, and its [`Toll`] says how much, and whether anything tells of it.
+//!
+//! A [`Detector`] has rules over samples of any observer; a [`Score`] holds its alarms against what was
+//! injected. [`population`] makes the events of many nodes and of days, and [`Tally`] is what a day comes
+//! to.
+
+mod aggregate;
+mod day;
+mod detect;
+mod event;
+mod export;
+mod log;
+pub mod map;
+pub mod netfilter;
+mod observer;
+pub mod population;
+pub mod procfs;
+#[cfg(test)]
+mod tests;
+
+pub use aggregate::{Aggregate, AggregateConfig, KeyBy, Reading, key_of, signal_of_key};
+pub use day::Tally;
+pub use detect::{Alarm, Detector, Injected, Rule, Score, Trouble};
+pub use event::{
+    Event, Packet, PacketFlags, Signal, record_bytes, signal_of, signal_of_packet, tuple_of,
+};
+pub use export::{Buffer, Export, ExportConfig};
+pub use log::{Log, LogConfig};
+pub use observer::{Observer, Sample, Toll};
+pub use procfs::{Poll, PollConfig};

@@ -1,0 +1,67 @@
+//! What an observer is: it is shown what one node's kernel does, in the order of time, and hands out
+//! samples when its reader would have them.
+
+use super::event::{Event, Packet, Signal};
+use crate::engine::Time;
+
+/// What a reader learns: so much of a signal between two times, or a level.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Sample {
+    /// From when on things are counted in it.
+    pub from: Time,
+    /// When the reader has it.
+    pub at: Time,
+    /// Of what.
+    pub signal: Signal,
+    /// How many; of a level, how high.
+    pub value: u64,
+}
+
+/// What observing has cost and lost so far.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Toll {
+    /// How many records or packets it was shown that concern it.
+    pub offered: u64,
+    /// How many of them its samples hold.
+    pub reported: u64,
+    /// How many are under way: in a map, a buffer, a pipe.
+    pub pending: u64,
+    /// How many losses the observer's own signal tells of.
+    pub told: u64,
+    /// How many bytes its reader took over.
+    pub bytes: u64,
+    /// The most keys, records or rows that it held at once.
+    pub most_held: u64,
+}
+
+impl Toll {
+    /// How many are gone.
+    pub fn lost(&self) -> u64 {
+        self.offered - self.reported - self.pending
+    }
+
+    /// How many are gone with nothing to tell of it.
+    pub fn silent(&self) -> u64 {
+        self.lost().saturating_sub(self.told)
+    }
+}
+
+/// Something that watches one node.
+///
+/// Times never go back from one call to the next.
+pub trait Observer {
+    /// A tracepoint fires.
+    fn tracepoint(&mut self, event: &Event);
+
+    /// A packet passes.
+    fn packet(&mut self, at: Time, cpu: u8, packet: &Packet);
+
+    /// Time has come to `now`: adds what its reader has learnt up to then to `samples`.
+    fn read(&mut self, now: Time, samples: &mut Vec<Sample>);
+
+    /// What it has cost and lost so far.
+    fn toll(&self) -> Toll;
+
+    /// Which of its own signals tells of losses; none: nothing can notice them.
+    fn loss_signal(&self) -> Option<&'static str>;
+}

@@ -1,0 +1,116 @@
+//! When connections arrive: a time for each number, so that any of them can be asked for.
+
+use crate::engine::mix;
+
+/// How finely the time between two arrivals is divided.
+const FINE: u32 = 20;
+
+/// A stretch with one rate.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+struct Stretch {
+    start_ns: u64,
+    /// The number of its first arrival.
+    first: u64,
+    count: u64,
+    /// The time between two arrivals, in ns and fractions.
+    cell: u64,
+}
+
+/// The arrivals of one kind of connections.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Arrivals {
+    // invariant: none is empty; `first` and `start_ns` grow.
+    stretches: Vec<Stretch>,
+    total: u64,
+    seed: u64,
+    /// Whether the time within a cell is left to chance; otherwise each comes at its beginning.
+    is_jittered: bool,
+    /// So many come at once.
+    burst: u64,
+}
+
+/// Where in the arrivals a cursor stands.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct At {
+    pub(super) number: u64,
+    stretch: usize,
+}
+
+impl Arrivals {
+    /// The longest stretch: an hour.
+    pub(super) const LONGEST_NS: u64 = 3_600_000_000_000;
+
+    pub(super) fn new(seed: u64, is_jittered: bool, burst: u64) -> Arrivals {
+        Arrivals {
+            stretches: Vec::new(),
+            total: 0,
+            seed,
+            is_jittered,
+            burst,
+        }
+    }
+
+    /// Adds a stretch after the last: so many bursts within its length.
+    pub(super) fn push(&mut self, start_ns: u64, len_ns: u64, bursts: u64) {
+        debug_assert!(len_ns <= Arrivals::LONGEST_NS, "fractions fit into 64 bits");
+        if bursts == 0 {
+            return;
+        }
+        let count = bursts * self.burst;
+        self.stretches.push(Stretch {
+            start_ns,
+            first: self.total,
+            count,
+            cell: (len_ns << FINE) / bursts,
+        });
+        self.total += count;
+    }
+
+    /// How many there are.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// The time of an arrival; none after the last.
+    #[inline]
+    pub(super) fn time(&self, at: &mut At) -> Option<u64> {
+        let mut stretch = self.stretches.get(at.stretch)?;
+        if at.number >= stretch.first + stretch.count {
+            at.stretch += 1;
+            stretch = self.stretches.get(at.stretch)?;
+        }
+        let cell = match self.burst {
+            1 => at.number - stretch.first,
+            burst => (at.number - stretch.first) / burst,
+        };
+        let jitter = match self.is_jittered {
+            true => {
+                let number = stretch.first.wrapping_add(cell);
+                let chance = spread(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 32;
+                (chance * (stretch.cell >> FINE)) >> 32
+            }
+            false => 0,
+        };
+        Some(stretch.start_ns + ((cell * stretch.cell) >> FINE) + jitter)
+    }
+
+    /// The place of the number.
+    pub(super) fn seek(&self, number: u64) -> At {
+        let stretch = self
+            .stretches
+            .partition_point(|stretch| stretch.first + stretch.count <= number);
+        At { number, stretch }
+    }
+}
+
+/// Spreads the bits of a word: enough for jitter, addresses and CPUs.
+#[inline]
+pub(super) fn spread(word: u64) -> u64 {
+    let folded = (word ^ (word >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (folded ^ (folded >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+/// The seed of one of a node's flows.
+pub(super) fn seed_of(seed: u64, node: u32, flows: usize) -> u64 {
+    mix(&[seed, node.into(), flows as u64])
+}

@@ -1,0 +1,348 @@
+//! What a population is made of, as scenarios and command lines write it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::detect::Trouble;
+use super::arrivals::Arrivals;
+use super::life::Life;
+use crate::engine::mix;
+use crate::linux::tcp::Clock;
+use crate::linux::tracepoint::Ipv4;
+
+/// Nodes that all have the same services and clients, and what goes wrong on some of them.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Population {
+    /// How many nodes.
+    pub nodes: u32,
+    /// Decides arrival times, addresses and CPUs.
+    #[serde(default)]
+    pub seed: u64,
+    /// How many CPUs a node has.
+    #[serde(default = "two")]
+    pub cpus: u8,
+    /// How many ticks the nodes' kernels had counted at the beginning: the phase of their timer wheels.
+    /// Without it, each node has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_jiffies: Option<u64>,
+    /// How long it lasts, in seconds.
+    pub seconds: u64,
+    /// What each node does.
+    pub flows: Vec<Flows>,
+    /// What goes wrong.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incidents: Vec<Incident>,
+}
+
+fn two() -> u8 {
+    2
+}
+
+/// Connections of one kind on a node.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flows {
+    /// How they go.
+    pub life: Life,
+    /// The service's port.
+    pub port: u16,
+    /// How many arrive in 1000 seconds, on average.
+    pub per_1000_s: u64,
+    /// How long a connection is held, in us.
+    #[serde(default)]
+    pub hold_us: u64,
+    /// How long a packet travels, one way, in us.
+    #[serde(default = "hundred")]
+    pub link_us: u64,
+    /// Over how many peers they are spread: clients of a server, addresses of a service.
+    #[serde(default = "one")]
+    pub peers: u32,
+    /// How they arrive.
+    #[serde(default)]
+    pub arriving: Arriving,
+    /// How the rate changes over the day.
+    #[serde(default)]
+    pub curve: Curve,
+}
+
+fn hundred() -> u64 {
+    100
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// How connections arrive.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Arriving {
+    /// One at a random time in each of equal spans: even over seconds, irregular within.
+    #[default]
+    Jittered,
+    /// At equal distances.
+    Regular,
+    /// So many at once, at random times.
+    Bursts(u32),
+}
+
+/// How a rate changes over the day; the mean stays.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum Curve {
+    /// Not at all.
+    #[default]
+    Flat,
+    /// By the hour, as an office's: least at 4, most at 14.
+    Office,
+}
+
+impl Curve {
+    /// Thousandths of the mean in an hour of the day. They add up to 24 000.
+    const OFFICE: [u64; 24] = [
+        450, 350, 300, 260, 240, 280, 420, 700, 1_080, 1_420, 1_600, 1_680, 1_640, 1_700, 1_780,
+        1_740, 1_640, 1_500, 1_300, 1_130, 970, 780, 590, 450,
+    ];
+
+    fn permille(self, hour: u64) -> u64 {
+        match self {
+            Curve::Flat => 1_000,
+            Curve::Office => Curve::OFFICE[(hour % 24) as usize],
+        }
+    }
+}
+
+/// Something that goes wrong at a known time: connections that come on top of a node's own.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Incident {
+    /// What it is to whoever is to find it.
+    pub trouble: Trouble,
+    /// On which nodes: the first, and the one after the last.
+    pub nodes: (u32, u32),
+    /// When it begins, in seconds.
+    pub from_s: u64,
+    /// How long it lasts, in seconds.
+    pub for_s: u64,
+    /// What happens.
+    pub flows: Flows,
+}
+
+/// Why a population makes no sense.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PopulationError {
+    /// A number is outside of what is possible.
+    OutOfRange {
+        /// Which field.
+        field: &'static str,
+        /// The least and the most.
+        range: (u64, u64),
+    },
+    /// An incident is over after the population, or on nodes that it does not have.
+    IncidentOutside {
+        /// Which, from 1.
+        number: usize,
+    },
+}
+
+impl fmt::Display for PopulationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PopulationError::OutOfRange {
+                field,
+                range: (least, most),
+            } => write!(f, "{field}: must be from {least} to {most}"),
+            PopulationError::IncidentOutside { number } => write!(
+                f,
+                "incident {number}: it must lie within the population's time and nodes"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for PopulationError {}
+
+impl Population {
+    /// The day of the article: 4.2 billion events on 128 nodes, 380 a second on each, and one incident
+    /// of each kind on a few of them.
+    pub fn article_day() -> Population {
+        let flows = |life, port, per_1000_s, hold_us, peers| Flows {
+            life,
+            port,
+            per_1000_s,
+            hold_us,
+            link_us: 100,
+            peers,
+            arriving: Arriving::Jittered,
+            curve: Curve::Office,
+        };
+        let incident = |trouble, nodes, from_s, for_s, life, port, per_1000_s| Incident {
+            trouble,
+            nodes,
+            from_s,
+            for_s,
+            flows: Flows {
+                curve: Curve::Flat,
+                ..flows(life, port, per_1000_s, 5_000, 40)
+            },
+        };
+        Population {
+            nodes: 128,
+            seed: 1,
+            cpus: 2,
+            boot_jiffies: None,
+            seconds: 86_400,
+            flows: vec![
+                flows(Life::ClientCloses, 6379, 20_000, 5_000, 8),
+                flows(Life::ClientCloses, 443, 10_300, 80_000, 16),
+                flows(Life::Served, 8080, 33_000, 40_000, 120),
+            ],
+            incidents: vec![
+                incident(
+                    Trouble::SynTimeouts,
+                    (3, 7),
+                    10_000,
+                    30,
+                    Life::Unanswered,
+                    5432,
+                    40_000,
+                ),
+                incident(
+                    Trouble::ResetBurst,
+                    (20, 60),
+                    36_000,
+                    20,
+                    Life::Refused,
+                    6379,
+                    500_000,
+                ),
+                incident(
+                    Trouble::TimeWaitGrowth,
+                    (64, 66),
+                    43_200,
+                    120,
+                    Life::ClientCloses,
+                    6379,
+                    400_000,
+                ),
+                incident(
+                    Trouble::PoolLeak,
+                    (80, 84),
+                    50_400,
+                    300,
+                    Life::Leaked,
+                    6379,
+                    50_000,
+                ),
+                incident(
+                    Trouble::PortExhaustion,
+                    (100, 102),
+                    57_600,
+                    15,
+                    Life::NoPort,
+                    6379,
+                    300_000,
+                ),
+                incident(
+                    Trouble::SynFlood,
+                    (110, 114),
+                    72_000,
+                    60,
+                    Life::HalfOpen,
+                    8080,
+                    2_000_000,
+                ),
+            ],
+        }
+    }
+
+    /// The clock of a node's kernel, which was built with HZ=250.
+    pub(super) fn clock(&self, node: u32) -> Clock {
+        let own = || mix(&[self.seed, node.into(), u64::MAX]) % Clock::PHASES;
+        Clock::of_hz(250).booted_before(self.boot_jiffies.unwrap_or_else(own))
+    }
+
+    /// Whether it makes sense.
+    ///
+    /// # Errors
+    /// The first thing that does not.
+    pub fn check(&self) -> Result<(), PopulationError> {
+        let within =
+            |field, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
+                true => Ok(()),
+                false => Err(PopulationError::OutOfRange {
+                    field,
+                    range: (least, most),
+                }),
+            };
+        within("nodes", self.nodes.into(), 1, 65_536)?;
+        within("cpus", self.cpus.into(), 1, 255)?;
+        within("seconds", self.seconds, 1, 31 * 86_400)?;
+        within(
+            "boot_jiffies",
+            self.boot_jiffies.unwrap_or(0),
+            0,
+            Clock::PHASES - 1,
+        )?;
+        within("flows", self.flows.len() as u64, 0, 64)?;
+        within("incidents", self.incidents.len() as u64, 0, 64)?;
+        let of_incidents = self.incidents.iter().map(|incident| &incident.flows);
+        for flows in self.flows.iter().chain(of_incidents) {
+            within("port", flows.port.into(), 1, 32_767)?;
+            within("per_1000_s", flows.per_1000_s, 1, 1_000_000_000)?;
+            within("hold_us", flows.hold_us, 0, 3_600_000_000)?;
+            within("link_us", flows.link_us, 0, 10_000_000)?;
+            within("peers", flows.peers.into(), 1, 65_536)?;
+            if let Arriving::Bursts(size) = flows.arriving {
+                within("Bursts", size.into(), 1, 1_000_000)?;
+            }
+        }
+        for (index, incident) in self.incidents.iter().enumerate() {
+            let (first, end) = incident.nodes;
+            let until = incident.from_s.checked_add(incident.for_s);
+            let is_inside = first < end
+                && end <= self.nodes
+                && incident.for_s > 0
+                && until.is_some_and(|until| until <= self.seconds);
+            if !is_inside {
+                return Err(PopulationError::IncidentOutside { number: index + 1 });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Flows {
+    /// When they arrive: hour by hour within `from_s..until_s`.
+    pub(super) fn arrivals(&self, seed: u64, from_s: u64, until_s: u64) -> Arrivals {
+        let (is_jittered, burst) = match self.arriving {
+            Arriving::Jittered => (true, 1),
+            Arriving::Regular => (false, 1),
+            Arriving::Bursts(size) => (true, u64::from(size)),
+        };
+        let mut arrivals = Arrivals::new(seed, is_jittered, burst);
+        let mut start = from_s;
+        while start < until_s {
+            let end = ((start / 3_600 + 1) * 3_600).min(until_s);
+            // In millionths of an arrival: what is left over of an hour is lost.
+            let millionths = self.per_1000_s * (end - start) * self.curve.permille(start / 3_600);
+            arrivals.push(
+                start * 1_000_000_000,
+                (end - start) * 1_000_000_000,
+                millionths / 1_000_000 / burst,
+            );
+            start = end;
+        }
+        arrivals
+    }
+
+    /// The address of a peer, any of them by chance.
+    #[inline]
+    pub(super) fn peer(&self, chance: u32) -> Ipv4 {
+        let base = match self.life.is_client() {
+            true => Ipv4::new(10, 200, 0, 1).0,
+            false => Ipv4::new(10, 100, 0, 1).0,
+        };
+        Ipv4(base + ((u64::from(chance) * u64::from(self.peers)) >> 32) as u32)
+    }
+}

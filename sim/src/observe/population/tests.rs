@@ -1,0 +1,378 @@
+//! The generator against the detailed model; windows, steps and nodes of it.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::super::tests::{flows, population};
+use super::super::{AggregateConfig, Event, Tally, Trouble};
+use super::{Arriving, Flows, Incident, Life, NodeStream, Population, PopulationError};
+use crate::engine::source::Defaults;
+use crate::engine::{
+    Armed, Cx, Env, Faults, Limits, Machine, Names, Scheduling, Span, Time, Trace, When, World,
+};
+use crate::linux::tcp::{self, Lab, Reconnect, Seen, TcpLab, Work};
+use crate::linux::tracepoint::Record;
+
+fn events_of(
+    population: &Population,
+    node: u32,
+    from: Time,
+    until: Time,
+    step: Span,
+) -> Vec<Event> {
+    let mut stream = NodeStream::new(population, node, from, false);
+    let (mut all, mut events, mut packets) = (Vec::new(), Vec::new(), Vec::new());
+    let mut now = from;
+    while now < until {
+        now = (now + step).min(until);
+        stream.take(now, &mut events, &mut packets);
+        all.append(&mut events);
+    }
+    all
+}
+
+fn at(ms: u64) -> Time {
+    Time::default() + Span::from_ms(ms)
+}
+
+#[derive(Clone, Hash, Debug)]
+struct Stage(Lab);
+
+impl World for Stage {
+    type Event = tcp::Event;
+    type Record = Seen;
+    fn step(&mut self, event: tcp::Event, cx: &mut Cx<'_, tcp::Event, Seen>) {
+        self.0.step(event, cx);
+    }
+}
+
+/// What one connection shows: when, and what, without what no two kernels agree on (addresses of sockets
+/// and hosts, cookies, the number of the local port).
+type Shown = Vec<(u64, String)>;
+
+fn shown(time: Time, record: &Record) -> (u64, String) {
+    let mut text = record.kind().to_owned();
+    record.fields(&mut |name, value| {
+        let value = match name {
+            "skaddr" if value.as_number() == Some(0) => "none".into(),
+            "skaddr" | "req" | "sock_cookie" | "saddr" | "daddr" => return,
+            "sport" | "dport" if value.as_number() > Some(6379) => "local".into(),
+            _ => value.to_string(),
+        };
+        text.push_str(&format!(" {name}={value}"));
+    });
+    (time.0, text)
+}
+
+const CONNECTIONS: u32 = 10_000;
+
+/// The detailed model: what each client, and the server's end of it, shows.
+fn detailed(lab: TcpLab, faults: &[(&'static str, &str, u64)]) -> (Vec<Shown>, Vec<Shown>) {
+    let armed = faults.iter().map(|(name, at, from_ms)| Armed {
+        name,
+        at: (*at).into(),
+        when: When {
+            from_ms: Some(*from_ms),
+            ..When::default()
+        },
+        params: BTreeMap::new(),
+    });
+    let until = lab.until();
+    let lab = Lab::new(lab).expect("it makes sense");
+    let (mut names, mut source, mut trace) = (Names::new(), Defaults, Trace::<Seen>::kept());
+    let mut env = Env {
+        names: &mut names,
+        source: &mut source,
+        observer: &mut trace,
+    };
+    let faults = Faults::new(armed.collect());
+    let scheduling = Scheduling { preempt_once_in: 4 };
+    let mut machine = Machine::new(Stage(lab), faults, scheduling);
+    machine.begin(&mut env, |stage, cx| {
+        stage.0.begin(cx).expect("the faults make sense");
+    });
+    let limits = Limits {
+        until,
+        ..Limits::NONE
+    };
+    machine.run(&mut env, limits);
+    let by_actor: BTreeMap<String, usize> = (0..CONNECTIONS as usize)
+        .map(|client| (format!("client-{}", client + 1), client))
+        .collect();
+    let mut clients = vec![Shown::new(); CONNECTIONS as usize];
+    let mut servers = clients.clone();
+    let mut by_peer = BTreeMap::new();
+    for entry in trace.into_entries() {
+        let Seen::Tcp { record, .. } = &entry.record else {
+            continue;
+        };
+        if matches!(record, Record::App { .. }) {
+            continue;
+        }
+        let (saddr, sport, daddr, dport) = super::super::tuple_of(record);
+        match by_actor.get(&*entry.actor) {
+            Some(client) => {
+                by_peer.entry((saddr, daddr)).or_insert(*client);
+                clients[*client].push(shown(entry.at, record));
+            }
+            // The listener's own events have no peer.
+            None if dport != 0 => {
+                let client = by_peer[&(daddr, saddr)];
+                servers[client].push(shown(entry.at, record));
+            }
+            None => assert!(sport == 6379 || sport == 0),
+        }
+    }
+    (clients, servers)
+}
+
+/// The generator: what each connection shows, the first that arrives at `from_s`.
+fn generated(flows: Flows, from_s: u64, seconds: u64) -> Vec<Shown> {
+    let population = Population {
+        incidents: vec![Incident {
+            trouble: Trouble::ResetBurst,
+            nodes: (0, 1),
+            from_s,
+            for_s: seconds.min(10),
+            flows,
+        }],
+        // The phase that the detailed model has unless a choice says otherwise.
+        boot_jiffies: Some(296),
+        ..population(seconds + from_s, Vec::new())
+    };
+    let mut connections = vec![Shown::new(); CONNECTIONS as usize];
+    let mut of_socket = BTreeMap::new();
+    let step = Span::from_ms(700);
+    let until = at(population.seconds * 1_000);
+    for event in events_of(&population, 0, Time::default(), until, step) {
+        let number = match &event.record {
+            // Sockets are numbered as their connections.
+            Record::SendReset { dport, .. } => u64::from(dport - 32_768),
+            Record::RetransmitSynack { req, .. } => *req,
+            Record::SetState { skaddr, .. }
+            | Record::RetransmitSkb { skaddr, .. }
+            | Record::ReceiveReset { skaddr, .. }
+            | Record::DestroySock { skaddr, .. } => *skaddr,
+            Record::App { .. } => unreachable!("no application is here"),
+        };
+        let next = of_socket.len();
+        let connection = *of_socket.entry(number).or_insert(next);
+        if let Some(shows) = connections.get_mut(connection) {
+            shows.push(shown(event.at, &event.record));
+        }
+    }
+    connections
+}
+
+fn same(life: Life, ours: &[Shown], detailed: &[Shown], later_ns: u64) {
+    for (number, (ours, detailed)) in ours.iter().zip(detailed).enumerate() {
+        let ours: Shown = ours
+            .iter()
+            .map(|(time, text)| (time + later_ns, text.clone()))
+            .collect();
+        assert_eq!(&ours, detailed, "{life:?}, connection {number}");
+        assert!(!ours.is_empty(), "{life:?}, connection {number}");
+    }
+}
+
+/// A client a millisecond for ten seconds.
+fn lab(work: Work, until_s: u64) -> TcpLab {
+    TcpLab {
+        clients: CONNECTIONS,
+        ramp_ms: 10_000,
+        link_packet_ns: 0,
+        work,
+        reconnect: Reconnect::Never,
+        until_ms: until_s * 1_000,
+        ..TcpLab::default()
+    }
+}
+
+fn one_a_millisecond(life: Life) -> Flows {
+    Flows {
+        arriving: Arriving::Regular,
+        ..flows(life, 1_000_000)
+    }
+}
+
+const LINK_NS: u64 = 100_000;
+
+#[test]
+fn connections_that_the_client_closes() {
+    let (clients, servers) = detailed(lab(Work::Short { hold_ms: 30 }, 12), &[]);
+    let ours = generated(one_a_millisecond(Life::ClientCloses), 0, 12);
+    same(Life::ClientCloses, &ours, &clients, 0);
+    let ours = generated(one_a_millisecond(Life::Served), 0, 12);
+    same(Life::Served, &ours, &servers, LINK_NS);
+}
+
+#[test]
+fn connections_that_nobody_closes() {
+    let (clients, servers) = detailed(lab(Work::Idle, 12), &[]);
+    let ours = generated(one_a_millisecond(Life::Leaked), 0, 12);
+    same(Life::Leaked, &ours, &clients, 0);
+    let ours = generated(one_a_millisecond(Life::ServedForever), 0, 12);
+    same(Life::ServedForever, &ours, &servers, LINK_NS);
+}
+
+#[test]
+fn connections_that_are_refused() {
+    let (clients, servers) = detailed(lab(Work::Idle, 12), &[("listener-down", "server", 0)]);
+    let ours = generated(one_a_millisecond(Life::Refused), 0, 12);
+    same(Life::Refused, &ours, &clients, 0);
+    let ours = generated(one_a_millisecond(Life::Refuses), 0, 12);
+    same(Life::Refuses, &ours, &servers, LINK_NS);
+}
+
+#[test]
+fn connections_that_nobody_answers() {
+    let (clients, _) = detailed(lab(Work::Idle, 160), &[("link-down", "link", 0)]);
+    let ours = generated(one_a_millisecond(Life::Unanswered), 0, 160);
+    same(Life::Unanswered, &ours, &clients, 0);
+}
+
+#[test]
+fn connections_without_a_port() {
+    let taken = 2;
+    let config = TcpLab {
+        client_hosts: 1,
+        sysctl: BTreeMap::from([("net.ipv4.ip_local_port_range".into(), "40000 40001".into())]),
+        ..lab(Work::Idle, 12)
+    };
+    let (clients, _) = detailed(config, &[]);
+    let ours = generated(one_a_millisecond(Life::NoPort), 0, 12);
+    same(Life::NoPort, &ours[taken..], &clients[taken..], 0);
+}
+
+/// All SYNs of a second are under way when the link fails, so that no answer arrives and none is sent again.
+/// They come 50 us after the generator's, in the same ticks.
+#[test]
+fn requests_that_stay_half_open() {
+    let config = TcpLab {
+        ramp_ms: 1_000,
+        link_delay_us: 1_000_050,
+        backlog: 20_000,
+        sysctl: BTreeMap::from([
+            ("net.core.somaxconn".into(), "20000".into()),
+            ("net.ipv4.tcp_max_syn_backlog".into(), "20000".into()),
+        ]),
+        ..lab(Work::Idle, 70)
+    };
+    let (_, servers) = detailed(config, &[("link-down", "link", 1_000)]);
+    let flows = Flows {
+        arriving: Arriving::Regular,
+        ..flows(Life::HalfOpen, 10_000_000)
+    };
+    let mut ours = generated(flows, 1, 70);
+    ours.truncate(CONNECTIONS as usize);
+    same(Life::HalfOpen, &ours, &servers, 0);
+}
+
+fn mixed() -> Population {
+    let mut population = population(
+        200,
+        vec![
+            flows(Life::ClientCloses, 40_000),
+            Flows {
+                arriving: Arriving::Bursts(7),
+                ..flows(Life::Served, 30_000)
+            },
+        ],
+    );
+    population.incidents = vec![Incident {
+        trouble: Trouble::SynTimeouts,
+        nodes: (1, 3),
+        from_s: 5,
+        for_s: 20,
+        flows: flows(Life::Unanswered, 30_000),
+    }];
+    population
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// A window of a day holds what the day holds there, whatever the steps in which either is taken.
+    #[test]
+    fn a_window_is_a_part_of_the_whole(node in 0_u32..4, from_ms in 0_u64..190_000, len_ms in 1_u64..10_000, step_ms in 1_u64..5_000) {
+        let population = mixed();
+        let (from, until) = (at(from_ms), at(from_ms + len_ms));
+        let whole = events_of(&population, node, Time::default(), until, Span::from_ms(900));
+        let window = events_of(&population, node, from, until, Span::from_ms(step_ms));
+        let within: Vec<Event> = whole.into_iter().filter(|event| event.at >= from).collect();
+        prop_assert_eq!(window, within);
+    }
+
+    /// Nodes add up in any order and any parts.
+    #[test]
+    fn tallies_add_up(order in Just(vec![0_u32, 1, 2, 3]).prop_shuffle(), cut in 0_usize..5) {
+        let population = Population { seconds: 30, incidents: Vec::new(), ..mixed() };
+        let tally = |nodes: &[u32]| {
+            let mut sum = Tally::default();
+            nodes.iter().for_each(|node| sum.add(&population.tally(*node, AggregateConfig::default())));
+            sum
+        };
+        let (one, other) = order.split_at(cut);
+        let mut parts = tally(one);
+        parts.add(&tally(other));
+        prop_assert_eq!(parts, tally(&[0, 1, 2, 3]));
+    }
+}
+
+#[test]
+fn streams_are_in_the_order_of_time_and_end() {
+    let population = mixed();
+    let events = events_of(
+        &population,
+        1,
+        Time::default(),
+        at(400_000),
+        Span::from_s(3),
+    );
+    assert!(events.is_sorted_by_key(|event| event.at));
+    let last = events.last().expect("there are events").at;
+    assert!(last < at(200_000) && last > at(199_000), "{last}");
+    let other = events_of(
+        &population,
+        0,
+        Time::default(),
+        at(400_000),
+        Span::from_s(3),
+    );
+    assert_ne!(events, other, "nodes differ");
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let refused = |edit: fn(&mut Population)| {
+        let mut population = mixed();
+        edit(&mut population);
+        population
+            .check()
+            .expect_err("it makes no sense")
+            .to_string()
+    };
+    assert_eq!(
+        refused(|population| population.nodes = 0),
+        "nodes: must be from 1 to 65536"
+    );
+    assert_eq!(
+        refused(|population| population.flows[0].port = 40_000),
+        "port: must be from 1 to 32767"
+    );
+    assert_eq!(
+        refused(|population| population.incidents[0].for_s = 500),
+        PopulationError::IncidentOutside { number: 1 }.to_string()
+    );
+    assert_eq!(Population::article_day().check(), Ok(()));
+}
+
+/// 4.2 billion events from 128 nodes, as the article has them.
+#[test]
+fn the_article_s_day_has_as_many_events() {
+    let day = Population::article_day();
+    let of_day = |flows: &Flows| flows.per_1000_s * day.seconds / 1_000 * flows.life.events();
+    let events = day.flows.iter().map(of_day).sum::<u64>() * u64::from(day.nodes);
+    assert_eq!(events / 1_000_000, 4_200);
+}
