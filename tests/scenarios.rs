@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use faultlab_sim::engine::{Choice, TraceHash};
 use faultlab_sim::scenario::{
-    Chooser, ClaimReport, Keep, Loaded, Report, Reproduction, Rest, Search, Sequential, Watch,
+    Arm, Chooser, ClaimReport, Keep, Loaded, Report, Reproduction, Rest, Search, Sequential, Watch,
     model_versions, search, shrink,
 };
 use support::{edited, judge, shipped};
@@ -164,18 +164,7 @@ fn known_hashes_move_only_with_a_model_version() {
         "c-go-acl",
         "max-path",
     ] {
-        let loaded = shipped(id);
-        for arm in &loaded.scenario.arms {
-            let prepared = loaded
-                .prepare(arm, &Default::default(), &[])
-                .expect("it prepares");
-            let watch = Watch::new(Vec::new());
-            let outcome = prepared.run(&Chooser::Seed(1), &watch, Keep::default());
-            lines.push(format!(
-                "{id} / {}: {} ({} records)",
-                arm.name, outcome.hash, outcome.events
-            ));
-        }
+        lines.extend(hashes_of_arms(id, &shipped(id)));
     }
     let storm = small_storm("jittered-backoff");
     let outcome = storm.run(&Chooser::Seed(1), &Watch::new(Vec::new()), Keep::default());
@@ -183,7 +172,27 @@ fn known_hashes_move_only_with_a_model_version() {
         "rst-storm, 50 clients: {} ({} records)",
         outcome.hash, outcome.events
     ));
+    let observed = edited("map-full-runbook", &|text| {
+        text.replace("seconds: 60", "seconds: 2")
+    });
+    lines.extend(hashes_of_arms("map-full-runbook, 2 seconds", &observed));
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// One run of each arm under seed 1.
+fn hashes_of_arms(name: &str, loaded: &Loaded) -> Vec<String> {
+    let of_arm = |arm: &Arm| {
+        let prepared = loaded
+            .prepare(arm, &Default::default(), &[])
+            .expect("it prepares");
+        let watch = Watch::new(Vec::new());
+        let outcome = prepared.run(&Chooser::Seed(1), &watch, Keep::default());
+        format!(
+            "{name} / {}: {} ({} records)",
+            arm.name, outcome.hash, outcome.events
+        )
+    };
+    loaded.scenario.arms.iter().map(of_arm).collect()
 }
 
 fn small_storm(arm: &str) -> faultlab_sim::scenario::Prepared {

@@ -71,7 +71,13 @@ pub enum Command {
     /// Run an arm under many seeds, and check that each run repeats
     #[command(after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000")]
     Sweep(Sweep),
-    /// Put the shards of a sweep together: prints what one sweep would print
+    /// Play a day of many nodes through aggregation and detection: 4.2 billion events without a file
+    #[command(
+        after_help = "Example:\n  faultlab day\n  faultlab day --window 10:00..10:01 --node 7 > minute.jsonl\n  \
+                            faultlab day --shard 1/2 > one.json"
+    )]
+    Day(Day),
+    /// Put the shards of a sweep or of a day together: prints what one would print
     #[command(
         after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000 --shard 1/2 > one.json\n  \
                             faultlab sweep path-lost-update --seeds 0..1000 --shard 2/2 > two.json\n  \
@@ -393,13 +399,54 @@ pub struct Sweep {
     pub json: bool,
 }
 
+/// `day`
+#[derive(Clone, Debug, Args)]
+pub struct Day {
+    /// A population, in RON; without it, that of the article
+    #[arg(value_name = "FILE.ron")]
+    pub file: Option<PathBuf>,
+    /// Another seed than the population's
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How often a node's map is read, in ms
+    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub period_ms: u64,
+    /// Print the events from A to before B instead, one JSON object a line: times as H:MM, H:MM:SS or 1.5s
+    #[arg(long, value_name = "A..B", value_parser = window, conflicts_with_all = ["shard", "json", "threads", "period_ms"])]
+    pub window: Option<Window>,
+    /// Of one node only, numbered from 0
+    #[arg(long, value_name = "N", requires = "window")]
+    pub node: Option<u32>,
+    /// Only the I-th of N parts of the nodes (from 1), as a shard for `faultlab merge`
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<Shard>,
+    /// How many threads; without it, one a core. The result is the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// Print the population instead, as a file to begin one of your own with
+    #[arg(long, conflicts_with_all = ["shard", "json", "threads", "period_ms", "window"])]
+    pub print: bool,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A part of a day.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// Its beginning, in ns.
+    pub from_ns: u64,
+    /// Its end, in ns.
+    pub until_ns: u64,
+}
+
 /// `merge`
 #[derive(Clone, Debug, Args)]
 pub struct Merge {
     /// The shards, in any order
     #[arg(value_name = "SHARD", required = true)]
     pub files: Vec<PathBuf>,
-    /// As `faultlab sweep --json`
+    /// As `faultlab sweep --json` or `faultlab day --json`
     #[arg(long)]
     pub json: bool,
 }
@@ -573,6 +620,52 @@ fn shard(text: &str) -> std::result::Result<Shard, String> {
     Ok(Shard { nth, of })
 }
 
+fn window(text: &str) -> std::result::Result<Window, String> {
+    let (from, until) = text
+        .split_once("..")
+        .ok_or("a window is written A..B, such as 10:00..10:01")?;
+    let window = Window {
+        from_ns: time_of_day(from)?,
+        until_ns: time_of_day(until)?,
+    };
+    if window.from_ns >= window.until_ns {
+        return Err("the window is empty: A..B with A before B".into());
+    }
+    Ok(window)
+}
+
+/// `10:00`, `10:00:30`, `36000s`, `0.25s`; in ns.
+fn time_of_day(text: &str) -> std::result::Result<u64, String> {
+    let bad = || format!("{text:?} is no time: write H:MM, H:MM:SS, or seconds such as 1.5s");
+    if let Some(seconds) = text.strip_suffix('s') {
+        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
+        let is_number =
+            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_number(whole) || !is_number(fraction) || fraction.len() > 9 {
+            return Err(bad());
+        }
+        let whole: u64 = whole.parse().map_err(|_| bad())?;
+        let nanos: u64 = format!("{fraction:0<9}").parse().map_err(|_| bad())?;
+        let ns = whole.checked_mul(1_000_000_000).ok_or_else(bad)?;
+        return ns.checked_add(nanos).ok_or_else(bad);
+    }
+    let mut parts = Vec::new();
+    for part in text.split(':') {
+        if part.is_empty() || part.len() > 4 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(bad());
+        }
+        parts.push(part.parse::<u64>().map_err(|_| bad())?);
+    }
+    let seconds = match parts[..] {
+        [hours, minutes] if minutes < 60 => hours * 3_600 + minutes * 60,
+        [hours, minutes, seconds] if minutes < 60 && seconds < 60 => {
+            hours * 3_600 + minutes * 60 + seconds
+        }
+        _ => return Err(bad()),
+    };
+    Ok(seconds * 1_000_000_000)
+}
+
 fn setting(text: &str) -> std::result::Result<(String, String), String> {
     let (name, value) = text
         .split_once('=')
@@ -616,6 +709,28 @@ mod tests {
             "0..18446744073709551616",
         ] {
             assert!(seeds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn windows() {
+        let ns = |from_ns, until_ns| Ok(Window { from_ns, until_ns });
+        let second = 1_000_000_000;
+        assert_eq!(window("10:00..10:01"), ns(36_000 * second, 36_060 * second));
+        assert_eq!(window("0:00:01..1.5s"), ns(second, 1_500_000_000));
+        for bad in [
+            "10:00",
+            "10:01..10:00",
+            "10:60..11:00",
+            "a..b",
+            "1s..",
+            "..2s",
+            "1..2",
+            "0.s..1s",
+            "-1s..1s",
+            "99999999999999999999s..1s",
+        ] {
+            assert!(window(bad).is_err(), "{bad}");
         }
     }
 

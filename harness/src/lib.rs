@@ -10,6 +10,7 @@ pub mod capture_file;
 pub mod cli;
 pub mod cmd;
 pub mod console;
+pub mod day;
 pub mod deciding;
 pub mod doctor;
 pub mod exit;
@@ -110,6 +111,10 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Explain(args) => explain::run(args, layout),
         Command::Explore(args) => explore::run(args, layout),
         Command::Sweep(args) => sweep::run(args, layout),
+        Command::Day(args) => day::run(args),
+        Command::Merge(args) if args.files.first().is_some_and(|file| day::is_shard(file)) => {
+            day::merge(args)
+        }
         Command::Merge(args) => sweep::merge(args, layout),
         Command::Validate(args) => validate::run(args, layout),
         Command::Record(args) => validate::record(args),

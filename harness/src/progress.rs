@@ -21,10 +21,17 @@ impl Progress {
 
     /// For so many runs.
     pub fn bar(runs: u64) -> Progress {
+        Progress::bar_of(runs, "runs")
+    }
+
+    /// For so many of something.
+    pub fn bar_of(count: u64, what: &str) -> Progress {
         Progress::new(|| {
-            let style = "{wide_bar} {human_pos} of {human_len} runs, {per_sec}, {eta} left";
-            let style = ProgressStyle::with_template(style).expect("the template is well formed");
-            ProgressBar::new(runs).with_style(style)
+            let style = format!(
+                "{{wide_bar}} {{human_pos}} of {{human_len}} {what}, {{per_sec}}, {{eta}} left"
+            );
+            let style = ProgressStyle::with_template(&style).expect("the template is well formed");
+            ProgressBar::new(count).with_style(style)
         })
     }
 

@@ -3,6 +3,7 @@
 mod bad_input;
 mod base;
 mod batch;
+mod day;
 mod explore;
 mod lesson;
 mod look;

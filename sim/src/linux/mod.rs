@@ -18,5 +18,5 @@ pub mod tracepoint;
 #[cfg(test)]
 mod testing;
 
-/// The version of this family's models: it moves when a trace of theirs does.
+/// The version of this family's models, and of those that observe it: it moves when a trace of theirs does.
 pub const VERSION: u32 = 3;

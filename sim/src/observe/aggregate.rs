@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, Packet, Signal, signal_of, tuple_of};
+use super::event::{Event, Packet, Signal, signal_of};
 use super::map::{CounterMap, Key, MapKind};
 use super::observer::{Observer, Sample, Toll};
 use crate::engine::{Span, Time};
@@ -75,7 +75,7 @@ pub fn key_of(by: KeyBy, event: &Event) -> Key {
     if by == KeyBy::Signal {
         return [signal, 0];
     }
-    let (saddr, sport, daddr, dport) = tuple_of(&event.record);
+    let ((saddr, sport), (daddr, dport)) = event.record.ends();
     if by == KeyBy::Connection {
         let ports = u64::from(sport) << 16 | u64::from(dport) << 32;
         return [
@@ -164,19 +164,20 @@ impl Aggregate {
     fn read_before(&mut self, now: Time) {
         loop {
             match self.walk.take() {
-                Some(walk) => self.go_on(walk, now),
+                Some(walk) => {
+                    self.go_on(walk, now);
+                    if self.walk.is_some() {
+                        return;
+                    }
+                }
                 None if self.next_read <= now => self.begin_walk(),
                 None => return,
-            }
-            if self.walk.is_some() {
-                return;
             }
         }
     }
 
     fn begin_walk(&mut self) {
         let began = self.next_read;
-        self.next_read = began + Span::from_ms(self.config.period_ms);
         self.found = [0; Signal::COUNT];
         if self.config.call_ns == 0
             && self.config.reading == Reading::Differences
@@ -272,6 +273,8 @@ impl Aggregate {
             }
         }
         self.from = began;
+        // A walk that takes longer than the period is followed by the next at once.
+        self.next_read = ended.max(began + Span::from_ms(self.config.period_ms));
         self.toll.bytes += u64::from(rows) * u64::from(self.map.row_bytes());
     }
 

@@ -86,8 +86,7 @@ signals! {
     Opened = "opened",
     /// A client's connection cannot be opened.
     ConnectFailed = "connect_failed",
-    /// connect() found no free local port: TCP_SYN_SENT to TCP_CLOSE with port 0 (`facts` in
-    /// [`signal_of`]).
+    /// connect() found no free local port: TCP_SYN_SENT to TCP_CLOSE with port 0.
     NoPort = "no_port",
     /// A server's connection is open.
     Accepted = "accepted",
@@ -174,82 +173,33 @@ pub fn signal_of(record: &Record) -> Signal {
         Record::RetransmitSynack { .. } => Signal::SynAckRetransmit,
         Record::SendReset { .. } => Signal::ResetSent,
         Record::ReceiveReset { .. } => Signal::ResetReceived,
-        Record::DestroySock { .. } | Record::App { .. } => Signal::Other,
+        Record::DestroySock { .. } | Record::App { .. } | Record::Call { .. } => Signal::Other,
     }
 }
 
 /// What a packet says to whoever has nothing but packets.
 #[inline]
 pub fn signal_of_packet(packet: &Packet) -> Signal {
-    let PacketFlags { syn, ack, rst, .. } = packet.flags;
+    let PacketFlags {
+        syn, ack, fin, rst, ..
+    } = packet.flags;
     match (packet.is_inbound, syn, ack, rst) {
         (true, true, false, _) => Signal::SynReceived,
         (false, true, false, _) => Signal::ConnectStarted,
         (true, true, true, _) => Signal::Opened,
+        // Also when it is sent again: a packet does not say.
+        (false, true, true, _) => Signal::Accepted,
         (true, _, _, true) => Signal::ResetReceived,
         (false, _, _, true) => Signal::ResetSent,
+        // Each end sends one.
+        (false, ..) if fin => Signal::Closed,
         _ => Signal::Other,
     }
 }
 
-/// The addresses and ports of a record: local and peer's.
+/// How many bytes the record has in the trace buffer of Linux 6.18, with its common header: what the
+/// kernel's [`Layouts`](crate::linux::tracepoint::layout::Layouts) have, without looking for it there.
 #[inline]
-pub fn tuple_of(record: &Record) -> (Ipv4, u16, Ipv4, u16) {
-    match record {
-        Record::SetState {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        }
-        | Record::RetransmitSkb {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        }
-        | Record::RetransmitSynack {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        }
-        | Record::SendReset {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        }
-        | Record::ReceiveReset {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        }
-        | Record::DestroySock {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        }
-        | Record::App {
-            sport,
-            dport,
-            saddr,
-            daddr,
-            ..
-        } => (*saddr, *sport, *daddr, *dport),
-    }
-}
-
-/// How many bytes the kernel's record has in the trace buffer, with the 8 bytes of its common header:
-/// the `format` files of 6.18.
 pub fn record_bytes(record: &Record) -> u32 {
     match record {
         Record::SetState { .. } => 72,
@@ -257,7 +207,86 @@ pub fn record_bytes(record: &Record) -> u32 {
         Record::RetransmitSynack { .. } => 72,
         Record::SendReset { .. } => 88,
         Record::ReceiveReset { .. } | Record::DestroySock { .. } => 72,
-        // Not a tracepoint: it crosses no buffer.
-        Record::App { .. } => 0,
+        // No tracepoints: they cross no buffer.
+        Record::App { .. } | Record::Call { .. } => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linux::tcp::Kernel;
+    use crate::linux::tracepoint::layout::Layouts;
+    use crate::linux::tracepoint::{Family, Protocol, RstReason};
+
+    #[test]
+    fn sizes_are_those_of_the_kernel_s_formats() {
+        let (family, any, state) = (Family::Inet, Ipv4::ANY, TcpState::Established);
+        let (saddr, daddr, sport, dport, skaddr) = (any, any, 1, 2, 3);
+        let records = [
+            Record::SetState {
+                skaddr,
+                oldstate: TcpState::SynSent,
+                newstate: state,
+                sport,
+                dport,
+                family,
+                protocol: Protocol::Tcp,
+                saddr,
+                daddr,
+            },
+            Record::RetransmitSkb {
+                skaddr,
+                state,
+                sport,
+                dport,
+                family,
+                saddr,
+                daddr,
+                err: 0,
+            },
+            Record::RetransmitSynack {
+                skaddr,
+                req: 4,
+                sport,
+                dport,
+                family,
+                saddr,
+                daddr,
+            },
+            Record::SendReset {
+                skaddr,
+                state,
+                reason: RstReason::State,
+                sport,
+                dport,
+                family,
+                saddr,
+                daddr,
+            },
+            Record::ReceiveReset {
+                skaddr,
+                sport,
+                dport,
+                family,
+                saddr,
+                daddr,
+                sock_cookie: 5,
+            },
+            Record::DestroySock {
+                skaddr,
+                sport,
+                dport,
+                family,
+                saddr,
+                daddr,
+                sock_cookie: 5,
+            },
+        ];
+        let layouts = Layouts::of(Kernel::V6_18);
+        for record in records {
+            let format = layouts.named(record.kind()).expect("a tracepoint");
+            assert_eq!(record_bytes(&record) as usize, format.size(), "{record:?}");
+        }
     }
 }

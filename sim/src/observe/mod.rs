@@ -15,6 +15,7 @@ mod day;
 mod detect;
 mod event;
 mod export;
+mod lab;
 mod log;
 pub mod map;
 pub mod netfilter;
@@ -27,10 +28,11 @@ mod tests;
 pub use aggregate::{Aggregate, AggregateConfig, KeyBy, Reading, key_of, signal_of_key};
 pub use day::Tally;
 pub use detect::{Alarm, Detector, Injected, Rule, Score, Trouble};
-pub use event::{
-    Event, Packet, PacketFlags, Signal, record_bytes, signal_of, signal_of_packet, tuple_of,
-};
+pub use event::{Event, Packet, PacketFlags, Signal, record_bytes, signal_of, signal_of_packet};
 pub use export::{Buffer, Export, ExportConfig};
+pub use lab::{
+    By, Event as LabEvent, FAULTS, Lab, LabError, Named, ObserveLab, Record as LabRecord,
+};
 pub use log::{Log, LogConfig};
 pub use observer::{Observer, Sample, Toll};
 pub use procfs::{Poll, PollConfig};

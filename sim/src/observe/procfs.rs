@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Event, Packet, Signal, tuple_of};
+use super::event::{Event, Packet, Signal};
 use super::observer::{Observer, Sample, Toll};
 use crate::engine::{Span, Time};
 use crate::linux::tcp::Clock;
@@ -158,7 +158,7 @@ impl Sockets {
         else {
             return;
         };
-        let (saddr, sport, daddr, dport) = tuple_of(&event.record);
+        let ((saddr, sport), (daddr, dport)) = event.record.ends();
         if newstate != TcpState::Close {
             self.born += 1;
             let inode = match self.full.get(&skaddr) {

@@ -15,6 +15,7 @@ use crate::golang::toolchain::Go;
 use crate::linux::clock::Clocks;
 use crate::linux::lab::Lab;
 use crate::linux::tcp;
+use crate::observe;
 use crate::win7;
 
 use super::linux::SetupError;
@@ -399,6 +400,7 @@ enum Built {
     Linux(Lab<Go>),
     Tcp(tcp::Lab),
     Clocks(Clocks),
+    Observe(Box<observe::Lab>),
 }
 
 #[derive(Clone, Debug)]
@@ -458,6 +460,13 @@ impl Built {
                     what: error.to_string(),
                 })?)
             }
+            World::Observe(setup) => {
+                let lab = observe::Lab::new(setup, faults).map_err(|error| SetupError {
+                    at: "Observe".into(),
+                    what: error.to_string(),
+                })?;
+                Built::Observe(Box::new(lab))
+            }
             World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
         })
     }
@@ -489,6 +498,11 @@ impl Built {
                 let mut clocks = clocks.clone();
                 clocks.begin(cx);
                 Stage::Clocks(clocks)
+            }
+            Built::Observe(lab) => {
+                let mut lab = lab.clone();
+                lab.begin(cx);
+                Stage::Observe(lab)
             }
         }
     }

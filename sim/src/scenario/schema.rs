@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Param, When};
 use crate::linux::clock::ClockLab;
 use crate::linux::tcp::TcpLab;
+use crate::observe::ObserveLab;
 use crate::win7::program as win7;
 
 use super::linux::LinuxSetup;
@@ -81,6 +82,8 @@ pub enum World {
     Tcp(TcpLab),
     /// A machine's clocks, and a program that measures by them.
     Clocks(ClockLab),
+    /// A node of a population, and observers of it.
+    Observe(ObserveLab),
 }
 
 /// A variant of the scenario.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::engine::{Choice, Observer};
 
 use crate::linux::tcp::{TcpLab, Work};
+use crate::observe::ObserveLab;
 
 use super::judge::Witness;
 use super::linux::LinuxSetup;
@@ -330,6 +331,7 @@ impl World {
         match self {
             World::Nothing | World::Clocks(_) => Vec::new(),
             World::Tcp(setup) => smaller_tcp(setup, scripts),
+            World::Observe(setup) => smaller_observe(setup, scripts),
             World::Linux(setup) => smaller_linux(setup, scripts),
             World::Windows(setup) => {
                 let mut all = Vec::new();
@@ -405,6 +407,30 @@ fn smaller_linux(setup: &LinuxSetup, scripts: &Scripts) -> Vec<(String, World, S
 }
 
 /// With half as many clients, or one less; with half the time; with less to do.
+/// The same without an observer, an incident, a kind of connections.
+fn smaller_observe(setup: &ObserveLab, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
+    let mut all = Vec::new();
+    let mut add = |what: String, less: ObserveLab| {
+        all.push((what, World::Observe(less), scripts.clone()));
+    };
+    for (index, observer) in setup.observers.iter().enumerate() {
+        let mut less = setup.clone();
+        less.observers.remove(index);
+        add(format!("the observer {}", observer.name), less);
+    }
+    for (index, incident) in setup.population.incidents.iter().enumerate() {
+        let mut less = setup.clone();
+        less.population.incidents.remove(index);
+        add(format!("the incident {}", incident.trouble), less);
+    }
+    for index in 0..setup.population.flows.len() {
+        let mut less = setup.clone();
+        less.population.flows.remove(index);
+        add(format!("the connections number {}", index + 1), less);
+    }
+    all
+}
+
 fn smaller_tcp(setup: &TcpLab, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
     let clients = [setup.clients / 2, setup.clients.saturating_sub(1)];
     let fewer = clients

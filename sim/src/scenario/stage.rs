@@ -11,6 +11,7 @@ use crate::golang::windows::Go as WindowsGo;
 use crate::linux::lab as linux;
 use crate::linux::lab::Unsupported;
 use crate::linux::{clock, tcp, tracepoint};
+use crate::observe;
 use crate::records;
 use crate::win7::cmd;
 use crate::win7::program as win7;
@@ -83,6 +84,8 @@ families! {
     Linux(linux::Record),
     /// What the kernel's tracepoints show of TCP, and what applications learn.
     Tcp(tracepoint::Record),
+    /// What observers come to.
+    Observe(observe::LabRecord),
     /// What was seen elsewhere, and is imported.
     Observed(Observed),
     /// What clocks tell.
@@ -109,11 +112,19 @@ pub enum Event {
     Tcp(tcp::Event),
     /// Of the world of clocks.
     Clocks(clock::Event),
+    /// Of the observers' world.
+    Observe(observe::LabEvent),
 }
 
 impl From<clock::Event> for Event {
     fn from(event: clock::Event) -> Event {
         Event::Clocks(event)
+    }
+}
+
+impl From<observe::LabEvent> for Event {
+    fn from(event: observe::LabEvent) -> Event {
+        Event::Observe(event)
     }
 }
 
@@ -154,6 +165,8 @@ pub enum Stage {
     Tcp(Box<tcp::Lab>),
     /// Clocks, and a program that asks them.
     Clocks(clock::Clocks),
+    /// Observers of one node.
+    Observe(Box<observe::Lab>),
 }
 
 impl Stage {
@@ -182,6 +195,7 @@ pub fn fault_table() -> Vec<&'static FaultSpec> {
         toolchain::FAULTS,
         tcp::FAULTS,
         clock::FAULTS,
+        observe::FAULTS,
     ]
     .iter()
     .flat_map(|faults| faults.iter())
@@ -208,6 +222,7 @@ impl World for Stage {
             }
             (Stage::Tcp(lab), Event::Tcp(event)) => lab.step(event, cx),
             (Stage::Clocks(clocks), Event::Clocks(event)) => clocks.step(event, cx),
+            (Stage::Observe(lab), Event::Observe(event)) => lab.step(event, cx),
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }
@@ -217,9 +232,9 @@ impl World for Stage {
             (Stage::Windows(programs), Event::Windows(event)) => programs.footprint(event),
             (Stage::Linux(lab), Event::Linux(event)) => lab.footprint(event),
             // Everything happens on the agenda there; no actor yields.
-            (Stage::Tcp(_), Event::Tcp(_)) | (Stage::Clocks(_), Event::Clocks(_)) => {
-                Footprint::Everything
-            }
+            (Stage::Tcp(_), Event::Tcp(_))
+            | (Stage::Clocks(_), Event::Clocks(_))
+            | (Stage::Observe(_), Event::Observe(_)) => Footprint::Everything,
             (stage, event) => unreachable!("{event:?} is no event of {stage:?}"),
         }
     }

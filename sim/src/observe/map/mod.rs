@@ -50,12 +50,14 @@ pub struct CounterMap {
     /// Element numbers plus 1 by hash, open addressing; 0 is empty.
     index: Vec<u32>,
     mask: usize,
-    // invariant: of an element that is not in the index nothing is read.
+    // invariant: the elements in use are those in the index; of others nothing is read.
     keys: Vec<Key>,
+    is_used: Vec<bool>,
     values: Vec<u64>,
     slots: u8,
     /// Elements without a key, the last first; LRU maps keep theirs in `lru`.
     free: Vec<u32>,
+    /// invariant: no element from here on was ever used.
     fresh: u32,
     lru: Option<Lru>,
     evicted: Vec<u32>,
@@ -87,6 +89,7 @@ impl CounterMap {
             index: vec![0; places],
             mask: places - 1,
             keys: vec![[0; 2]; max_entries as usize],
+            is_used: vec![false; max_entries as usize],
             values: vec![0; max_entries as usize * usize::from(slots)],
             slots,
             free: Vec::new(),
@@ -254,13 +257,12 @@ impl CounterMap {
             }
             None => match self.free.pop() {
                 Some(element) => element,
-                None if self.fresh < self.max_entries => {
-                    self.fresh += 1;
-                    self.fresh - 1
-                }
+                None if self.fresh < self.max_entries => self.fresh,
                 None => return Err(Errno::E2BIG),
             },
         };
+        self.fresh = self.fresh.max(element + 1);
+        self.is_used[element as usize] = true;
         self.keys[element as usize] = *key;
         let from = element as usize * usize::from(self.slots);
         self.values[from..from + usize::from(self.slots)].fill(0);
@@ -275,6 +277,7 @@ impl CounterMap {
     /// Takes an entry out of the index; those behind it move up.
     fn unlink(&mut self, mut hole: usize) {
         self.len -= 1;
+        self.is_used[self.index[hole] as usize - 1] = false;
         let mut place = hole;
         loop {
             place = (place + 1) & self.mask;

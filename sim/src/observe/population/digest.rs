@@ -1,6 +1,6 @@
 //! A fast digest of a node's stream, which nodes add up to, in any order.
 
-use super::super::event::{Event, signal_of, tuple_of};
+use super::super::event::{Event, signal_of};
 use crate::engine::mix;
 use crate::linux::tracepoint::Record;
 
@@ -12,7 +12,7 @@ impl Digest {
     /// Takes one event in.
     #[inline]
     pub fn absorb(&mut self, event: &Event) {
-        let (saddr, sport, daddr, dport) = tuple_of(&event.record);
+        let ((saddr, sport), (daddr, dport)) = event.record.ends();
         let (kind, skaddr) = match &event.record {
             Record::SetState {
                 skaddr,
@@ -28,7 +28,9 @@ impl Digest {
             Record::SendReset { skaddr, .. } => (4 << 16, *skaddr),
             Record::ReceiveReset { skaddr, .. } => (5 << 16, *skaddr),
             Record::DestroySock { sock_cookie, .. } => (6 << 16, *sock_cookie),
-            Record::App { .. } => (7 << 16 | signal_of(&event.record) as u64, 0),
+            Record::App { .. } | Record::Call { .. } => {
+                (7 << 16 | signal_of(&event.record) as u64, 0)
+            }
         };
         let ports = u64::from(sport) << 48 | u64::from(dport) << 32 | kind;
         let addresses = u64::from(saddr.0) << 32 | u64::from(daddr.0);

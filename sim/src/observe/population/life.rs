@@ -299,8 +299,9 @@ impl What {
             },
             What::Destroy => Record::DestroySock {
                 skaddr,
+                // A connect() without a port forgets the peer's, too.
                 sport: if life == Life::NoPort { 0 } else { sport },
-                dport,
+                dport: if life == Life::NoPort { 0 } else { dport },
                 family,
                 saddr,
                 daddr,

@@ -50,7 +50,7 @@ const NUMBER_BITS: u32 = 48;
 const STEP_BITS: u32 = 8;
 
 /// The stream of one node's events.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct NodeStream {
     address: Ipv4,
     cpus: u8,

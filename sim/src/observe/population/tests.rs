@@ -107,10 +107,10 @@ fn detailed(lab: TcpLab, faults: &[(&'static str, &str, u64)]) -> (Vec<Shown>, V
         let Seen::Tcp { record, .. } = &entry.record else {
             continue;
         };
-        if matches!(record, Record::App { .. }) {
+        if matches!(record, Record::App { .. } | Record::Call { .. }) {
             continue;
         }
-        let (saddr, sport, daddr, dport) = super::super::tuple_of(record);
+        let ((saddr, sport), (daddr, dport)) = record.ends();
         match by_actor.get(&*entry.actor) {
             Some(client) => {
                 by_peer.entry((saddr, daddr)).or_insert(*client);
@@ -154,7 +154,7 @@ fn generated(flows: Flows, from_s: u64, seconds: u64) -> Vec<Shown> {
             | Record::RetransmitSkb { skaddr, .. }
             | Record::ReceiveReset { skaddr, .. }
             | Record::DestroySock { skaddr, .. } => *skaddr,
-            Record::App { .. } => unreachable!("no application is here"),
+            Record::App { .. } | Record::Call { .. } => unreachable!("no application is here"),
         };
         let next = of_socket.len();
         let connection = *of_socket.entry(number).or_insert(next);

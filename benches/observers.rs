@@ -1,0 +1,193 @@
+//! What observing costs on the models: the same events of one node through each observer, in turn and in
+//! one run; what is shown is the median of the turns.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use faultlab_sim::engine::{Span, Time};
+use faultlab_sim::observe::map::MapKind;
+use faultlab_sim::observe::netfilter::{LogRule, format_line, parse_line};
+use faultlab_sim::observe::population::{
+    Arriving, Curve, Flows, Life, NodeStream, PacketEvent, Population,
+};
+use faultlab_sim::observe::procfs::Source;
+use faultlab_sim::observe::{
+    Aggregate, AggregateConfig, Event, Export, ExportConfig, KeyBy, Log, LogConfig, Observer, Poll,
+    PollConfig,
+};
+
+const TURNS: usize = 5;
+
+fn main() {
+    let (events, packets) = node(10_000);
+    println!("| what | unit | ns a unit | bytes a unit |");
+    println!("|---|---|--:|--:|");
+    for (name, map, key) in [
+        ("per-CPU map, key: signal", MapKind::PerCpu, KeyBy::Signal),
+        ("per-CPU map, key: service", MapKind::PerCpu, KeyBy::Service),
+        (
+            "per-CPU map, key: connection, 10 000 flows",
+            MapKind::PerCpu,
+            KeyBy::Connection,
+        ),
+        ("shared map, key: service", MapKind::Shared, KeyBy::Service),
+        (
+            "LRU map, key: connection, 10 000 flows",
+            MapKind::Lru,
+            KeyBy::Connection,
+        ),
+    ] {
+        let config = AggregateConfig {
+            map,
+            key,
+            max_entries: 65_536,
+            ..AggregateConfig::default()
+        };
+        observer(name, &events, &packets, || {
+            Aggregate::new(config, Time::default())
+        });
+    }
+    observer("ring buffer", &events, &packets, || {
+        Export::new(ExportConfig {
+            reader_ns: 100,
+            bytes: 1 << 24,
+            ..ExportConfig::RING
+        })
+    });
+    observer("LOG and its parser", &events, &packets, || {
+        Log::new(LogConfig {
+            reader_ns: 100,
+            log_bytes: 1 << 24,
+            ..LogConfig::default()
+        })
+    });
+    for (name, source) in [
+        ("/proc/net/tcp every 120 ms", Source::ProcNetTcp),
+        ("inet_diag every 120 ms", Source::InetDiag),
+    ] {
+        let config = PollConfig {
+            source,
+            period_ms: 120,
+            hz: 250,
+        };
+        observer(name, &events, &packets, || {
+            Poll::new(config, Time::default())
+        });
+    }
+    lines(&packets);
+}
+
+/// Two seconds of a node whose connections are of so many flows.
+fn node(flows: u64) -> (Vec<Event>, Vec<PacketEvent>) {
+    let population = Population {
+        nodes: 1,
+        seed: 1,
+        cpus: 2,
+        boot_jiffies: None,
+        seconds: 2,
+        flows: vec![Flows {
+            life: Life::ClientCloses,
+            port: 6379,
+            per_1000_s: flows * 500,
+            hold_us: 5_000,
+            link_us: 100,
+            peers: 40,
+            arriving: Arriving::Jittered,
+            curve: Curve::Flat,
+        }],
+        incidents: Vec::new(),
+    };
+    let mut stream = NodeStream::new(&population, 0, Time::default(), true);
+    let (mut events, mut packets) = (Vec::new(), Vec::new());
+    let until = Time::default() + Span::from_s(2);
+    stream.take(until, &mut events, &mut packets);
+    (events, packets)
+}
+
+/// Shows an observer all events and packets, and its reader what it would read, second by second.
+fn observer<O: Observer>(
+    name: &str,
+    events: &[Event],
+    packets: &[PacketEvent],
+    new: impl Fn() -> O,
+) {
+    let mut units = 0;
+    let mut bytes = 0;
+    let mut samples = Vec::new();
+    let ns = median(|| {
+        let mut observer = new();
+        samples.clear();
+        let began = Instant::now();
+        for event in events {
+            observer.tracepoint(event);
+        }
+        for PacketEvent { at, cpu, packet } in packets {
+            observer.packet(*at, *cpu, packet);
+        }
+        observer.read(Time::default() + Span::from_s(4), &mut samples);
+        let ns = began.elapsed().as_nanos();
+        let toll = observer.toll();
+        units = match toll.offered {
+            0 => events.len() as u64,
+            offered => offered,
+        };
+        bytes = toll.bytes;
+        black_box(&samples);
+        ns
+    });
+    println!(
+        "| {name} | event | {:.1} | {:.2} |",
+        ns as f64 / units as f64,
+        bytes as f64 / units as f64
+    );
+}
+
+/// Formatting and parsing of log lines, ours and by a regular expression.
+fn lines(packets: &[PacketEvent]) {
+    let rule = LogRule::default();
+    let mut texts: Vec<Vec<u8>> = Vec::new();
+    let formatted = median(|| {
+        texts.clear();
+        let began = Instant::now();
+        for PacketEvent { at, packet, .. } in packets {
+            let mut text = Vec::with_capacity(256);
+            format_line(&rule, *at, packet, &mut text);
+            texts.push(text);
+        }
+        began.elapsed().as_nanos()
+    });
+    let parsed = median(|| {
+        let began = Instant::now();
+        for text in &texts {
+            black_box(parse_line(text).expect("a line of the rule"));
+        }
+        began.elapsed().as_nanos()
+    });
+    let pattern = regex::bytes::Regex::new(
+        r"^\[ *(\d+)\.(\d{6})\] .*IN=(\S*) .*SRC=(\S+) DST=(\S+) LEN=(\d+) .*TTL=(\d+) ID=(\d+) .*PROTO=TCP SPT=(\d+) DPT=(\d+) WINDOW=(\d+) RES=\S+ (.*)URGP=",
+    )
+    .expect("a pattern");
+    let matched = median(|| {
+        let began = Instant::now();
+        for text in &texts {
+            black_box(pattern.captures(text).expect("a line of the rule"));
+        }
+        began.elapsed().as_nanos()
+    });
+    let bytes: usize = texts.iter().map(Vec::len).sum();
+    let per_line = |ns: u128| ns as f64 / texts.len() as f64;
+    for (name, ns) in [
+        ("format a LOG line", formatted),
+        ("parse it", parsed),
+        ("match it by a regular expression, fields as text", matched),
+    ] {
+        let of_line = bytes as f64 / texts.len() as f64;
+        println!("| {name} | line | {:.1} | {of_line:.1} |", per_line(ns));
+    }
+}
+
+fn median(mut turn: impl FnMut() -> u128) -> u128 {
+    let mut turns: Vec<u128> = (0..TURNS).map(|_| turn()).collect();
+    turns.sort_unstable();
+    turns[TURNS / 2]
+}
