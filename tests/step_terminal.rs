@@ -166,6 +166,16 @@ fn a_signal_restores_the_terminal() {
 }
 
 #[test]
+fn a_terminal_that_hangs_up_ends_it() {
+    let mut seat = Seat::new(&["run", "path-lost-update", "--step"], 100, 30);
+    seat.sees(&["record 0 of 0..5"]);
+    let pid = seat.child.process_id().expect("it runs").to_string();
+    let hung_up = Command::new("kill").args(["-HUP", &pid]).status();
+    assert!(hung_up.expect("kill is there").success());
+    assert_eq!(seat.ends(), 129);
+}
+
+#[test]
 fn a_terminal_that_is_too_small_is_refused() {
     let mut seat = Seat::new(&["run", "path-lost-update", "--step"], 40, 10);
     seat.sees(&["40 by 10"]);

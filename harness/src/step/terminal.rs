@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ratatui::DefaultTerminal;
@@ -33,8 +33,12 @@ pub fn run(mut app: App, layout: Layout) -> Result<()> {
         );
         return Err(Failure::bad_input(what).help(help));
     }
+    // A terminal that hung up needs no restoring, and reading from it would never come back.
+    let hung_up = Arc::new(AtomicBool::new(true));
+    signal_hook::flag::register_conditional_shutdown(SIGHUP, 128 + SIGHUP, hung_up)
+        .map_err(failed)?;
     let signal = Arc::new(AtomicUsize::new(0));
-    for known in [SIGHUP, SIGINT, SIGTERM] {
+    for known in [SIGINT, SIGTERM] {
         signal_hook::flag::register_usize(known, signal.clone(), known as usize).map_err(failed)?;
     }
     let look = Look {
