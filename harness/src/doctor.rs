@@ -31,7 +31,7 @@ pub fn run(layout: Layout) -> Result<Exit> {
     page.heading("Not built yet");
     page.paragraph(
         2,
-        "The command cmd, and the flag --step. They answer so, with exit code 3.",
+        "The flags --step and --html of the command cmd. They answer so, with exit code 3.",
     );
     console::print(&page.into_text())?;
     Ok(Exit::AsRecorded)
