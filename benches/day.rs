@@ -41,7 +41,7 @@ fn main() {
 fn row(what: &str, population: &Population, threads: u16) {
     let began = Instant::now();
     let nodes = u64::from(population.nodes);
-    let tally = tally(population, 1_000, 0..nodes, Threads::new(Some(threads)));
+    let tally = tally(population, 1, 1_000, 0..nodes, Threads::new(Some(threads)));
     let seconds = began.elapsed().as_secs_f64();
     println!(
         "| {what} | {nodes} | {} | {threads} | {} | {seconds:.1} | {:.1} | {:016x} |",

@@ -4,11 +4,12 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use faultlab_sim::engine::source::Seed;
 use faultlab_sim::engine::{Span, Time};
 use faultlab_sim::observe::map::MapKind;
 use faultlab_sim::observe::netfilter::{LogRule, format_line, parse_line};
 use faultlab_sim::observe::population::{
-    Arriving, Curve, Flows, Life, NodeStream, PacketEvent, Population,
+    Arriving, Curve, Drawn, Flows, Life, NodeStream, PacketEvent, Population,
 };
 use faultlab_sim::observe::procfs::Source;
 use faultlab_sim::observe::{
@@ -81,9 +82,7 @@ fn main() {
 fn node(flows: u64) -> (Vec<Event>, Vec<PacketEvent>) {
     let population = Population {
         nodes: 1,
-        seed: 1,
         cpus: 2,
-        boot_jiffies: None,
         seconds: 2,
         flows: vec![Flows {
             life: Life::ClientCloses,
@@ -97,7 +96,8 @@ fn node(flows: u64) -> (Vec<Event>, Vec<PacketEvent>) {
         }],
         incidents: Vec::new(),
     };
-    let mut stream = NodeStream::new(&population, 0, Time::default(), true);
+    let drawn = Drawn::from_source(&population, 0, &mut Seed(1));
+    let mut stream = NodeStream::new(&population, 0, &drawn, Time::default(), true);
     let (mut events, mut packets) = (Vec::new(), Vec::new());
     let until = Time::default() + Span::from_s(2);
     stream.take(until, &mut events, &mut packets);

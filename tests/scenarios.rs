@@ -244,6 +244,36 @@ fn a_thousand_seeds_reach_many_traces_where_there_are_choices_and_one_where_not(
     );
 }
 
+/// What an observed node does is left to named choices, and to nothing else.
+#[test]
+fn a_run_s_choices_decide_what_an_observed_node_does() {
+    let loaded = edited("map-full-runbook", &|text| {
+        text.replace("seconds: 60", "seconds: 2")
+    });
+    let arm = loaded.scenario.arm("ringbuf-drop").expect("an arm").clone();
+    let prepared = loaded
+        .prepare(&arm, &Default::default(), &[])
+        .expect("it prepares");
+    assert!(distinct(&prepared, 10) > 5);
+    let keep = Keep {
+        choices: true,
+        ..Keep::default()
+    };
+    let watch = Watch::new(Vec::new());
+    let outcome = prepared.run(&Chooser::Seed(1), &watch, keep);
+    let taken = outcome.taken.choices;
+    let keys: Vec<String> = taken.iter().map(|choice| choice.key.to_string()).collect();
+    assert_eq!(
+        keys,
+        [
+            "boot at node-0, time 1",
+            "arrivals at node-0/client-closes-6379, time 1"
+        ]
+    );
+    let replayed = Chooser::Named(taken, Rest::Defaults);
+    assert_eq!(prepared.run(&replayed, &watch, keep).hash, outcome.hash);
+}
+
 #[test]
 fn a_choice_that_meets_nothing_falls_back_and_is_listed() {
     let loaded = shipped("path-lost-update");

@@ -405,9 +405,9 @@ pub struct Day {
     /// A population, in RON; without it, that of the article
     #[arg(value_name = "FILE.ron")]
     pub file: Option<PathBuf>,
-    /// Another seed than the population's
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+    /// The seed that decides when connections come, from whom, on which CPU, and when kernels booted
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
     /// How often a node's map is read, in ms
     #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub period_ms: u64,

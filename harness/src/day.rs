@@ -7,8 +7,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use faultlab_sim::engine::source::Seed;
 use faultlab_sim::engine::{Time, Value};
-use faultlab_sim::observe::population::{NodeStream, Population};
+use faultlab_sim::observe::population::{Drawn, NodeStream, Population};
 use faultlab_sim::observe::{AggregateConfig, Event, Tally};
 use faultlab_sim::scenario::{Versions, model_versions};
 use serde::ser::SerializeMap;
@@ -31,6 +32,7 @@ const VERSION: u32 = 1;
 struct Subject {
     model_versions: Versions,
     population: Population,
+    seed: u64,
     period_ms: u64,
 }
 
@@ -50,13 +52,10 @@ struct DayShard {
 /// # Errors
 /// Bad input, or an output that cannot be written.
 pub fn run(args: &cli::Day) -> Result<Exit> {
-    let mut population = match &args.file {
+    let population = match &args.file {
         Some(path) => read(path)?,
         None => Population::article_day(),
     };
-    if let Some(seed) = args.seed {
-        population.seed = seed;
-    }
     if args.print {
         let text = ron::ser::to_string_pretty(&population, ron::ser::PrettyConfig::default())
             .expect("a population can be written");
@@ -64,18 +63,25 @@ pub fn run(args: &cli::Day) -> Result<Exit> {
         return Ok(Exit::AsRecorded);
     }
     if let Some(window) = &args.window {
-        return export(&population, window, args.node);
+        return export(&population, args.seed, window, args.node);
     }
     let subject = Subject {
         model_versions: model_versions(),
         population,
+        seed: args.seed,
         period_ms: args.period_ms,
     };
     let all = 0..u64::from(subject.population.nodes);
     let nodes = args.shard.map_or(all.clone(), |shard| shard.range(&all));
     let began = Instant::now();
     let threads = Threads::new(args.threads);
-    let tally = tally(&subject.population, subject.period_ms, nodes, threads);
+    let Subject {
+        population,
+        seed,
+        period_ms,
+        ..
+    } = &subject;
+    let tally = tally(population, *seed, *period_ms, nodes, threads);
     let time = began.elapsed();
     let rate = tally.events as f64 / time.as_secs_f64().max(1e-9) / 1e6;
     eprintln!(
@@ -185,6 +191,7 @@ fn read_shard(path: &Path) -> Result<DayShard> {
 /// What these nodes come to, the same for any number of threads.
 pub fn tally(
     population: &Population,
+    seed: u64,
     period_ms: u64,
     nodes: Range<u64>,
     threads: Threads,
@@ -197,7 +204,8 @@ pub fn tally(
     let progress = Progress::bar_of(nodes.end - nodes.start, "nodes");
     let of_nodes = threads.map(nodes.end - nodes.start, 1, |part| {
         let node = (nodes.start + part.start) as u32;
-        let tally = population.tally(node, config);
+        let drawn = Drawn::from_source(population, node, &mut Seed(seed));
+        let tally = population.tally(node, &drawn, config);
         progress.advance(1);
         tally
     });
@@ -235,7 +243,7 @@ impl Serialize for Line<'_> {
 const STEP_NS: u64 = 1_000_000_000;
 
 /// Prints all events of a window: node by node, each in the order of time.
-fn export(population: &Population, window: &Window, node: Option<u32>) -> Result<Exit> {
+fn export(population: &Population, seed: u64, window: &Window, node: Option<u32>) -> Result<Exit> {
     let nodes = match node {
         Some(node) if node >= population.nodes => {
             return Err(Failure::bad_input(format!(
@@ -249,7 +257,8 @@ fn export(population: &Population, window: &Window, node: Option<u32>) -> Result
     let mut out = BufWriter::new(std::io::stdout().lock());
     let (mut events, mut packets) = (Vec::new(), Vec::new());
     for node in nodes {
-        let mut stream = NodeStream::new(population, node, Time(window.from_ns), false);
+        let drawn = Drawn::from_source(population, node, &mut Seed(seed));
+        let mut stream = NodeStream::new(population, node, &drawn, Time(window.from_ns), false);
         let mut now = window.from_ns;
         while now < window.until_ns {
             now = (now + STEP_NS).min(window.until_ns);
@@ -413,7 +422,7 @@ mod tests {
             incidents: Vec::new(),
             ..Population::article_day()
         };
-        let with = |threads| tally(&population, 1_000, 0..6, Threads::new(Some(threads)));
+        let with = |threads| tally(&population, 1, 1_000, 0..6, Threads::new(Some(threads)));
         assert_eq!(with(1), with(3));
         assert!(with(1).events > 0);
     }

@@ -3,7 +3,7 @@
 use crate::{Lab, json_lines};
 
 /// Four nodes for 40 seconds, with an incident on two of them.
-const SMALL: &str = "(nodes: 4, seed: 3, seconds: 40,
+const SMALL: &str = "(nodes: 4, seconds: 40,
     flows: [
         (life: ClientCloses, port: 6379, per_1000_s: 20000, hold_us: 5000, peers: 8),
         (life: Served, port: 8080, per_1000_s: 10000, hold_us: 40000, peers: 20),

@@ -17,6 +17,7 @@ mod trace;
 pub const VERSION: u32 = 1;
 
 pub use agenda::{Agenda, Due};
+pub(crate) use choice::Ordinals;
 pub use choice::{Choice, Key, KeyText, Labels, Options, Source, Weights};
 pub use entity::{Entity, Names, matches_pattern};
 pub use explore::{Completion, Explored, Monitor, Pruning, Search, explore, explore_each};

@@ -9,7 +9,7 @@ use super::aggregate::{Aggregate, AggregateConfig};
 use super::detect::{Detector, Injected, Score, Trouble};
 use super::event::record_bytes;
 use super::observer::Observer;
-use super::population::{Digest, NodeStream, Population};
+use super::population::{Digest, Drawn, NodeStream, Population};
 use crate::engine::{Span, Time};
 
 /// What nodes come to.
@@ -70,12 +70,13 @@ impl Population {
             .collect()
     }
 
-    /// A node's whole time, observed by a map that is read every `period_ms`.
+    /// A node's whole time as `drawn`, observed by a map that is read every `period_ms`.
     ///
     /// # Panics
-    /// If the population does not make sense or has no such node, or the aggregation's numbers are 0.
-    pub fn tally(&self, node: u32, config: AggregateConfig) -> Tally {
-        let mut stream = NodeStream::new(self, node, Time::default(), false);
+    /// If the population does not make sense or has no such node, something else was drawn for, or the
+    /// aggregation's numbers are 0.
+    pub fn tally(&self, node: u32, drawn: &Drawn, config: AggregateConfig) -> Tally {
+        let mut stream = NodeStream::new(self, node, drawn, Time::default(), false);
         let mut aggregate = Aggregate::new(config, Time::default());
         let mut detector = Detector::new();
         let mut digest = Digest::default();

@@ -11,7 +11,7 @@ use super::export::{Buffer, Export, ExportConfig};
 use super::log::{Log, LogConfig};
 use super::map::{CounterMap, MapKind};
 use super::observer::{Observer, Sample, Toll};
-use super::population::{NodeStream, PacketEvent, Population, PopulationError};
+use super::population::{Drawn, NodeStream, PacketEvent, Population, PopulationError};
 use super::procfs::{Poll, PollConfig};
 use super::{Event as Seen, netfilter::LogRule};
 use crate::engine::{
@@ -268,7 +268,8 @@ struct Station {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lab {
     config: Arc<ObserveLab>,
-    stream: NodeStream,
+    /// invariant: there from the beginning of the run, where chance decides what it is.
+    stream: Option<NodeStream>,
     stations: Vec<Station>,
     raw_bytes: u64,
 }
@@ -348,7 +349,7 @@ impl Lab {
             });
         }
         Ok(Lab {
-            stream: NodeStream::new(&config.population, config.node, Time::default(), true),
+            stream: None,
             config: Arc::new(config.clone()),
             stations,
             raw_bytes: 0,
@@ -362,6 +363,17 @@ impl Lab {
         R: EngineRecord + From<Record>,
     {
         let population = cx.name(Lab::POPULATION);
+        let ObserveLab {
+            population: nodes,
+            node,
+            ..
+        } = &*self.config;
+        let drawn = Drawn::by(nodes, *node, |site, path, options| {
+            let who = cx.name(path);
+            cx.choose(site, who, options)
+        });
+        let stream = NodeStream::new(nodes, *node, &drawn, Time::default(), true);
+        self.stream = Some(stream);
         for station in &self.stations {
             cx.name(&station.name);
         }
@@ -410,7 +422,8 @@ impl Lab {
     {
         let now = cx.now();
         let (mut events, mut packets) = (Vec::new(), Vec::new());
-        self.stream.take(now, &mut events, &mut packets);
+        let stream = self.stream.as_mut().expect("the run has begun");
+        stream.take(now, &mut events, &mut packets);
         for event in &events {
             self.raw_bytes += u64::from(record_bytes(&event.record));
         }

@@ -406,7 +406,6 @@ fn smaller_linux(setup: &LinuxSetup, scripts: &Scripts) -> Vec<(String, World, S
     all
 }
 
-/// With half as many clients, or one less; with half the time; with less to do.
 /// The same without an observer, an incident, a kind of connections.
 fn smaller_observe(setup: &ObserveLab, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
     let mut all = Vec::new();
@@ -431,6 +430,7 @@ fn smaller_observe(setup: &ObserveLab, scripts: &Scripts) -> Vec<(String, World,
     all
 }
 
+/// With half as many clients, or one less; with half the time; with less to do.
 fn smaller_tcp(setup: &TcpLab, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
     let clients = [setup.clients / 2, setup.clients.saturating_sub(1)];
     let fewer = clients

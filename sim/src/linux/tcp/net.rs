@@ -128,14 +128,10 @@ impl Net {
     /// machine do.
     pub(super) fn boot(&mut self, out: &mut impl Out) {
         let kernel = out.name(Net::KERNEL);
-        let options = Options::numbers(0, Clock::PHASES - 1).default_to(Net::USUAL_PHASE);
+        let options = Options::numbers(0, Clock::PHASES - 1).default_to(Clock::USUAL_PHASE);
         let jiffies = out.choose("boot", kernel, &options);
         self.clock = self.clock.booted_before(jiffies);
     }
-
-    /// The default phase, in ticks: one that the recorded kernels could have had, as it agrees with all
-    /// recordings in full.
-    const USUAL_PHASE: u64 = 296;
 
     /// The entity whose choice the boot phase is.
     pub(super) const KERNEL: &'static str = "kernel";

@@ -14,6 +14,10 @@ impl Clock {
     /// HZ=250 has 512 ticks, that of the next level, up to 1032 s, 4096; further ones have no timer here.
     pub const PHASES: u64 = 32_768;
 
+    /// The phase that a kernel has where no choice says otherwise, in ticks: one that the recorded kernels
+    /// could have had, as it agrees with all recordings in full.
+    pub const USUAL_PHASE: u64 = 296;
+
     /// The clocks of a kernel that was built with this HZ and has just started.
     ///
     /// # Panics

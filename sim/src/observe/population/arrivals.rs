@@ -1,7 +1,5 @@
 //! When connections arrive: a time for each number, so that any of them can be asked for.
 
-use crate::engine::mix;
-
 /// How finely the time between two arrivals is divided.
 const FINE: u32 = 20;
 
@@ -108,9 +106,4 @@ impl Arrivals {
 pub(super) fn spread(word: u64) -> u64 {
     let folded = (word ^ (word >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     (folded ^ (folded >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93)
-}
-
-/// The seed of one of a node's flows.
-pub(super) fn seed_of(seed: u64, node: u32, flows: usize) -> u64 {
-    mix(&[seed, node.into(), flows as u64])
 }

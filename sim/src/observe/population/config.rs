@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::super::detect::Trouble;
 use super::arrivals::Arrivals;
 use super::life::Life;
-use crate::engine::mix;
-use crate::linux::tcp::Clock;
 use crate::linux::tracepoint::Ipv4;
 
 /// Nodes that all have the same services and clients, and what goes wrong on some of them.
@@ -17,16 +15,9 @@ use crate::linux::tracepoint::Ipv4;
 pub struct Population {
     /// How many nodes.
     pub nodes: u32,
-    /// Decides arrival times, addresses and CPUs.
-    #[serde(default)]
-    pub seed: u64,
     /// How many CPUs a node has.
     #[serde(default = "two")]
     pub cpus: u8,
-    /// How many ticks the nodes' kernels had counted at the beginning: the phase of their timer wheels.
-    /// Without it, each node has one of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub boot_jiffies: Option<u64>,
     /// How long it lasts, in seconds.
     pub seconds: u64,
     /// What each node does.
@@ -128,6 +119,16 @@ pub struct Incident {
     pub flows: Flows,
 }
 
+/// Connections of one kind on one node, and when they come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Planned<'a> {
+    pub(super) flows: &'a Flows,
+    /// Of which incident; none: they are the node's own.
+    pub(super) trouble: Option<Trouble>,
+    pub(super) from_s: u64,
+    pub(super) until_s: u64,
+}
+
 /// Why a population makes no sense.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PopulationError {
@@ -163,6 +164,9 @@ impl fmt::Display for PopulationError {
 impl std::error::Error for PopulationError {}
 
 impl Population {
+    /// The HZ that the nodes' kernels were built with.
+    pub const HZ: u32 = 250;
+
     /// The day of the article: 4.2 billion events on 128 nodes, 380 a second on each, and one incident
     /// of each kind on a few of them.
     pub fn article_day() -> Population {
@@ -188,9 +192,7 @@ impl Population {
         };
         Population {
             nodes: 128,
-            seed: 1,
             cpus: 2,
-            boot_jiffies: None,
             seconds: 86_400,
             flows: vec![
                 flows(Life::ClientCloses, 6379, 20_000, 5_000, 8),
@@ -256,10 +258,24 @@ impl Population {
         }
     }
 
-    /// The clock of a node's kernel, which was built with HZ=250.
-    pub(super) fn clock(&self, node: u32) -> Clock {
-        let own = || mix(&[self.seed, node.into(), u64::MAX]) % Clock::PHASES;
-        Clock::of_hz(250).booted_before(self.boot_jiffies.unwrap_or_else(own))
+    /// What happens on a node: its own connections, then those of incidents there.
+    pub(super) fn kinds(&self, node: u32) -> impl Iterator<Item = Planned<'_>> {
+        let own = self.flows.iter().map(|flows| Planned {
+            flows,
+            trouble: None,
+            from_s: 0,
+            until_s: self.seconds,
+        });
+        let incidents = self.incidents.iter().filter_map(move |incident| {
+            let (first, end) = incident.nodes;
+            (first..end).contains(&node).then_some(Planned {
+                flows: &incident.flows,
+                trouble: Some(incident.trouble),
+                from_s: incident.from_s,
+                until_s: incident.from_s + incident.for_s,
+            })
+        });
+        own.chain(incidents)
     }
 
     /// Whether it makes sense.
@@ -278,12 +294,6 @@ impl Population {
         within("nodes", self.nodes.into(), 1, 65_536)?;
         within("cpus", self.cpus.into(), 1, 255)?;
         within("seconds", self.seconds, 1, 31 * 86_400)?;
-        within(
-            "boot_jiffies",
-            self.boot_jiffies.unwrap_or(0),
-            0,
-            Clock::PHASES - 1,
-        )?;
         within("flows", self.flows.len() as u64, 0, 64)?;
         within("incidents", self.incidents.len() as u64, 0, 64)?;
         let of_incidents = self.incidents.iter().map(|incident| &incident.flows);

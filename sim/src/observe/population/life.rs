@@ -1,6 +1,8 @@
 //! What the kernel shows of a connection, from its first event to its last: one side of it, as the
 //! detailed model plays it on a link that only delays.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::super::event::{Packet, PacketFlags};
@@ -29,6 +31,29 @@ pub enum Life {
     NoPort,
     /// A SYN to a server whose answer is never acknowledged: half-open until the request is dropped.
     HalfOpen,
+}
+
+impl Life {
+    /// Its name, as names of choices have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Life::ClientCloses => "client-closes",
+            Life::Served => "served",
+            Life::Leaked => "leaked",
+            Life::ServedForever => "served-forever",
+            Life::Refused => "refused",
+            Life::Refuses => "refuses",
+            Life::Unanswered => "unanswered",
+            Life::NoPort => "no-port",
+            Life::HalfOpen => "half-open",
+        }
+    }
+}
+
+impl fmt::Display for Life {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What happens in one step of a life.

@@ -9,6 +9,7 @@
 mod arrivals;
 mod config;
 mod digest;
+mod drawn;
 mod life;
 mod stream;
 #[cfg(test)]
@@ -16,5 +17,6 @@ mod tests;
 
 pub use config::{Arriving, Curve, Flows, Incident, Population, PopulationError};
 pub use digest::Digest;
+pub use drawn::Drawn;
 pub use life::Life;
 pub use stream::{NodeStream, PacketEvent};

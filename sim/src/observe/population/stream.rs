@@ -1,10 +1,11 @@
 //! The events of one node, in the order of time, from any time on.
 
 use super::super::event::{Event, Packet};
-use super::arrivals::{Arrivals, At, seed_of, spread};
+use super::arrivals::{Arrivals, At, spread};
 use super::config::{Flows, Population};
+use super::drawn::Drawn;
 use super::life::{Ends, Life, Step};
-use crate::engine::{Span, Time};
+use crate::engine::{Span, Time, mix};
 use crate::linux::tcp::Clock;
 use crate::linux::tracepoint::Ipv4;
 
@@ -63,36 +64,35 @@ pub struct NodeStream {
 }
 
 impl NodeStream {
-    /// A node's events from `from` on; its packets too if `with_packets`.
+    /// A node's events from `from` on, given what was drawn for it; its packets too if `with_packets`.
     ///
     /// # Panics
-    /// If the population does not [make sense](Population::check), or has no such node.
-    pub fn new(population: &Population, node: u32, from: Time, with_packets: bool) -> NodeStream {
+    /// If the population does not [make sense](Population::check), has no such node, or something else was
+    /// drawn for.
+    pub fn new(
+        population: &Population,
+        node: u32,
+        drawn: &Drawn,
+        from: Time,
+        with_packets: bool,
+    ) -> NodeStream {
         population.check().expect("the population was checked");
         assert!(node < population.nodes, "the population has no node {node}");
-        let clock = population.clock(node);
-        let own = population
-            .flows
-            .iter()
-            .map(|flows| (flows, 0, population.seconds));
-        let incidents = population.incidents.iter().filter_map(|incident| {
-            let (first, end) = incident.nodes;
-            let until = incident.from_s + incident.for_s;
-            (first..end)
-                .contains(&node)
-                .then_some((&incident.flows, incident.from_s, until))
-        });
-        let kinds = own
-            .chain(incidents)
-            .enumerate()
-            .map(|(index, (flows, from_s, until_s))| {
-                let seed = seed_of(population.seed, node, index);
-                let stretch = (from_s, until_s);
+        assert_eq!(
+            population.kinds(node).count(),
+            drawn.numbers.len(),
+            "a number for each kind of connections of the node"
+        );
+        let clock = Clock::of_hz(Population::HZ).booted_before(drawn.boot_jiffies);
+        let kinds = population.kinds(node).zip(&drawn.numbers).enumerate().map(
+            |(index, (planned, number))| {
+                let stretch = (planned.from_s, planned.until_s);
                 Kind {
                     index: index as u64,
-                    ..Kind::new(flows, seed, stretch, from.0, clock, with_packets)
+                    ..Kind::new(planned.flows, *number, stretch, from.0, clock, with_packets)
                 }
-            });
+            },
+        );
         NodeStream {
             address: Ipv4(Ipv4::new(10, 0, 0, 1).0 + node),
             cpus: population.cpus,
@@ -196,12 +196,13 @@ impl NodeStream {
 impl Kind {
     fn new(
         flows: &Flows,
-        seed: u64,
+        number: u64,
         (from_s, until_s): (u64, u64),
         from_ns: u64,
         clock: Clock,
         with_packets: bool,
     ) -> Kind {
+        let seed = mix(&[number]);
         let arrivals = flows.arrivals(seed, from_s, until_s);
         let (link, hold) = (Span::from_us(flows.link_us), Span::from_us(flows.hold_us));
         let steps = flows.life.steps(link, hold, clock);

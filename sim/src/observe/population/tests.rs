@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::super::tests::{flows, population};
+use super::super::tests::{drawn, flows, population};
 use super::super::{AggregateConfig, Event, Tally, Trouble};
-use super::{Arriving, Flows, Incident, Life, NodeStream, Population, PopulationError};
-use crate::engine::source::Defaults;
+use super::{Arriving, Drawn, Flows, Incident, Life, NodeStream, Population, PopulationError};
+use crate::engine::source::{Defaults, Edited, Recorder, Seed};
 use crate::engine::{
     Armed, Cx, Env, Faults, Limits, Machine, Names, Scheduling, Span, Time, Trace, When, World,
 };
@@ -21,7 +21,19 @@ fn events_of(
     until: Time,
     step: Span,
 ) -> Vec<Event> {
-    let mut stream = NodeStream::new(population, node, from, false);
+    let drawn = drawn(population, node);
+    events_as_drawn(population, node, &drawn, from, until, step)
+}
+
+fn events_as_drawn(
+    population: &Population,
+    node: u32,
+    drawn: &Drawn,
+    from: Time,
+    until: Time,
+    step: Span,
+) -> Vec<Event> {
+    let mut stream = NodeStream::new(population, node, drawn, from, false);
     let (mut all, mut events, mut packets) = (Vec::new(), Vec::new(), Vec::new());
     let mut now = from;
     while now < until {
@@ -137,15 +149,15 @@ fn generated(flows: Flows, from_s: u64, seconds: u64) -> Vec<Shown> {
             for_s: seconds.min(10),
             flows,
         }],
-        // The phase that the detailed model has unless a choice says otherwise.
-        boot_jiffies: Some(296),
         ..population(seconds + from_s, Vec::new())
     };
     let mut connections = vec![Shown::new(); CONNECTIONS as usize];
     let mut of_socket = BTreeMap::new();
     let step = Span::from_ms(700);
     let until = at(population.seconds * 1_000);
-    for event in events_of(&population, 0, Time::default(), until, step) {
+    // Where no choice says otherwise, as in the detailed model.
+    let usual = Drawn::from_source(&population, 0, &mut Defaults);
+    for event in events_as_drawn(&population, 0, &usual, Time::default(), until, step) {
         let number = match &event.record {
             // Sockets are numbered as their connections.
             Record::SendReset { dport, .. } => u64::from(dport - 32_768),
@@ -290,6 +302,67 @@ fn mixed() -> Population {
     population
 }
 
+/// All that is left open is a choice with a name; without one of them the rest stays as it was, and so it does
+/// without a kind of connections.
+#[test]
+fn what_is_left_open_is_chosen_by_name() {
+    let population = mixed();
+    let mut recorder = Recorder::new(Seed(7));
+    let drawn = Drawn::from_source(&population, 1, &mut recorder);
+    let choices = recorder.taken().choices;
+    let keys: Vec<String> = choices
+        .iter()
+        .map(|choice| choice.key.to_string())
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            "boot at node-1, time 1",
+            "arrivals at node-1/client-closes-6379, time 1",
+            "arrivals at node-1/served-6379, time 1",
+            "arrivals at node-1/syn-timeouts/unanswered-6379, time 1",
+        ]
+    );
+    let replay = |without: Option<usize>| {
+        let mut source = Edited::new(&choices, |index| Some(index) != without, Defaults);
+        Drawn::from_source(&population, 1, &mut source)
+    };
+    assert_eq!(replay(None), drawn);
+    let until = at(20_000);
+    let from_others = |drawn: &Drawn, port_of_kind: fn(&Record) -> bool| {
+        let step = Span::from_s(1);
+        let mut events = events_as_drawn(&population, 1, drawn, Time::default(), until, step);
+        events.retain(|event| port_of_kind(&event.record));
+        events
+    };
+    // The server's own port tells its connections from those of clients.
+    let served = |record: &Record| record.ends().0.1 == 6379;
+    let other = |record: &Record| record.ends().0.1 != 6379;
+    let without = replay(Some(1));
+    assert_eq!(from_others(&without, served), from_others(&drawn, served));
+    assert_ne!(from_others(&without, other), from_others(&drawn, other));
+
+    let mut fewer = population.clone();
+    fewer.flows.remove(0);
+    let fewer = Drawn::from_source(&fewer, 1, &mut Seed(7));
+    assert_eq!(fewer.boot_jiffies, drawn.boot_jiffies);
+    assert_eq!(fewer.numbers, drawn.numbers[1..]);
+}
+
+/// Two kinds of one name are two choices, and nodes boot at different times.
+#[test]
+fn kinds_of_one_name_and_nodes_differ() {
+    let twice = population(10, vec![flows(Life::Served, 1_000); 2]);
+    let drawn: Vec<Drawn> = (0..4)
+        .map(|node| Drawn::from_source(&twice, node, &mut Seed(1)))
+        .collect();
+    assert_ne!(drawn[0].numbers[0], drawn[0].numbers[1]);
+    let mut phases: Vec<u64> = drawn.iter().map(|drawn| drawn.boot_jiffies).collect();
+    phases.sort_unstable();
+    phases.dedup();
+    assert_eq!(phases.len(), 4, "{phases:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -310,7 +383,7 @@ proptest! {
         let population = Population { seconds: 30, incidents: Vec::new(), ..mixed() };
         let tally = |nodes: &[u32]| {
             let mut sum = Tally::default();
-            nodes.iter().for_each(|node| sum.add(&population.tally(*node, AggregateConfig::default())));
+            nodes.iter().for_each(|node| sum.add(&population.tally(*node, &drawn(&population, *node), AggregateConfig::default())));
             sum
         };
         let (one, other) = order.split_at(cut);

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::population::{Arriving, Curve, Flows, Incident, Life, NodeStream, Population};
+use super::population::{Arriving, Curve, Drawn, Flows, Incident, Life, NodeStream, Population};
 use super::{
     Aggregate, AggregateConfig, Buffer, Event, Export, ExportConfig, KeyBy, Log, LogConfig,
     Observer, Reading, Sample, Signal, Trouble, key_of, map::MapKind, signal_of,
 };
+use crate::engine::source::Seed;
 use crate::engine::{Span, Time};
 
 pub(super) fn flows(life: Life, per_1000_s: u64) -> Flows {
@@ -27,13 +28,15 @@ pub(super) fn flows(life: Life, per_1000_s: u64) -> Flows {
 pub(super) fn population(seconds: u64, flows: Vec<Flows>) -> Population {
     Population {
         nodes: 4,
-        seed: 7,
         cpus: 2,
-        boot_jiffies: None,
         seconds,
         flows,
         incidents: Vec::new(),
     }
+}
+
+pub(super) fn drawn(population: &Population, node: u32) -> Drawn {
+    Drawn::from_source(population, node, &mut Seed(7))
 }
 
 fn busy(seconds: u64) -> Population {
@@ -48,7 +51,7 @@ fn busy(seconds: u64) -> Population {
 }
 
 fn stream(population: &Population, seconds: u64) -> Vec<Event> {
-    let mut stream = NodeStream::new(population, 1, Time::default(), false);
+    let mut stream = NodeStream::new(population, 1, &drawn(population, 1), Time::default(), false);
     let (mut events, mut packets) = (Vec::new(), Vec::new());
     let until = Time::default() + Span::from_s(seconds);
     stream.take(until, &mut events, &mut packets);
@@ -247,7 +250,8 @@ fn a_log_rule_in_a_namespace_is_silent() {
     let population = busy(2);
     let log = |config| {
         let mut log = Log::new(config);
-        let mut stream = NodeStream::new(&population, 0, Time::default(), true);
+        let drawn = drawn(&population, 0);
+        let mut stream = NodeStream::new(&population, 0, &drawn, Time::default(), true);
         let (mut events, mut packets, mut samples) = (Vec::new(), Vec::new(), Vec::new());
         stream.take(Time::default() + Span::from_s(2), &mut events, &mut packets);
         for each in &packets {
@@ -289,9 +293,10 @@ fn an_incident_is_found_and_quiet_is_quiet() {
         flows: flows(Life::Refused, 500_000),
     }];
     let config = AggregateConfig::default();
-    let quiet = population.tally(1, config);
+    let quiet = population.tally(1, &drawn(&population, 1), config);
     assert_eq!(quiet.scores[&Trouble::ResetBurst], super::Score::default());
-    let found = population.tally(2, config).scores[&Trouble::ResetBurst].clone();
+    let found =
+        population.tally(2, &drawn(&population, 2), config).scores[&Trouble::ResetBurst].clone();
     assert_eq!((found.found, found.false_alarms), (1, 0));
     let delay = found.median_delay().expect("it was found");
     assert!(delay <= Span::from_s(2), "the snapshot's period, {delay}");
