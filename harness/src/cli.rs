@@ -540,18 +540,22 @@ pub struct Cmd {
     #[arg(long, value_name = "OUT.ron", requires = "explore")]
     pub repro: Option<PathBuf>,
     /// Show what it changed in registry, files and variables
-    #[arg(long)]
+    #[arg(long, conflicts_with = "explore")]
     pub diff: bool,
-    /// Go step by step (not built yet)
-    #[arg(long)]
+    /// Go step by step through the run, or with --explore through the shortest with another end: on a terminal to
+    /// move about in, else as text
+    #[arg(long, conflicts_with_all = ["json", "html", "diff", "repro"])]
     pub step: bool,
-    /// Also write an HTML report (not built yet)
-    #[arg(long, value_name = "F")]
-    pub html: Option<PathBuf>,
+    /// Where --step begins: a record (12, from 0) or a time (1.5s, 20ms)
+    #[arg(long, value_name = "RECORD|TIME", requires = "step")]
+    pub at: Option<Place>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub html: Html,
     /// What is typed while it runs, such as the answer to a question
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub input: String,
-    /// The seed of %RANDOM% and of the order of processes
+    /// The seed of %RANDOM%, and without --explore of the order of processes
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// One JSON object

@@ -5,26 +5,29 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use faultlab_sim::engine::source::{Defaults, Positional, Seed};
+use faultlab_sim::engine::source::{Defaults, Positional};
 use faultlab_sim::engine::{Entity, Names, Observer, Param, Source, Time};
 use faultlab_sim::scenario::{
     Arm, BASELINE, Case, Chooser, Claim, Cond, Fault, Finding, Found, Literal, Loaded, MAX_BYTES,
-    Match, Pattern, Prepared, Ran, Record, Scenario, Search, Shrunk, Statement, Story, Verdict,
-    Witness, World, load_built, read_windows_world, search, shrink,
+    Match, Pattern, Prepared, Ran, Record, Scenario, Search, Shrunk, Statement, Story, Touched,
+    Verdict, Witness, World, load_built, read_windows_world, search, shrink,
 };
 use faultlab_sim::win7::cmd::Record as CmdRecord;
 use faultlab_sim::win7::files::diff::diff as file_diff;
 use faultlab_sim::win7::program::{FileSetup, ScriptSetup, Setup};
-use faultlab_sim::win7::registry::diff::diff as registry_diff;
+use faultlab_sim::win7::registry::diff::{diff as registry_diff, lines as registry_lines};
 use serde::Serialize;
 
 use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::html::{self, Chapter, ClaimView, Headed, pair, play};
 use crate::library::late_mistake;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render::{Page, schedule, style};
+use crate::step::{self, Shown};
 use crate::threads::Threads;
 
 /// Where the scripts lie on the machine, and are run.
@@ -35,12 +38,6 @@ const FOLDER: &str = "C:\\work";
 /// # Errors
 /// Bad input.
 pub fn run(args: &cli::Cmd, layout: Layout) -> Result<Exit> {
-    if args.step {
-        return Err(Failure::not_built_yet("cmd --step"));
-    }
-    if args.html.is_some() {
-        return Err(Failure::not_built_yet("cmd --html"));
-    }
     let other = args.explore.as_ref().and_then(Option::as_ref);
     let mut scripts = vec![script(args, &args.file, &args.arguments)?];
     let mut files = vec![(&args.file, file_on_machine(&args.file)?)];
@@ -62,7 +59,7 @@ pub fn run(args: &cli::Cmd, layout: Layout) -> Result<Exit> {
     let loaded = built(args, setup, &beside, Vec::new())?;
     let prepared = prepare(&loaded)?;
     match &args.explore {
-        None => alone(args, layout, &prepared, &name),
+        None => alone(args, layout, &loaded, &prepared, &name),
         Some(_) => explore(args, layout, &loaded, &prepared),
     }
 }
@@ -212,7 +209,7 @@ fn built(
     let scenario = Scenario {
         version: faultlab_sim::scenario::VERSION,
         id: "cmd".into(),
-        title: "batch files of a user's own".into(),
+        title: title(args),
         story: Story::default(),
         world: World::Windows(Setup {
             end_state: true,
@@ -237,6 +234,27 @@ fn built(
     };
     load_built("the command line", scenario, beside.clone())
         .map_err(|mistake| Failure::bad_input(mistake.what).help(mistake.help.unwrap_or_default()))
+}
+
+/// How the choices of a script that runs alone are taken.
+fn chooser(args: &cli::Cmd) -> Chooser {
+    args.seed.map_or(Chooser::Defaults, Chooser::Seed)
+}
+
+/// What is run, in words.
+fn title(args: &cli::Cmd) -> String {
+    let name = |path: &Path| {
+        let name = path.file_name().map(|name| name.to_string_lossy());
+        name.unwrap_or_default().into_owned()
+    };
+    let mut text = name(&args.file);
+    for argument in &args.arguments {
+        text += &format!(" {argument}");
+    }
+    if let Some(Some(other)) = &args.explore {
+        text += &format!(" beside {}", name(other));
+    }
+    format!("{text}, as {}", args.user)
 }
 
 /// Shows what consoles show, as it comes.
@@ -279,19 +297,36 @@ struct Changes {
     variables: Vec<String>,
 }
 
-fn alone(args: &cli::Cmd, layout: Layout, prepared: &Prepared, name: &str) -> Result<Exit> {
+fn alone(
+    args: &cli::Cmd,
+    layout: Layout,
+    loaded: &Loaded,
+    prepared: &Prepared,
+    name: &str,
+) -> Result<Exit> {
+    if args.step {
+        let shown = Shown {
+            title: title(args),
+            prepared: prepared.clone(),
+            chooser: chooser(args),
+        };
+        return step::show(shown, args.at, layout).map(|()| Exit::AsRecorded);
+    }
+    let mut book = args.html.begin()?;
     let mut live = Live {
         shows: !args.json,
         failed: None,
     };
-    let ran = match args.seed {
-        Some(seed) => prepared.run_on_console(name, &mut Seed(seed), &mut live),
-        None => prepared.run_on_console(name, &mut Defaults, &mut live),
-    };
+    let ran = prepared.run_on_console(name, &mut *chooser(args).source(), &mut live);
     if let Some(failure) = live.failed {
         return Err(failure);
     }
-    let diff = args.diff.then(|| changes(prepared, &ran)).transpose()?;
+    let changed = args.diff || book.is_some();
+    let mut diff = changed.then(|| changes(prepared, &ran)).transpose()?;
+    if let (Some(book), Some(diff)) = (&mut book, &diff) {
+        book.add(chapter(args, loaded, prepared, &ran, diff, book.records()));
+    }
+    diff = diff.filter(|_| args.diff);
     if args.json {
         console::print_json(&Told {
             exit: ran.exit,
@@ -312,9 +347,40 @@ fn alone(args: &cli::Cmd, layout: Layout, prepared: &Prepared, name: &str) -> Re
         }
         eprintln!("exit code {}", ran.exit as i32);
     }
+    if let Some(book) = book {
+        book.commit()?;
+    }
     Ok(Exit::of_verdicts(
         ran.exit == 0 && ran.unsupported.is_empty(),
     ))
+}
+
+/// The page of a script that ran alone: what it came to, and its run.
+fn chapter(
+    args: &cli::Cmd,
+    loaded: &Loaded,
+    prepared: &Prepared,
+    ran: &Ran,
+    diff: &Changes,
+    records: usize,
+) -> Chapter {
+    let about = format!("exit code {}", ran.exit as i32);
+    let mut chapter = Chapter::of(loaded, about);
+    if !ran.unsupported.is_empty() {
+        let what = ran.unsupported.join(", ");
+        let text = format!("{what}. What came after that is not to be trusted.");
+        chapter.add_part(Headed::new("Not modelled", text));
+    }
+    for (title, lines) in diff.parts() {
+        let text = match lines.is_empty() {
+            true => "no change".into(),
+            false => lines.join("\n"),
+        };
+        chapter.add_part(Headed::new(title, text));
+    }
+    let shown = play(prepared, &chooser(args), records, None);
+    chapter.add_run(title(args), "", &shown, true);
+    chapter
 }
 
 fn changes(prepared: &Prepared, ran: &Ran) -> Result<Changes> {
@@ -324,25 +390,30 @@ fn changes(prepared: &Prepared, ran: &Ran) -> Result<Changes> {
         .map_err(Failure::bad_input)?;
     let registry = registry_diff(&first.registry, &ran.machine.registry);
     let files = file_diff(&first.files, &ran.machine.files);
-    let variable = |(name, text): &(String, String)| match text.is_empty() {
-        true => format!("- {name}"),
-        false => format!("~ {name}={text}"),
+    let variable = |touched: &Touched| match (&touched.before, &touched.after) {
+        (None, Some(text)) => format!("+ {}={text}", touched.what),
+        (_, Some(text)) => format!("~ {}={text}", touched.what),
+        (_, None) => format!("- {}", touched.what),
     };
     Ok(Changes {
-        registry: registry.iter().map(ToString::to_string).collect(),
+        registry: registry_lines(&registry),
         files: files.iter().map(ToString::to_string).collect(),
         variables: ran.variables.iter().map(variable).collect(),
     })
 }
 
 impl Changes {
-    fn page(&self, layout: Layout) -> String {
-        let mut page = Page::new(layout);
-        for (title, lines) in [
+    fn parts(&self) -> [(&str, &Vec<String>); 3] {
+        [
             ("registry", &self.registry),
             ("files", &self.files),
             ("variables at the end", &self.variables),
-        ] {
+        ]
+    }
+
+    fn page(&self, layout: Layout) -> String {
+        let mut page = Page::new(layout);
+        for (title, lines) in self.parts() {
             page.gap();
             page.heading(title);
             if lines.is_empty() {
@@ -456,6 +527,7 @@ fn explore(args: &cli::Cmd, layout: Layout, loaded: &Loaded, prepared: &Prepared
         unreachable!("it was built of a Windows world");
     };
     let name = &setup.scripts[0].name;
+    let mut book = args.html.begin()?;
     let mut ends = vec![
         whole(prepared, &mut Defaults, name),
         // The other one first, and to its end.
@@ -467,23 +539,27 @@ fn explore(args: &cli::Cmd, layout: Layout, loaded: &Loaded, prepared: &Prepared
     let prepared = prepare(&loaded)?;
     let watch = loaded.watch_of(SERIAL);
     let threads = Threads::new(None);
+    let seed = args.seed.unwrap_or(0);
+    let progress = Progress::spinner();
+    progress.say("searching every order of steps");
     let began = std::time::Instant::now();
     let mut found = search(
         &prepared,
         &watch,
         &Search::Exhaustive,
-        0,
+        seed,
         args.budget,
         &threads,
     );
     if !found.complete && found.findings.iter().all(|finding| finding.miss.is_none()) {
         let random = Search::Random(args.budget.min(20_000));
-        let more = search(&prepared, &watch, &random, 0, args.budget, &threads);
+        let more = search(&prepared, &watch, &random, seed, args.budget, &threads);
         if more.findings.iter().any(|finding| finding.miss.is_some()) || more.unsupported {
             found = more;
         }
     }
     let time = began.elapsed();
+    progress.say("looking for the shortest run with another end");
     let finding = &found.findings[0];
     let shrunk = finding
         .miss
@@ -494,6 +570,7 @@ fn explore(args: &cli::Cmd, layout: Layout, loaded: &Loaded, prepared: &Prepared
         .as_ref()
         .map(|shrunk| outcome(&loaded, shrunk))
         .transpose()?;
+    drop(progress);
     if let (Some(mut output), Some(shrunk)) = (repro, &shrunk) {
         output
             .write_all(shrunk.reproduction.write().as_bytes())
@@ -524,6 +601,19 @@ fn explore(args: &cli::Cmd, layout: Layout, loaded: &Loaded, prepared: &Prepared
             eprintln!("searched in {}", crate::render::took(time));
         }
     }
+    if args.step {
+        match &shrunk {
+            Some(shrunk) => step::show(steps(&loaded, shrunk)?, args.at, layout)?,
+            None => eprintln!("so there is no run to go through step by step"),
+        }
+    }
+    if let Some(book) = &mut book {
+        let shown = play(&prepared, &Chooser::Defaults, book.records(), None);
+        book.add(explored_chapter(&loaded, &told, shrunk.as_ref(), &shown)?);
+    }
+    if let Some(book) = book {
+        book.commit()?;
+    }
     Ok(Exit::of_verdicts(holds))
 }
 
@@ -543,14 +633,59 @@ fn shortest(loaded: &Loaded, chooser: &Chooser) -> Result<Shrunk> {
         .map_err(|mistake| late_mistake(loaded, mistake))
 }
 
-fn outcome(loaded: &Loaded, shrunk: &Shrunk) -> Result<Outcome> {
-    use faultlab_sim::engine::source::Recorded;
+/// The run of a reproduction, to step through.
+fn steps(loaded: &Loaded, shrunk: &Shrunk) -> Result<Shown> {
     let repro = &shrunk.reproduction;
     let again = load_built(&loaded.file, repro.scenario.clone(), repro.scripts.clone())
         .map_err(|mistake| late_mistake(loaded, mistake))?;
-    let prepared = prepare(&again)?;
-    let mut source = Recorded::new(repro.choices.clone(), repro.rest);
-    let end = whole(&prepared, &mut source, "");
+    Ok(Shown {
+        title: loaded.scenario.title.clone(),
+        prepared: prepare(&again)?,
+        chooser: Chooser::Named(repro.choices.clone(), repro.rest),
+    })
+}
+
+/// The page of a search: a run whose steps nobody came between, and the shortest with another end.
+fn explored_chapter(
+    loaded: &Loaded,
+    told: &Explored,
+    shrunk: Option<&Shrunk>,
+    whole: &html::Run,
+) -> Result<Chapter> {
+    let mut chapter = Chapter::of(loaded, format!("searched: {}", told.basis));
+    let (word, verdict) = match (shrunk, told.complete && !told.unsupported) {
+        (Some(_), _) => ("Refuted", "not so"),
+        (None, true) => ("Holds", "so"),
+        (None, false) => ("Undecided", "Undecided"),
+    };
+    let claim = &loaded.scenario.claims[0];
+    let count = format!("{} of {} runs", told.races, told.interleavings);
+    let mut facts = vec![Headed::new("another end", count)];
+    if let Some(shrunk) = shrunk {
+        facts.push(Headed::new("the shortest", &shrunk.reproduction.shrunk));
+    }
+    chapter.add_claim(ClaimView {
+        id: claim.id.clone(),
+        says: claim.says.clone(),
+        word: word.into(),
+        verdict: verdict.into(),
+        as_expected: word == "Holds",
+        difference: format!("✗ {verdict}"),
+        facts,
+        records: told.schedule.clone(),
+    });
+    chapter.add_run("one script after the other".into(), "", whole, true);
+    if let Some(shrunk) = shrunk {
+        chapter.add_pair(pair::of(&shrunk.reproduction)?);
+    }
+    Ok(chapter)
+}
+
+fn outcome(loaded: &Loaded, shrunk: &Shrunk) -> Result<Outcome> {
+    let Shown {
+        prepared, chooser, ..
+    } = steps(loaded, shrunk)?;
+    let end = whole(&prepared, &mut *chooser.source(), "");
     Ok(Outcome {
         registry: end.registry,
         files: end.files,

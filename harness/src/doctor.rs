@@ -27,12 +27,6 @@ pub fn run(layout: Layout) -> Result<Exit> {
         };
         page.row(2, 10, host.name(), &format!("{}; {state}", host.what()));
     }
-    page.gap();
-    page.heading("Not built yet");
-    page.paragraph(
-        2,
-        "The flags --step and --html of the command cmd. They answer so, with exit code 3.",
-    );
     console::print(&page.into_text())?;
     Ok(Exit::AsRecorded)
 }

@@ -20,7 +20,7 @@ fn a_script_shows_what_its_console_would_and_what_it_changed() {
     );
     assert_eq!(ran.exits(1), "hello world\r\n");
     let ran = lab.run(&["cmd", "a.bat", "world", "--diff"]).exits(1);
-    for change in ["Software\\T", "+ C:\\work\\new", "~ X=1"] {
+    for change in ["Software\\T", "+ C:\\work\\new", "+ X=1"] {
         assert!(ran.contains(change), "{ran}");
     }
     let told = &json_lines(&lab.run(&["cmd", "a.bat", "--json", "--diff"]).exits(1))[0];
@@ -29,6 +29,84 @@ fn a_script_shows_what_its_console_would_and_what_it_changed() {
         (&3.into(), &"hello \r\n".into())
     );
     assert_eq!(told["diff"]["files"][0], "+ C:\\work\\new");
+}
+
+#[test]
+fn a_difference_names_each_key_once_and_says_new_changed_or_gone() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@reg add HKCU\\Software\\T /v a /d 1 /f >nul\r\n@reg add HKCU\\Software\\T /v b /d 2 /f >nul\r\n@reg add HKCU\\Environment /v N /d 3 /f >nul\r\n@set NEW=1\r\n@set PATHEXT=.X\r\n@set TEMP=\r\n");
+    let told = &json_lines(&lab.run(&["cmd", "a.bat", "--json", "--diff"]).exits(0))[0]["diff"];
+    let user = "HKEY_USERS\\S-1-5-21-1004336348-1177238915-682003330-1000";
+    assert_eq!(
+        told["registry"],
+        serde_json::json!([
+            format!("~ {user}\\Environment\n+     N    REG_SZ    3"),
+            format!("+ {user}\\Software\\T\n+     a    REG_SZ    1\n+     b    REG_SZ    2"),
+        ])
+    );
+    assert_eq!(
+        told["variables"],
+        serde_json::json!(["+ NEW=1", "~ PATHEXT=.X", "- TEMP"])
+    );
+}
+
+#[test]
+fn a_run_is_gone_through_step_by_step_with_what_each_operation_changed() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@echo one>f.txt\r\n@set X=1\r\n@set X=2\r\n@ren f.txt g.txt\r\n@reg add HKCU\\Environment /v N /d 3 /f >nul\r\n@reg query HKCU\\Environment /v N >nul\r\n@setx Z 1 >nul\r\n");
+    let steps = lab
+        .run(&["cmd", "a.bat", "--as", "alice", "--step"])
+        .exits(0);
+    for line in [
+        "file C:\\work\\f.txt: (not there) -> \\nO:",
+        "file C:\\work\\f.txt: \\nO:",
+        "%X% of a.bat: (not there) -> 1",
+        "%X% of a.bat: 1 -> 2",
+        "file C:\\work\\g.txt: (not there) -> one\\r\\n",
+        "HKCU\\Environment\\N of alice: (not there) -> 3",
+        "HKCU\\Environment\\N of alice: 3, as before",
+    ] {
+        let shown = steps.lines().any(|shown| shown.trim().starts_with(line));
+        assert!(shown, "{line}\n{steps}");
+    }
+    let from = lab.run(&["cmd", "a.bat", "--step", "--at", "3"]).exits(0);
+    assert!(
+        from.contains("\n     3  ") && !from.contains("\n     2  "),
+        "{from}"
+    );
+}
+
+#[test]
+fn a_page_shows_a_script_alone_and_the_shortest_run_of_two() {
+    let lab = Lab::new();
+    lab.write(
+        "a.bat",
+        "@reg add HKCU\\Software\\T /v a /d 1 /f >nul\r\n@mklink x y\r\n",
+    );
+    lab.write("b.bat", "@reg add HKCU\\Software\\T /v a /d 2 /f >nul\r\n@reg add HKCU\\Software\\T /v b /d 2 /f >nul\r\n");
+    lab.write("c.bat", "@reg add HKCU\\Software\\T /v a /d 3 /f >nul\r\n@reg add HKCU\\Software\\T /v b /d 3 /f >nul\r\n");
+    lab.run(&["cmd", "a.bat", "--html", "a.html"]).exits(1);
+    let page = lab.read("a.html");
+    for part in ["a.bat, as admin", "mklink", "operation", "Software\\\\T"] {
+        assert!(page.contains(part), "{part}");
+    }
+    let args = ["cmd", "b.bat", "--explore", "c.bat", "--html", "race.html"];
+    lab.run(&args).exits(1);
+    let page = lab.read("race.html");
+    for part in [
+        "b.bat beside c.bat",
+        "ends-as-one-after-the-other",
+        "switch to",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let steps = lab
+        .run(&["cmd", "b.bat", "--explore", "c.bat", "--step"])
+        .exits(1);
+    assert!(
+        steps.contains("choice: ") && steps.contains("HKCU\\Software\\T\\a: "),
+        "{steps}"
+    );
 }
 
 #[test]
@@ -72,6 +150,19 @@ fn bad_usage_is_said() {
         ),
         (&["cmd", "a.bat", "--world", "w.ron"], "w.ron"),
         (&["cmd", "a.bat", "--explore", "a.bat"], "one name"),
+        (
+            &["cmd", "a.bat", "--step", "--html", "a.html"],
+            "cannot be used with",
+        ),
+        (
+            &["cmd", "a.bat", "--explore", "--diff"],
+            "cannot be used with",
+        ),
+        (&["cmd", "a.bat", "--step", "--at", "99"], "no record 99"),
+        (
+            &["cmd", "a.bat", "--html", "missing/a.html"],
+            "cannot be written",
+        ),
     ] {
         let ran = lab.run(args);
         assert_eq!(ran.code, Some(2), "{args:?} {ran:?}");

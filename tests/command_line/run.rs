@@ -212,7 +212,6 @@ fn what_is_not_built_yet_says_so_with_exit_3() {
         &["run", "--host", "linux-vm", "two-writers.ron"],
         &["validate", "--host", "wine", "--require", "wine,linux"],
         &["record", "--host", "linux", "out.jsonl"],
-        &["cmd", "install.bat", "--step"],
         &["probe", "--host", "win7"],
     ] {
         let says = lab.run(args).refuses(3);

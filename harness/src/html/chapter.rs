@@ -241,6 +241,11 @@ impl Chapter {
         Ok(chapter)
     }
 
+    /// Adds a part of the story.
+    pub fn add_part(&mut self, part: Headed) {
+        self.story.push(part);
+    }
+
     /// Adds a claim.
     pub fn add_claim(&mut self, claim: ClaimView) {
         self.as_expected &= claim.as_expected;

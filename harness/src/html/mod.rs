@@ -14,7 +14,7 @@ use faultlab_sim::scenario::model_versions;
 use minijinja::{AutoEscape, Environment, context};
 
 pub use chapter::{Chapter, ClaimView, Headed};
-pub use pack::play;
+pub use pack::{Shown as Run, play};
 
 use crate::failure::Result;
 use crate::output::Output;

@@ -189,7 +189,7 @@ impl Rate {
 /// What a kind of record is to an eye that passes over it: one of six.
 fn tone(kind: &str) -> &'static str {
     match kind {
-        "fault" | "disk_fault" | "unsupported" => "fault",
+        "fault" | "disk_fault" | "unsupported" | "budget_spent" => "fault",
         "syscall_failed"
         | "tcp_send_reset"
         | "tcp_receive_reset"
@@ -209,13 +209,15 @@ fn tone(kind: &str) -> &'static str {
         | "reg_import"
         | "env_set"
         | "env_broadcast"
+        | "environment_broadcast"
         | "file_save"
         | "disk"
         | "disk_rewrite"
         | "inet_sock_set_state" => "change",
-        "fork" | "exec" | "exit" | "wait" | "program_launch" | "program_exit"
-        | "tcp_destroy_sock" => "life",
-        "open" | "reg_query" | "env_expand" | "resolve" => "look",
+        "fork" | "exec" | "exit" | "wait" | "program_launch" | "program_exit" | "process_start"
+        | "process_exit" | "tcp_destroy_sock" => "life",
+        // An operation of a batch file is a look, unless it changes something: `run.js` sees that.
+        "open" | "reg_query" | "env_expand" | "resolve" | "operation" => "look",
         _ => "say",
     }
 }

@@ -66,10 +66,15 @@ class Run {
   causes(i) { return this.causesOf.get(i) ?? []; }
   effects(i) { return this.effectsOf.get(i) ?? []; }
 
-  // A call that failed is an error, whatever it was to do.
+  // A call that failed is an error, whatever it was to do; a look that changed something is a change.
   tone(i) {
     const kind = this.kinds[this.kind[i]];
-    return kind.code >= 0 && kind.c !== 'fault' && this.field(i, kind.code) !== '0' ? 'bad' : kind.c;
+    if (kind.code >= 0 && kind.c !== 'fault' && this.field(i, kind.code) !== '0') return 'bad';
+    return kind.c === 'look' && this.changes(i) ? 'change' : kind.c;
+  }
+  changes(i) {
+    for (let at = this.touchedFrom[i]; at < this.touchedFrom[i + 1]; at++) if (this.tb[at] !== this.ta[at]) return true;
+    return false;
   }
   sentence(i) { return `${this.actorName(i)} ${this.words(i)}`; }
 

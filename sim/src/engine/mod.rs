@@ -28,5 +28,5 @@ pub use machine::{
 };
 pub use observed::Observed;
 pub use time::{Span, Time};
-pub use touched::{Seen, shown};
+pub use touched::{Seen, Touched, shown};
 pub use trace::{Entry, Field, KindSpec, Observer, Record, Trace, Value, fill};

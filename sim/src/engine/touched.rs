@@ -19,6 +19,33 @@ impl Seen {
     }
 }
 
+/// A thing that a record touched, before and after. Where both sides are alike, it was only looked at.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Touched {
+    /// The thing, in words: see [`Seen`].
+    pub what: String,
+    /// What it was; `None`: it was not there.
+    pub before: Option<String>,
+    /// What it is after; `None`: it is not there.
+    pub after: Option<String>,
+}
+
+impl Touched {
+    /// Whether it was changed.
+    pub fn is_changed(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// One thing seen before and after.
+    pub fn between(before: Seen, after: Seen) -> Touched {
+        Touched {
+            what: before.what,
+            before: before.value,
+            after: after.value,
+        }
+    }
+}
+
 /// The longest text that [`shown`] gives whole, in characters.
 const WHOLE: usize = 400;
 

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::{
-    Entity, Env, Faults, Limits, Machine, Names, Observer, Scheduling, Source, Time,
+    Entity, Env, Faults, Limits, Machine, Names, Observer, Scheduling, Source, Time, Touched,
 };
 use crate::win7;
-use crate::win7::cmd::Record as CmdRecord;
+use crate::win7::cmd::{Lab, Record as CmdRecord};
+use crate::win7::environment::Block;
 use crate::win7::program::{Programs, ScriptSetup, Setup};
 
 use super::run::STEP_LIMIT;
@@ -24,8 +25,8 @@ pub struct Ran {
     pub stderr: String,
     /// What was met that is not modelled; the run is not to be trusted then.
     pub unsupported: Vec<String>,
-    /// The variables that it leaves other than it found them; an empty text: it is gone.
-    pub variables: Vec<(String, String)>,
+    /// The variables that it leaves other than it found them.
+    pub variables: Vec<Touched>,
     /// The machine afterwards.
     pub machine: win7::Machine,
 }
@@ -38,7 +39,9 @@ struct Screen {
     stdout: String,
     stderr: String,
     unsupported: Vec<String>,
-    variables: Vec<(String, String)>,
+    /// The variables with which it began, once that is known.
+    first: Option<Arc<Block>>,
+    variables: Vec<Touched>,
 }
 
 impl Observer<Record> for Screen {
@@ -50,7 +53,12 @@ impl Observer<Record> for Screen {
             },
             Record::Cmd(CmdRecord::End { code }) if Some(actor) == self.root => self.exit = *code,
             Record::Cmd(CmdRecord::Variable { name, text }) if Some(actor) == self.root => {
-                self.variables.push((name.to_string(), text.to_string()));
+                let first = self.first.as_ref();
+                self.variables.push(Touched {
+                    what: name.to_string(),
+                    before: first.and_then(|block| block.text(name)),
+                    after: Some(text.to_string()).filter(|text| !text.is_empty()),
+                });
             }
             Record::Lab(LabRecord::Unsupported { what }) => self.unsupported.push(what.to_string()),
             _ => {}
@@ -78,6 +86,12 @@ impl super::Prepared {
             observer: &mut both,
         };
         let mut engine = self.machine(&mut env);
+        both.0.began(&engine.world);
+        let mut env = Env {
+            names: &mut names,
+            source,
+            observer: &mut both,
+        };
         let limits = Limits {
             until: self.until,
             steps: STEP_LIMIT,
@@ -88,6 +102,13 @@ impl super::Prepared {
 }
 
 impl Screen {
+    /// Nobody has taken a step yet.
+    fn began(&mut self, stage: &Stage) {
+        if let (Stage::Windows(programs), Some(root)) = (stage, self.root) {
+            self.first = programs.shells().first_block(root).cloned();
+        }
+    }
+
     fn ran(self, stage: &Stage) -> Ran {
         let machine = match stage {
             Stage::Windows(programs) => programs.machine().clone(),
@@ -121,8 +142,20 @@ pub fn run_script(machine: &win7::Machine, script: ScriptSetup, source: &mut dyn
     let mut engine = Machine::new(Stage::Empty, Faults::default(), Scheduling::default());
     let params = Arc::new(BTreeMap::new());
     engine.begin(&mut env, |stage, cx| {
-        *stage = Stage::Windows(Box::new(Programs::begin(machine, &setup, &params, cx)));
+        *stage = Stage::Windows(Box::new(Programs::begin(
+            machine,
+            Lab::default(),
+            &setup,
+            &params,
+            cx,
+        )));
     });
+    screen.began(&engine.world);
+    let mut env = Env {
+        names: &mut names,
+        source,
+        observer: &mut screen,
+    };
     let limits = Limits {
         steps: STEP_LIMIT,
         ..Limits::NONE

@@ -19,6 +19,7 @@ mod stage;
 mod storyboard;
 mod versions;
 
+pub use crate::engine::Touched;
 pub use causes::{Cause, How};
 pub use console::{Ran, run_script};
 pub use document::{Table, UnknownEntry, look_up};
@@ -37,5 +38,5 @@ pub use schema::{
 pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, search};
 pub use shrink::{Shrunk, shrink};
 pub use stage::{Event, LabRecord, Record, Stage, fault_table};
-pub use storyboard::{Decision, Frame, Shown as ShownRecords, Storyboard, Touched};
+pub use storyboard::{Decision, Frame, Shown as ShownRecords, Storyboard};
 pub use versions::{Versions, model_versions};

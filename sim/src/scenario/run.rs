@@ -217,6 +217,21 @@ impl Prepared {
         staying
     }
 
+    /// The same, with an album of what some records of batch files touch: those of these numbers among theirs, from 0.
+    pub(super) fn with_album(&self, wanted: Vec<u64>) -> Prepared {
+        let mut noting = self.clone();
+        if let Built::Windows(world) = &*self.built {
+            let shells = world.shells.clone().with_album(wanted.into());
+            let world = WindowsWorld {
+                shells,
+                ..(**world).clone()
+            };
+            noting.built = Arc::new(Built::Windows(Box::new(world)));
+            noting.template = None;
+        }
+        noting
+    }
+
     /// The names that the first machine has, to begin a table of one's own with.
     pub fn names(&self) -> Names {
         self.names.clone()
@@ -406,6 +421,8 @@ enum Built {
 #[derive(Clone, Debug)]
 struct WindowsWorld {
     machine: win7::Machine,
+    /// What batch files run in.
+    shells: win7::cmd::Lab,
     setup: win7::program::Setup,
     params: Arc<BTreeMap<String, String>>,
 }
@@ -439,6 +456,7 @@ impl Built {
                 })?;
                 Built::Windows(Box::new(WindowsWorld {
                     machine,
+                    shells: win7::cmd::Lab::default(),
                     setup: setup.clone(),
                     params: Arc::new(params.clone()),
                 }))
@@ -477,10 +495,12 @@ impl Built {
             Built::Windows(world) => {
                 let WindowsWorld {
                     machine,
+                    shells,
                     setup,
                     params,
                 } = &**world;
-                let programs = win7::program::Programs::begin(machine, setup, params, cx);
+                let shells = shells.clone();
+                let programs = win7::program::Programs::begin(machine, shells, setup, params, cx);
                 Stage::Windows(Box::new(programs))
             }
             Built::Linux(lab) => {

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use crate::engine::{
-    Entity, Entry, Key, KeyText, Names, Observer, Options, Record as _, Source, Time, Trace,
-    TraceHash,
+    Entity, Entry, Key, KeyText, Names, Observer, Options, Record as _, Source, Time, Touched,
+    Trace, TraceHash,
 };
 
 use super::causes::{Cause, Causes};
@@ -50,24 +50,6 @@ pub struct Frame {
     pub cause: Option<Cause>,
     /// Which earlier frame, of another actor, was the last to change something that this one touched.
     pub met: Option<usize>,
-}
-
-/// A thing that a record touched. Where both sides are alike, it was only looked at.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Touched {
-    /// The thing, in words: see [`Seen`](crate::engine::Seen).
-    pub what: String,
-    /// What it was; `None`: it was not there.
-    pub before: Option<String>,
-    /// What it is after; `None`: it is not there.
-    pub after: Option<String>,
-}
-
-impl Touched {
-    /// Whether the transition changed it.
-    pub fn is_changed(&self) -> bool {
-        self.before != self.after
-    }
 }
 
 /// A decision that was taken, with what else could have been.
@@ -113,8 +95,8 @@ impl Prepared {
     /// # Panics
     /// If a second run parts from the first (a broken invariant).
     pub fn storyboard_of(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> Storyboard {
-        let mut board = self.played(chooser, shown);
-        self.look(chooser, &mut board);
+        let (mut board, of_shells) = self.played(chooser, shown);
+        self.look(chooser, &mut board, &of_shells);
         let mut causes = Causes::default();
         for index in 0..board.frames.len() {
             let (cause, met) = causes.of(index, &board.frames[index]);
@@ -124,7 +106,9 @@ impl Prepared {
         board
     }
 
-    fn played(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> Storyboard {
+    /// The story without what its records touched; and which of its frames are records of batch files, each with its
+    /// number among all of those.
+    fn played(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> (Storyboard, Vec<(usize, u64)>) {
         let source = Noting {
             inner: chooser.source(),
             noted: Vec::new(),
@@ -134,6 +118,8 @@ impl Prepared {
             step: 0,
             frames: Vec::new(),
             trace: Trace::hashed(),
+            shells: 0,
+            of_shells: Vec::new(),
         };
         let mut decisions: Vec<Decision> = Vec::new();
         let mut player = Player::with(self, source, &mut camera);
@@ -151,7 +137,7 @@ impl Prepared {
                 break;
             }
         }
-        Storyboard {
+        let board = Storyboard {
             records: camera.trace.len(),
             frames: camera.frames,
             decisions,
@@ -161,12 +147,29 @@ impl Prepared {
                 None => player.machine().now(),
             },
             hash: camera.trace.hash(),
-        }
+        };
+        (board, camera.of_shells)
     }
 
     /// Runs again, and asks the world about what each frame touched.
-    fn look(&self, chooser: &Chooser, board: &mut Storyboard) {
-        let mut player = Player::new(self, chooser, &mut ());
+    fn look(&self, chooser: &Chooser, board: &mut Storyboard, of_shells: &[(usize, u64)]) {
+        let wanted = of_shells.iter().map(|(_, number)| *number).collect();
+        let mut player = Player::new(&self.with_album(wanted), chooser, &mut ());
+        self.look_between_steps(&mut player, board);
+        if of_shells.is_empty() {
+            return;
+        }
+        // What a command did is known when its process goes on.
+        while player.step(&mut ()) {}
+        if let Stage::Windows(programs) = &player.machine().world {
+            let album = programs.shells().album();
+            for (frame, number) in of_shells {
+                board.frames[*frame].touched = album.touched(*number).to_vec();
+            }
+        }
+    }
+
+    fn look_between_steps<S: Source>(&self, player: &mut Player<S>, board: &mut Storyboard) {
         let mut frames = &mut board.frames[..];
         while let Some(step) = frames.first().map(|frame| frame.step) {
             let count = frames.iter().take_while(|frame| frame.step == step).count();
@@ -174,7 +177,7 @@ impl Prepared {
             frames = rest;
             if step == 0 {
                 // There is nothing before the beginning.
-                now.iter_mut().for_each(|frame| after(&player, None, frame));
+                now.iter_mut().for_each(|frame| after(player, None, frame));
                 continue;
             }
             while player.steps() + 1 < step {
@@ -202,7 +205,7 @@ impl Prepared {
                 "a second run goes as far as the first"
             );
             for frame in now {
-                after(&player, asked.as_ref(), frame);
+                after(player, asked.as_ref(), frame);
             }
         }
     }
@@ -229,13 +232,22 @@ struct Camera<'a, 'b> {
     step: u64,
     frames: Vec<Frame>,
     trace: Trace<Record>,
+    /// How many records processes of batch files have written.
+    shells: u64,
+    of_shells: Vec<(usize, u64)>,
 }
 
 impl Observer<Record> for Camera<'_, '_> {
     fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
         let index = self.trace.len();
         self.trace.see(at, actor, record, names);
+        let of_shell = matches!(record, Record::Cmd(record) if record.is_of_process());
+        let number = self.shells;
+        self.shells += u64::from(of_shell);
         if (self.shown)(index, at, actor, record) {
+            if of_shell {
+                self.of_shells.push((self.frames.len(), number));
+            }
             self.frames.push(Frame {
                 index,
                 at,

@@ -11,6 +11,7 @@ pub mod program;
 pub mod registry;
 pub mod resolve;
 pub mod security;
+mod seen;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategies;
 pub mod text;

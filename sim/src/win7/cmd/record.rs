@@ -70,3 +70,10 @@ records! {
         },
     }
 }
+
+impl Record {
+    /// Whether a process wrote it; else it is about all that run.
+    pub fn is_of_process(&self) -> bool {
+        !matches!(self, Record::EndState { .. })
+    }
+}

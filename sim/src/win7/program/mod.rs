@@ -141,9 +141,10 @@ fn code_of(result: &Result<(), Win32>) -> u32 {
 
 impl<T: Tools> Programs<T> {
     /// The programs of `setup` on their machine, ready to begin. `params` are what `{names}` in texts stand
-    /// for, beside what programs read.
+    /// for, beside what programs read; `shells` is where batch files run.
     pub fn begin<E, R>(
         machine: &Machine,
+        shells: cmd::Lab,
         setup: &Setup,
         params: &Arc<BTreeMap<String, String>>,
         cx: &mut Cx<'_, E, R>,
@@ -158,7 +159,7 @@ impl<T: Tools> Programs<T> {
             logon: Arc::new(logon),
             machine: machine.fork(),
             programs: BTreeMap::new(),
-            shells: cmd::Lab::default(),
+            shells,
             first: setup.end_state.then(|| Box::new(machine.fork())),
             params: params.clone(),
             flaw: None,
@@ -237,6 +238,11 @@ impl<T: Tools> Programs<T> {
     /// The machine.
     pub fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// What batch files run in.
+    pub fn shells(&self) -> &cmd::Lab {
+        &self.shells
     }
 
     fn step_shell<E, R>(&mut self, event: &cmd::Event, cx: &mut Cx<'_, E, R>) -> Vec<Unsupported>
@@ -638,12 +644,12 @@ impl<T: Tools> Programs<T> {
 
 /// What is other than at the beginning.
 fn end_state(first: &Machine, last: &Machine) -> cmd::Record {
-    use super::registry::diff::{Difference, diff};
+    use super::registry::diff::{Difference, diff, lines};
     let registry = diff(&first.registry, &last.registry);
-    let registry = registry
-        .iter()
-        .filter(|one| !matches!(one, Difference::Reordered(_)));
-    let registry: Vec<String> = registry.map(ToString::to_string).collect();
+    let registry = registry.into_iter();
+    let registry: Vec<Difference> = registry
+        .filter(|one| !matches!(one, Difference::Reordered(_)))
+        .collect();
     let files = super::files::diff::diff(&first.files, &last.files);
     let files: Vec<String> = files
         .iter()
@@ -658,7 +664,7 @@ fn end_state(first: &Machine, last: &Machine) -> cmd::Record {
         })
         .collect();
     cmd::Record::EndState {
-        registry: registry.join("\n").as_str().into(),
+        registry: lines(&registry).join("\n").as_str().into(),
         files: files.join("\n").as_str().into(),
     }
 }

@@ -1,10 +1,10 @@
 //! What a record of a Windows program is about, in the state of its machine.
 
-use crate::engine::{Entity, Seen, shown};
+use crate::engine::{Entity, Seen};
 use crate::win7::files::Actor;
 use crate::win7::machine::EXPLORER;
-use crate::win7::ntfs::{Attributes, Node};
-use crate::win7::registry::{KeyPath, Name, Value, units};
+use crate::win7::registry::{KeyPath, units};
+use crate::win7::seen;
 
 use super::record::Record;
 use super::{Program, Programs, Tools};
@@ -48,27 +48,21 @@ impl<T: Tools> Programs<T> {
     }
 
     fn value(&self, program: &Program, key: &str, name: &str) -> Seen {
-        let what = format!("{}\\{name}{}", key, whose(program, key));
-        let found = KeyPath::parse(key).ok().and_then(|path| {
-            let key = self.machine.registry.key(&program.caller, &path)?;
-            key.value(&Name::from(name)).map(Value::shown)
-        });
-        Seen::new(what, found)
+        let Ok(path) = KeyPath::parse(key) else {
+            return Seen::new(format!("{key}\\{name}"), None);
+        };
+        seen::value(&self.machine, &program.caller, &program.user, &path, name)
     }
 
     fn key(&self, program: &Program, key: &str) -> Seen {
-        let found = KeyPath::parse(key).ok().and_then(|path| {
-            let key = self.machine.registry.key(&program.caller, &path)?;
-            let (values, keys) = (key.value_count(), key.key_count());
-            Some(format!("a key with {values} values and {keys} keys"))
-        });
-        Seen::new(format!("{key}{}", whose(program, key)), found)
+        let Ok(path) = KeyPath::parse(key) else {
+            return Seen::new(key, None);
+        };
+        seen::key(&self.machine, &program.caller, &program.user, &path)
     }
 
     fn variable(&self, process: &str, name: &str) -> Seen {
-        let found = self.machine.processes().get(process).ok();
-        let value = found.and_then(|process| process.block.text(name));
-        Seen::new(format!("%{name}% of {process}"), value)
+        seen::variable(&self.machine, process, name)
     }
 
     fn file(&self, asked: &Programs<T>, program: &Program, path: &str) -> Seen {
@@ -89,31 +83,6 @@ impl<T: Tools> Programs<T> {
                 Some(String::from_utf16_lossy(&full.path))
             });
         let full = full.unwrap_or_else(|| path.to_owned());
-        let value = files.look(&full).map(describe);
-        Seen::new(format!("file {full}"), value)
+        seen::file(&self.machine, &full)
     }
-}
-
-/// Whose key it is, where that is another one for each user.
-fn whose(program: &Program, key: &str) -> String {
-    let of_user = key
-        .get(..4)
-        .is_some_and(|root| root.eq_ignore_ascii_case("HKCU"));
-    match of_user && &*program.user != "admin" {
-        true => format!(" of {}", program.user),
-        false => String::new(),
-    }
-}
-
-fn describe(node: &Node) -> String {
-    let mut text = match node.content() {
-        _ if node.is_directory() => format!("directory of {} entries", node.len()),
-        Some(content) if node.is_listed() => format!("file of {} bytes", content.len()),
-        Some(content) => shown(content),
-        None => "file".into(),
-    };
-    if node.attributes().has(Attributes::READONLY) {
-        text += ", read-only";
-    }
-    format!("{text}\n{}", node.descriptor().sddl())
 }

@@ -27,34 +27,71 @@ pub enum Difference {
     Otherwise(String),
 }
 
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Difference {
+    /// The key that it is about, or that holds the value that it is about.
+    pub fn key(&self) -> &str {
+        match self {
+            Difference::KeyAdded(key)
+            | Difference::KeyRemoved(key)
+            | Difference::ValueAdded(key, ..)
+            | Difference::ValueRemoved(key, ..)
+            | Difference::ValueChanged(key, ..)
+            | Difference::Reordered(key)
+            | Difference::Otherwise(key) => key,
+        }
+    }
+
+    /// Its line, or lines, below that of its key; none if the key's line says it all.
+    fn below(&self) -> Option<String> {
         let named = |name: &Name| match name.is_empty() {
             true => "(Default)".to_owned(),
             false => name.to_string(),
         };
         match self {
-            Difference::KeyAdded(key) => write!(f, "+ {key}"),
-            Difference::KeyRemoved(key) => write!(f, "- {key}"),
-            Difference::ValueAdded(key, name, value) => {
-                write!(f, "+ {key}\n+     {}    {value:?}", named(name))
+            Difference::KeyAdded(_) | Difference::KeyRemoved(_) => None,
+            Difference::ValueAdded(_, name, value) => {
+                Some(format!("+     {}    {value:?}", named(name)))
             }
-            Difference::ValueRemoved(key, name, value) => {
-                write!(f, "- {key}\n-     {}    {value:?}", named(name))
+            Difference::ValueRemoved(_, name, value) => {
+                Some(format!("-     {}    {value:?}", named(name)))
             }
-            Difference::ValueChanged(key, name, old, new) => {
+            Difference::ValueChanged(_, name, old, new) => {
                 let name = named(name);
-                write!(
-                    f,
-                    "~ {key}\n-     {name}    {old:?}\n+     {name}    {new:?}"
-                )
+                Some(format!("-     {name}    {old:?}\n+     {name}    {new:?}"))
             }
-            Difference::Reordered(key) => write!(f, "~ {key}: the order of its values"),
-            Difference::Otherwise(key) => {
-                write!(f, "~ {key}: its name's case, volatility, or kind")
-            }
+            Difference::Reordered(_) => Some("~     the order of its values".into()),
+            Difference::Otherwise(_) => Some("~     its name's case, volatility, or kind".into()),
         }
     }
+
+    fn sign(&self) -> char {
+        match self {
+            Difference::KeyAdded(_) => '+',
+            Difference::KeyRemoved(_) => '-',
+            _ => '~',
+        }
+    }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&lines(std::slice::from_ref(self)).join("\n"))
+    }
+}
+
+/// Differences as texts, one a key: whether it is new (`+`), gone (`-`) or another one (`~`), and below that what is in it.
+pub fn lines(differences: &[Difference]) -> Vec<String> {
+    let of_keys = differences.chunk_by(|one, next| one.key() == next.key());
+    let text = |of_key: &[Difference]| {
+        let head = format!("{} {}", of_key[0].sign(), of_key[0].key());
+        let below = of_key.iter().filter_map(Difference::below);
+        [head]
+            .into_iter()
+            .chain(below)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    of_keys.map(text).collect()
 }
 
 /// All differences from `old` to `new`, in the order of keys. What both share costs nothing.

@@ -529,12 +529,12 @@ fn import(sys: &mut Sys<'_>, caller: &Caller, file: &[u16]) -> Asked<u32> {
         let (next, mut going, of) = (import.next_object(), import.clone(), caller.clone());
         let progress = match &next {
             Some((path, name)) => {
-                let name = name.as_ref().map(Name::to_string).unwrap_or_default();
+                let name = name.as_ref().map(Name::to_string);
                 let call = move |registry: &mut crate::win7::registry::Registry| {
                     going.step(registry, &of);
                     Ok(going.progress().clone())
                 };
-                sys.on_key("import", caller, path, &name, OnKey::Writes, call)?
+                sys.on_key("import", caller, path, name.as_deref(), OnKey::Writes, call)?
             }
             None => {
                 let imported = sys.local_operation(move |kernel, _, _| {
