@@ -394,6 +394,9 @@ crate::records! {
     }
 }
 
+/// A record is as small and plain as the kernel's: it is copied by the billion.
+impl Copy for Record {}
+
 /// Two ends of a connection: the local one, then the peer's.
 pub type Ends = ((Ipv4, u16), (Ipv4, u16));
 

@@ -278,6 +278,31 @@ impl Aggregate {
         self.toll.bytes += u64::from(rows) * u64::from(self.map.row_bytes());
     }
 
+    /// The program runs for each of these.
+    fn count(&mut self, events: &[Event]) {
+        // The key's making is chosen once, not for each event.
+        match self.config.key {
+            KeyBy::Signal => self.count_by(events, |event| key_of(KeyBy::Signal, event)),
+            KeyBy::Service => self.count_by(events, |event| key_of(KeyBy::Service, event)),
+            KeyBy::Connection => self.count_by(events, |event| key_of(KeyBy::Connection, event)),
+        }
+    }
+
+    #[inline]
+    fn count_by(&mut self, events: &[Event], key_of: impl Fn(&Event) -> Key) {
+        const AT_ONCE: usize = 64;
+        let (mut keys, mut cpus) = ([Key::default(); AT_ONCE], [0; AT_ONCE]);
+        for events in events.chunks(AT_ONCE) {
+            for ((event, key), cpu) in events.iter().zip(&mut keys).zip(&mut cpus) {
+                *key = key_of(event);
+                *cpu = event.cpu;
+            }
+            let count = events.len();
+            self.failures += self.map.bump_each(&keys[..count], &cpus[..count]);
+        }
+        self.toll.offered += events.len() as u64;
+    }
+
     /// What is in the map and not yet read.
     fn unread(&self) -> u64 {
         let before = self.before.iter().sum::<u64>();
@@ -291,15 +316,23 @@ impl Aggregate {
 }
 
 impl Observer for Aggregate {
-    #[inline]
     fn tracepoint(&mut self, event: &Event) {
-        if event.at > self.next_read || self.walk.is_some() {
-            self.read_before(event.at);
-        }
-        self.toll.offered += 1;
-        let key = key_of(self.config.key, event);
-        if self.map.bump(&key, event.cpu).is_err() {
-            self.failures += 1;
+        self.tracepoints(std::slice::from_ref(event));
+    }
+
+    fn tracepoints(&mut self, events: &[Event]) {
+        let mut rest = events;
+        while let Some(first) = rest.first() {
+            if first.at > self.next_read || self.walk.is_some() {
+                self.read_before(first.at);
+            }
+            let before = match self.walk {
+                Some(_) => 1,
+                None => rest.partition_point(|event| event.at <= self.next_read),
+            };
+            let (now, later) = rest.split_at(before);
+            self.count(now);
+            rest = later;
         }
     }
 

@@ -91,8 +91,8 @@ impl Population {
             for event in &events {
                 digest.absorb(event);
                 tally.record_bytes += u64::from(record_bytes(&event.record));
-                aggregate.tracepoint(event);
             }
+            aggregate.tracepoints(&events);
             tally.events += events.len() as u64;
             samples.clear();
             aggregate.read(now, &mut samples);

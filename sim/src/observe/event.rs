@@ -7,7 +7,7 @@ use crate::engine::Time;
 use crate::linux::tracepoint::{Ipv4, Record, TcpState};
 
 /// A tracepoint's record, when and on which CPU of its node the kernel made it.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Event {
     /// When.
     pub at: Time,
@@ -144,26 +144,15 @@ impl fmt::Display for Signal {
 /// waits for the peer's FIN: that one, too, is listed as a mini-socket.
 #[inline]
 pub fn signal_of(record: &Record) -> Signal {
-    use TcpState::{
-        Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent,
-        TimeWait,
-    };
     match record {
         Record::SetState {
             oldstate,
             newstate,
             sport,
             ..
-        } => match (*oldstate, *newstate) {
-            (Close, SynSent) => Signal::ConnectStarted,
-            (SynSent, Established) => Signal::Opened,
-            (SynRecv, Established) => Signal::Accepted,
-            (SynSent, Close) if *sport == 0 => Signal::NoPort,
-            (SynSent, Close) => Signal::ConnectFailed,
-            (FinWait2 | Closing, Close) => Signal::TimeWaitMade,
-            (Established | FinWait1 | CloseWait | LastAck, Close) => Signal::Closed,
-            (_, TimeWait) => Signal::TimeWaitSeen,
-            _ => Signal::Other,
+        } => match OF_STATES[oldstate.number() as usize][newstate.number() as usize] {
+            Signal::ConnectFailed if *sport == 0 => Signal::NoPort,
+            signal => signal,
         },
         Record::RetransmitSkb {
             state: TcpState::SynSent,
@@ -174,6 +163,40 @@ pub fn signal_of(record: &Record) -> Signal {
         Record::SendReset { .. } => Signal::ResetSent,
         Record::ReceiveReset { .. } => Signal::ResetReceived,
         Record::DestroySock { .. } | Record::App { .. } | Record::Call { .. } => Signal::Other,
+    }
+}
+
+const STATES: usize = TcpState::ALL.len();
+
+/// What a step from one state to another says: a table, as this is asked of every event.
+static OF_STATES: [[Signal; STATES]; STATES] = {
+    let mut table = [[Signal::Other; STATES]; STATES];
+    let mut from = 0;
+    while from < STATES {
+        let mut to = 0;
+        while to < STATES {
+            table[from][to] = of_states(TcpState::ALL[from], TcpState::ALL[to]);
+            to += 1;
+        }
+        from += 1;
+    }
+    table
+};
+
+const fn of_states(from: TcpState, to: TcpState) -> Signal {
+    use TcpState::{
+        Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, SynRecv, SynSent,
+        TimeWait,
+    };
+    match (from, to) {
+        (Close, SynSent) => Signal::ConnectStarted,
+        (SynSent, Established) => Signal::Opened,
+        (SynRecv, Established) => Signal::Accepted,
+        (SynSent, Close) => Signal::ConnectFailed,
+        (FinWait2 | Closing, Close) => Signal::TimeWaitMade,
+        (Established | FinWait1 | CloseWait | LastAck, Close) => Signal::Closed,
+        (_, TimeWait) => Signal::TimeWaitSeen,
+        _ => Signal::Other,
     }
 }
 

@@ -53,6 +53,13 @@ pub trait Observer {
     /// A tracepoint fires.
     fn tracepoint(&mut self, event: &Event);
 
+    /// Several fire, one after the other: the same as [`Observer::tracepoint`] for each.
+    fn tracepoints(&mut self, events: &[Event]) {
+        for event in events {
+            self.tracepoint(event);
+        }
+    }
+
     /// A packet passes.
     fn packet(&mut self, at: Time, cpu: u8, packet: &Packet);
 

@@ -15,7 +15,9 @@ use lru::Lru;
 use crate::linux::errno::Errno;
 
 /// A key: what the program puts together, in two words.
-pub type Key = [u64; 2];
+pub type Key = [u64; KEY_WORDS];
+
+const KEY_WORDS: usize = 2;
 
 /// Which map.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, serde::Serialize, serde::Deserialize)]
@@ -28,6 +30,13 @@ pub enum MapKind {
     Lru,
     /// The same with BPF_F_NO_COMMON_LRU: lists for each CPU.
     LruOfCpu,
+}
+
+/// An element's key and the values of its slots.
+#[inline]
+fn split(cell: &[u64]) -> (&Key, &[u64]) {
+    cell.split_first_chunk()
+        .expect("an element begins with its key")
 }
 
 /// How user space updates an element.
@@ -50,10 +59,12 @@ pub struct CounterMap {
     /// Element numbers plus 1 by hash, open addressing; 0 is empty.
     index: Vec<u32>,
     mask: usize,
+    /// Element by element: its key, then the value of each slot, so that counting touches one cache line.
     // invariant: the elements in use are those in the index; of others nothing is read.
-    keys: Vec<Key>,
+    cells: Vec<u64>,
+    /// How many words an element has in `cells`.
+    stride: usize,
     is_used: Vec<bool>,
-    values: Vec<u64>,
     slots: u8,
     /// Elements without a key, the last first; LRU maps keep theirs in `lru`.
     free: Vec<u32>,
@@ -88,9 +99,9 @@ impl CounterMap {
             max_entries,
             index: vec![0; places],
             mask: places - 1,
-            keys: vec![[0; 2]; max_entries as usize],
+            cells: vec![0; max_entries as usize * (KEY_WORDS + usize::from(slots))],
+            stride: KEY_WORDS + usize::from(slots),
             is_used: vec![false; max_entries as usize],
-            values: vec![0; max_entries as usize * usize::from(slots)],
             slots,
             free: Vec::new(),
             fresh: 0,
@@ -138,21 +149,53 @@ impl CounterMap {
     #[inline]
     pub fn bump(&mut self, key: &Key, cpu: u8) -> Result<(), Errno> {
         debug_assert!(cpu < self.cpus, "the node has {} CPUs", self.cpus);
-        let slot = if self.slots == 1 { 0 } else { usize::from(cpu) };
-        match self.find(key) {
+        let element = match self.find(key) {
             Ok(element) => {
                 if let Some(lru) = &mut self.lru {
                     lru.touch(element);
                 }
-                self.values[element as usize * usize::from(self.slots) + slot] += 1;
-                Ok(())
+                element
             }
-            Err(_) => {
-                let element = self.insert(key, cpu)?;
-                self.values[element as usize * usize::from(self.slots) + slot] = 1;
-                Ok(())
+            Err(_) => self.insert(key, cpu)?,
+        };
+        self.count(element, cpu);
+        Ok(())
+    }
+
+    #[inline]
+    fn count(&mut self, element: u32, cpu: u8) {
+        let slot = if self.slots == 1 { 0 } else { usize::from(cpu) };
+        self.cells[element as usize * self.stride + KEY_WORDS + slot] += 1;
+    }
+
+    /// The program runs once for each of these keys, on the CPU beside it: what [`CounterMap::bump`] one
+    /// after another does. How many updates failed.
+    pub fn bump_each(&mut self, keys: &[Key], cpus: &[u8]) -> u64 {
+        let mut failures = 0;
+        // What LRU lists do depends on every single look-up before.
+        if self.lru.is_some() {
+            for (key, cpu) in keys.iter().zip(cpus) {
+                failures += u64::from(self.bump(key, *cpu).is_err());
+            }
+            return failures;
+        }
+        // Many keys do not fit into a cache: to look all places up first lets the waits overlap.
+        const AT_ONCE: usize = 32;
+        for (keys, cpus) in keys.chunks(AT_ONCE).zip(cpus.chunks(AT_ONCE)) {
+            let mut entries = [0; AT_ONCE];
+            for (entry, key) in entries.iter_mut().zip(keys) {
+                *entry = self.index[self.home(key)];
+            }
+            for ((entry, key), cpu) in entries.iter().zip(keys).zip(cpus) {
+                // No key goes in between: whichever was found at its first place is still there.
+                let found = entry.checked_sub(1);
+                match found.filter(|element| self.key_of(*element) == key) {
+                    Some(element) => self.count(element, *cpu),
+                    None => failures += u64::from(self.bump(key, *cpu).is_err()),
+                }
             }
         }
+        failures
     }
 
     /// bpf(BPF_MAP_LOOKUP_ELEM): the value of each slot.
@@ -161,7 +204,7 @@ impl CounterMap {
     /// ENOENT: the normal answer for a key that is not there.
     pub fn lookup(&self, key: &Key) -> Result<&[u64], Errno> {
         match self.find(key) {
-            Ok(element) => Ok(self.slots_of(element)),
+            Ok(element) => Ok(split(self.cell(element)).1),
             Err(_) => Err(Errno::ENOENT),
         }
     }
@@ -177,8 +220,7 @@ impl CounterMap {
             (Ok(element), _) => element,
             (Err(_), _) => self.insert(key, 0)?,
         };
-        let from = element as usize * usize::from(self.slots);
-        self.values[from..from + usize::from(self.slots)].fill(value);
+        self.slots_mut(element).fill(value);
         Ok(())
     }
 
@@ -197,18 +239,29 @@ impl CounterMap {
         Ok(())
     }
 
-    /// The keys in the order in which a walk meets them. The kernel's is that of its hash; this one is
-    /// another, as arbitrary.
+    /// The keys and their slots in the order in which a walk meets them. The kernel's is that of its hash;
+    /// this one is another, as arbitrary, and costs nothing for entries that are not taken.
     pub fn walk(&self) -> impl Iterator<Item = (&Key, &[u64])> {
-        self.index.iter().filter(|entry| **entry != 0).map(|entry| {
-            let element = entry - 1;
-            (&self.keys[element as usize], self.slots_of(element))
-        })
+        let elements = self.cells.chunks_exact(self.stride).zip(&self.is_used);
+        elements
+            .take(self.fresh as usize)
+            .filter(|(_, is_used)| **is_used)
+            .map(|(cell, _)| split(cell))
     }
 
-    fn slots_of(&self, element: u32) -> &[u64] {
-        let from = element as usize * usize::from(self.slots);
-        &self.values[from..from + usize::from(self.slots)]
+    fn cell(&self, element: u32) -> &[u64] {
+        let from = element as usize * self.stride;
+        &self.cells[from..from + self.stride]
+    }
+
+    #[inline]
+    fn key_of(&self, element: u32) -> &Key {
+        split(self.cell(element)).0
+    }
+
+    fn slots_mut(&mut self, element: u32) -> &mut [u64] {
+        let from = element as usize * self.stride;
+        &mut self.cells[from + KEY_WORDS..from + self.stride]
     }
 
     #[inline]
@@ -224,7 +277,7 @@ impl CounterMap {
         loop {
             match self.index[place] {
                 0 => return Err(place),
-                entry if self.keys[entry as usize - 1] == *key => return Ok(entry - 1),
+                entry if self.key_of(entry - 1) == key => return Ok(entry - 1),
                 _ => place = (place + 1) & self.mask,
             }
         }
@@ -235,7 +288,7 @@ impl CounterMap {
         loop {
             match self.index[place] {
                 0 => return None,
-                entry if self.keys[entry as usize - 1] == *key => return Some(place),
+                entry if self.key_of(entry - 1) == key => return Some(place),
                 _ => place = (place + 1) & self.mask,
             }
         }
@@ -249,7 +302,7 @@ impl CounterMap {
                 let taken = lru.take(cpu, &mut evicted);
                 self.evictions += evicted.len() as u64;
                 for element in evicted.drain(..) {
-                    let place = self.place_of(&self.keys[element as usize].clone());
+                    let place = self.place_of(self.key_of(element));
                     self.unlink(place.expect("an element in use is in the index"));
                 }
                 self.evicted = evicted;
@@ -263,9 +316,9 @@ impl CounterMap {
         };
         self.fresh = self.fresh.max(element + 1);
         self.is_used[element as usize] = true;
-        self.keys[element as usize] = *key;
-        let from = element as usize * usize::from(self.slots);
-        self.values[from..from + usize::from(self.slots)].fill(0);
+        let from = element as usize * self.stride;
+        self.cells[from..from + KEY_WORDS].copy_from_slice(key);
+        self.slots_mut(element).fill(0);
         let place = self
             .find(key)
             .expect_err("a key that was not there before is not there now");
@@ -285,7 +338,7 @@ impl CounterMap {
             if entry == 0 {
                 break;
             }
-            let home = self.home(&self.keys[entry as usize - 1]);
+            let home = self.home(self.key_of(entry - 1));
             let distance_to = |from: usize| place.wrapping_sub(from) & self.mask;
             if distance_to(home) >= distance_to(hole) {
                 self.index[hole] = entry;

@@ -33,6 +33,19 @@ fn a_key_in_use_outlives_those_that_are_not() {
     assert_eq!(map.lookup(&[0, 7]).expect("it is spared")[0], 20_000);
 }
 
+proptest! {
+    /// Runs of the program one after the other, or as many at once as there are.
+    #[test]
+    fn many_at_once_are_as_one_by_one(kind in 0_usize..4, size in 1_u32..300, keys in prop::collection::vec((0_u64..400, 0_u8..2), 0..1_500)) {
+        let kind = [MapKind::Shared, MapKind::PerCpu, MapKind::Lru, MapKind::LruOfCpu][kind];
+        let (mut one_by_one, mut at_once) = (CounterMap::new(kind, size, 2), CounterMap::new(kind, size, 2));
+        let failed = keys.iter().filter(|(key, cpu)| one_by_one.bump(&[*key, 1], *cpu).is_err()).count();
+        let (keys, cpus): (Vec<_>, Vec<_>) = keys.into_iter().map(|(key, cpu)| ([key, 1], cpu)).unzip();
+        prop_assert_eq!(at_once.bump_each(&keys, &cpus), failed as u64);
+        prop_assert!(one_by_one == at_once);
+    }
+}
+
 /// Measured on Linux 6.18: exactly so many, and known keys still count.
 #[test]
 fn a_full_hash_takes_no_new_key() {

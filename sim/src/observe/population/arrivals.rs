@@ -70,16 +70,40 @@ impl Arrivals {
     }
 
     /// The time of an arrival; none after the last.
-    #[inline]
-    pub(super) fn time(&self, at: &mut At) -> Option<u64> {
-        let mut stretch = self.stretches.get(at.stretch)?;
-        if at.number >= stretch.first + stretch.count {
+    pub(super) fn time(&self, number: u64) -> Option<u64> {
+        let stretch = self.stretches.get(self.seek(number).stretch)?;
+        Some(self.time_within(stretch, number))
+    }
+
+    /// Goes over the arrivals from `at` on for as long as `when` of their time is before `until`, and leaves `at` at
+    /// the first of which it is not. `each` is given their numbers and that time.
+    #[inline(always)]
+    pub(super) fn each_before(
+        &self,
+        at: &mut At,
+        until: u64,
+        when: impl Fn(u64) -> u64,
+        mut each: impl FnMut(u64, u64),
+    ) {
+        while let Some(stretch) = self.stretches.get(at.stretch) {
+            for number in at.number..stretch.first + stretch.count {
+                at.number = number;
+                let time = when(self.time_within(stretch, number));
+                if time >= until {
+                    return;
+                }
+                each(number, time);
+            }
+            at.number = stretch.first + stretch.count;
             at.stretch += 1;
-            stretch = self.stretches.get(at.stretch)?;
         }
+    }
+
+    #[inline]
+    fn time_within(&self, stretch: &Stretch, number: u64) -> u64 {
         let cell = match self.burst {
-            1 => at.number - stretch.first,
-            burst => (at.number - stretch.first) / burst,
+            1 => number - stretch.first,
+            burst => (number - stretch.first) / burst,
         };
         let jitter = match self.is_jittered {
             true => {
@@ -89,7 +113,7 @@ impl Arrivals {
             }
             false => 0,
         };
-        Some(stretch.start_ns + ((cell * stretch.cell) >> FINE) + jitter)
+        stretch.start_ns + ((cell * stretch.cell) >> FINE) + jitter
     }
 
     /// The place of the number.

@@ -346,13 +346,11 @@ impl Flows {
         arrivals
     }
 
-    /// The address of a peer, any of them by chance.
-    #[inline]
-    pub(super) fn peer(&self, chance: u32) -> Ipv4 {
-        let base = match self.life.is_client() {
-            true => Ipv4::new(10, 200, 0, 1).0,
-            false => Ipv4::new(10, 100, 0, 1).0,
-        };
-        Ipv4(base + ((u64::from(chance) * u64::from(self.peers)) >> 32) as u32)
+    /// The address of the first peer; the others' follow it.
+    pub(super) fn first_peer(&self) -> Ipv4 {
+        match self.life.is_client() {
+            true => Ipv4::new(10, 200, 0, 1),
+            false => Ipv4::new(10, 100, 0, 1),
+        }
     }
 }

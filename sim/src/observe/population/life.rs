@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::super::event::{Packet, PacketFlags};
+use super::config::Population;
 use crate::engine::{Span, Time};
 use crate::linux::tcp::Clock;
 use crate::linux::tracepoint::{Family, Ipv4, Protocol, Record, RstReason, TcpState};
@@ -59,9 +60,8 @@ impl fmt::Display for Life {
 /// What happens in one step of a life.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum What {
-    State(TcpState, TcpState),
-    /// The same before a local port is chosen, or without one.
-    StateWithoutPort(TcpState, TcpState),
+    /// From a state to another; whether a local port is chosen by then.
+    State(TcpState, TcpState, bool),
     RetransmitSyn,
     RetransmitSynAck,
     SendReset,
@@ -100,9 +100,16 @@ impl When {
 
 /// One step.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Step {
+struct Step {
+    when: When,
+    what: What,
+}
+
+/// Events, or packets, that follow each other at one time.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Moment {
     pub(super) when: When,
-    pub(super) what: What,
+    pub(super) steps: Vec<What>,
 }
 
 /// What the steps of one connection have in common.
@@ -148,9 +155,39 @@ impl Life {
         )
     }
 
+    /// Its moments: those of its events, then those of its packets.
+    pub(super) fn moments(
+        self,
+        link: Span,
+        hold: Span,
+        clock: Clock,
+    ) -> (Vec<Moment>, Vec<Moment>) {
+        let (mut events, mut packets) = (Vec::new(), Vec::new());
+        for Step { when, what } in self.steps(link, hold, clock) {
+            let moments: &mut Vec<Moment> = match what.is_packet() {
+                true => &mut packets,
+                false => &mut events,
+            };
+            match moments.last_mut() {
+                Some(moment) if moment.when == when => moment.steps.push(what),
+                _ => moments.push(Moment {
+                    when,
+                    steps: vec![what],
+                }),
+            }
+        }
+        (events, packets)
+    }
+
+    /// How many events of tracepoints a connection makes at this end.
+    pub fn events(self) -> u64 {
+        let (events, _) = self.moments(Span::ZERO, Span::ZERO, Clock::of_hz(Population::HZ));
+        events.iter().map(|moment| moment.steps.len() as u64).sum()
+    }
+
     /// Its steps on a link of this delay, held for `hold`, in the order in which they happen. Of a server's
     /// end the arrival is that of the SYN.
-    pub(super) fn steps(self, link: Span, hold: Span, clock: Clock) -> Vec<Step> {
+    fn steps(self, link: Span, hold: Span, clock: Clock) -> Vec<Step> {
         use TcpState::{
             Close, CloseWait, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv, SynSent,
         };
@@ -159,7 +196,7 @@ impl Life {
             timers: Vec::new(),
         };
         let step = |when: When, what: What| Step { when, what };
-        let state = |links, holds, from, to| step(at(links, holds), What::State(from, to));
+        let state = |links, holds, from, to| step(at(links, holds), What::State(from, to, true));
         let timers = |seconds: &[u64]| When {
             after_ns: 0,
             timers: seconds
@@ -168,7 +205,7 @@ impl Life {
                 .collect(),
         };
         let connect = [
-            step(at(0, 0), What::StateWithoutPort(Close, SynSent)),
+            step(at(0, 0), What::State(Close, SynSent, false)),
             step(at(0, 0), What::PacketOut(SYN, SYN_LEN)),
         ];
         let accept = [
@@ -233,13 +270,13 @@ impl Life {
                     steps.push(step(when.clone(), What::RetransmitSyn));
                     steps.push(step(when, What::PacketOut(SYN, SYN_LEN)));
                 }
-                steps.push(step(timers(&waits), What::State(SynSent, Close)));
+                steps.push(step(timers(&waits), What::State(SynSent, Close, true)));
                 steps.push(step(timers(&waits), What::Destroy));
                 steps
             }
             Life::NoPort => vec![
-                step(at(0, 0), What::StateWithoutPort(Close, SynSent)),
-                step(at(0, 0), What::StateWithoutPort(SynSent, Close)),
+                step(at(0, 0), What::State(Close, SynSent, false)),
+                step(at(0, 0), What::State(SynSent, Close, false)),
                 step(at(0, 0), What::Destroy),
             ],
             Life::HalfOpen => {
@@ -261,6 +298,25 @@ impl What {
     /// The tracepoint's record for a connection. A packet is none.
     #[inline]
     pub(super) fn record(self, life: Life, ends: &Ends) -> Record {
+        // Most are this one: the others stay out of the way.
+        match self {
+            What::State(oldstate, newstate, has_port) => Record::SetState {
+                skaddr: ends.skaddr,
+                oldstate,
+                newstate,
+                sport: ends.sport * u16::from(has_port),
+                dport: ends.dport,
+                family: Family::Inet,
+                protocol: Protocol::Tcp,
+                saddr: ends.saddr,
+                daddr: ends.daddr,
+            },
+            _ => self.rarer_record(life, ends),
+        }
+    }
+
+    #[inline(never)]
+    fn rarer_record(self, life: Life, ends: &Ends) -> Record {
         let Ends {
             skaddr,
             cookie,
@@ -270,20 +326,7 @@ impl What {
             dport,
         } = *ends;
         let family = Family::Inet;
-        let state = |oldstate, newstate, sport| Record::SetState {
-            skaddr,
-            oldstate,
-            newstate,
-            sport,
-            dport,
-            family,
-            protocol: Protocol::Tcp,
-            saddr,
-            daddr,
-        };
         match self {
-            What::State(from, to) => state(from, to, sport),
-            What::StateWithoutPort(from, to) => state(from, to, 0),
             What::RetransmitSyn => Record::RetransmitSkb {
                 skaddr,
                 state: TcpState::SynSent,
@@ -332,18 +375,18 @@ impl What {
                 daddr,
                 sock_cookie: cookie,
             },
-            What::PacketIn(..) | What::PacketOut(..) => {
-                unreachable!("a packet is no tracepoint's record")
+            What::State(..) | What::PacketIn(..) | What::PacketOut(..) => {
+                unreachable!("neither a packet nor what was made already")
             }
         }
     }
 
-    /// The packet, of a step that is one.
-    pub(super) fn packet(self, ends: &Ends) -> Option<Packet> {
+    /// The packet of a connection. A tracepoint's record is none.
+    pub(super) fn packet(self, ends: &Ends) -> Packet {
         let (is_inbound, flags, len) = match self {
             What::PacketIn(flags, len) => (true, flags, len),
             What::PacketOut(flags, len) => (false, flags, len),
-            _ => return None,
+            _ => unreachable!("a tracepoint's record is no packet"),
         };
         let (local, peer) = ((ends.saddr, ends.sport), (ends.daddr, ends.dport));
         let (from, to) = if is_inbound {
@@ -351,7 +394,7 @@ impl What {
         } else {
             (local, peer)
         };
-        Some(Packet {
+        Packet {
             is_inbound,
             saddr: from.0,
             daddr: to.0,
@@ -362,7 +405,7 @@ impl What {
             id: ends.cookie as u16,
             window: 64_240,
             flags,
-        })
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod arrivals;
 mod config;
 mod digest;
 mod drawn;
+mod lane;
 mod life;
 mod stream;
 #[cfg(test)]

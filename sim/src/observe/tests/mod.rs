@@ -112,6 +112,27 @@ proptest! {
         prop_assert!(samples.is_sorted_by_key(|sample| sample.at));
     }
 
+    /// It makes no difference whether events are shown one by one or in batches.
+    #[test]
+    fn batches_change_nothing(key in key(), kind in 0_usize..4, size in 10_u32..2_000, call_ns in prop_oneof![Just(0), 1_000_u64..1_000_000], batch in 1_usize..500) {
+        let events = stream(&busy(2), 2);
+        let map = [MapKind::Shared, MapKind::PerCpu, MapKind::Lru, MapKind::LruOfCpu][kind];
+        let config = AggregateConfig { map, max_entries: size, key, period_ms: 250, call_ns, ..AggregateConfig::default() };
+        let (mut one_by_one, mut batches) = (Aggregate::new(config, Time::default()), Aggregate::new(config, Time::default()));
+        let (mut samples, mut of_batches) = (Vec::new(), Vec::new());
+        for events in events.chunks(batch) {
+            for event in events {
+                one_by_one.tracepoint(event);
+            }
+            batches.tracepoints(events);
+            let now = events[events.len() - 1].at;
+            one_by_one.read(now, &mut samples);
+            batches.read(now, &mut of_batches);
+        }
+        prop_assert_eq!(samples, of_batches);
+        prop_assert!(one_by_one == batches);
+    }
+
     /// Whatever is lost is told of by the observer's signal, or nothing could have noticed.
     #[test]
     fn losses_are_told_or_silent(size in 10_u32..400, delete in any::<bool>(), kind in 0_usize..4, counts in any::<bool>(), call_ns in prop_oneof![Just(0), 1_000_u64..1_000_000]) {
