@@ -7,7 +7,7 @@ mod memory;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use faultlab::probe::serve;
+use faultlab::probe::{Session, serve};
 use faultlab_sim::win7::Machine;
 use faultlab_sim::win7::registry::{KeyPath, Value};
 
@@ -72,7 +72,7 @@ fn registry(criterion: &mut Criterion) {
     group.bench_function("reg.get, pipelined", |bencher| {
         bencher.iter(|| {
             let mut out = Vec::new();
-            serve(requests.as_bytes(), &mut out, None).map(|()| out.len())
+            serve(&mut Session::new(), requests.as_bytes(), &mut out).map(|()| out.len())
         });
     });
     group.finish();

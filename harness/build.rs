@@ -10,7 +10,8 @@ fn main() -> io::Result<()> {
     embed("tests/vectors", "vectors.rs", |kind| kind == Some("jsonl"))?;
     embed("vm/win7/probe", "win32_probe.rs", |kind| {
         matches!(kind, Some("c" | "h"))
-    })
+    })?;
+    embed("vm/ebpf", "ebpf.rs", |kind| matches!(kind, Some("c" | "h")))
 }
 
 /// Writes a table of all files below `folder` of wanted kinds (extensions): `(path, text)`.

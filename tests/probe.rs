@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 fn answers(requests: &str) -> Vec<String> {
     let mut out = Vec::new();
-    serve(requests.as_bytes(), &mut out, None).expect("memory can be written");
+    serve(&mut Session::new(), requests.as_bytes(), &mut out).expect("memory can be written");
     let out = String::from_utf8(out).expect("answers are UTF-8");
     out.lines().map(str::to_owned).collect()
 }

@@ -86,7 +86,7 @@ pub enum Command {
     Merge(Merge),
     /// Hold the models against a host, difference by difference: exit 4 if they differ
     #[command(
-        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate registry text --recorded their-machine.jsonl"
+        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate --host linux\n  faultlab validate tcp/c_client_close_618 --host linux\n  faultlab validate registry text --recorded their-machine.jsonl"
     )]
     Validate(Validate),
     /// Save what a host answers, for `validate --recorded` where the host is not
@@ -104,6 +104,12 @@ pub enum Command {
     /// Speak the probe protocol for a host, on standard input and output
     #[command(after_help = "Example:\n  faultlab probe --host sim")]
     Probe(Probe),
+    /// Speak the probe protocol for the kernel that this runs on, as the agent inside of a machine
+    #[command(
+        hide = true,
+        after_help = "Example:\n  faultlab agent --programs tcp_events.o"
+    )]
+    Agent(Agent),
     /// Tell why a user gets or does not get an access: which entry, which right, which rule
     #[command(
         after_help = "Example:\n  faultlab explain-access 'C:\\Windows' --as alice --access write\n  \
@@ -472,6 +478,12 @@ pub struct Validate {
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub places: Places,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub asking: Asking,
+    /// Count differences as such on a kernel of which the models have no profile, too
+    #[arg(long)]
+    pub strict: bool,
     /// Also list what differs only because something differed before
     #[arg(long)]
     pub verbose: bool,
@@ -504,6 +516,25 @@ pub struct Record {
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub places: Places,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub asking: Asking,
+}
+
+/// What a kernel is asked, and how.
+#[derive(Clone, Debug, Args)]
+pub struct Asking {
+    /// Also ask a kernel the cases of TCP that last longer than 30 s, up to 16 minutes
+    #[arg(long)]
+    pub all: bool,
+    /// How many cases a kernel plays at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = jobs)]
+    pub jobs: usize,
+}
+
+fn jobs(text: &str) -> std::result::Result<usize, String> {
+    let jobs = text.parse().ok().filter(|jobs| (1..=64).contains(jobs));
+    jobs.ok_or_else(|| "from 1 to 64".into())
 }
 
 /// `cmd`
@@ -583,6 +614,14 @@ pub struct Probe {
     /// Decides what the models leave open, such as the phase of a kernel's clock; without it, the defaults
     #[arg(long)]
     pub seed: Option<u64>,
+}
+
+/// `agent`
+#[derive(Clone, Debug, Args)]
+pub struct Agent {
+    /// The eBPF programs, built elsewhere; without it, they are built here
+    #[arg(long, value_name = "FILE")]
+    pub programs: Option<PathBuf>,
 }
 
 /// One of several equal parts of a sweep.

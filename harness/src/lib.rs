@@ -127,6 +127,11 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
             session.serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
             Ok(Exit::AsRecorded)
         }
+        Command::Agent(args) => {
+            let mut session = host::agent(args.programs.as_deref())?;
+            session.serve(&mut std::io::stdin().lock(), &mut std::io::stdout().lock())?;
+            Ok(Exit::AsRecorded)
+        }
         Command::ExplainAccess(args) => explain_access::run(args, layout),
         Command::Lesson(args) => lesson::run(args, layout),
         Command::Doctor => doctor::run(layout),

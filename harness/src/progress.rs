@@ -19,6 +19,11 @@ impl Progress {
         })
     }
 
+    /// For work that another line tells of.
+    pub fn silent() -> Progress {
+        Progress(None)
+    }
+
     /// For so many runs.
     pub fn bar(runs: u64) -> Progress {
         Progress::bar_of(runs, "runs")

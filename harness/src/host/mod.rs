@@ -1,13 +1,17 @@
 //! Hosts: whatever can perform an action and answer with an observation.
 
 pub mod go;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod recording;
 pub mod session;
 pub mod win32_probe;
 pub mod wine;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+#[cfg(not(target_os = "linux"))]
+use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 use session::Session;
@@ -73,7 +77,7 @@ impl Host {
 
     /// Whether this version can use it.
     pub fn is_built(self) -> bool {
-        matches!(self, Host::Sim | Host::Wine)
+        matches!(self, Host::Sim | Host::Wine | Host::Linux)
     }
 
     /// Nothing if this version can use it.
@@ -107,9 +111,29 @@ impl Host {
         match self {
             Host::Sim => Ok(Box::new(session::Models::default())),
             Host::Wine => Ok(Box::new(wine::Wine::start(places, progress)?)),
+            #[cfg(target_os = "linux")]
+            Host::Linux => Ok(Box::new(linux::Linux::start(progress)?)),
+            #[cfg(not(target_os = "linux"))]
+            Host::Linux => Err(Failure::new(
+                Exit::NoHost,
+                "the host linux: this is no Linux",
+            )),
             _ => Err(self.require_built().expect_err("it is not built")),
         }
     }
+}
+
+/// A session on the kernel that this runs on, with eBPF programs that were built elsewhere if they are given.
+///
+/// # Errors
+/// This is no Linux, or something lacks.
+pub fn agent(programs: Option<&Path>) -> Result<Box<dyn Session>> {
+    #[cfg(target_os = "linux")]
+    if let Some(programs) = programs {
+        return Ok(Box::new(linux::Linux::with(programs)?));
+    }
+    let _ = programs;
+    Host::Linux.start(&Places::default(), &Progress::silent())
 }
 
 /// What of a host is there.
@@ -129,6 +153,10 @@ impl Host {
         match self {
             Host::Sim => State::Usable("needs nothing".into()),
             Host::Wine => wine::state(places),
+            #[cfg(target_os = "linux")]
+            Host::Linux => linux::state(),
+            #[cfg(not(target_os = "linux"))]
+            Host::Linux => State::Missing("this is no Linux".into(), "use a Linux machine"),
             _ => State::NotBuilt,
         }
     }

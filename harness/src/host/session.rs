@@ -55,7 +55,6 @@ pub fn ask_json(session: &mut dyn Session, request: &Value) -> Result<Value> {
 #[derive(Default)]
 pub struct Models {
     session: probe::Session,
-    seed: Option<u64>,
 }
 
 impl Models {
@@ -63,7 +62,6 @@ impl Models {
     pub fn seeded(seed: Option<u64>) -> Models {
         Models {
             session: probe::Session::seeded(seed),
-            seed,
         }
     }
 
@@ -71,8 +69,14 @@ impl Models {
     pub fn mutated(mutation: probe::Mutation) -> Models {
         Models {
             session: probe::Session::mutated(mutation),
-            seed: None,
         }
+    }
+}
+
+impl Models {
+    /// From the next reset on, their kernels have such a clock.
+    pub fn set_kernel_clock(&mut self, hz: u32, jiffies: u64) {
+        self.session.set_kernel_clock(hz, jiffies);
     }
 }
 
@@ -92,6 +96,6 @@ impl Session for Models {
     }
 
     fn serve(&mut self, reader: &mut dyn Read, writer: &mut dyn Write) -> Result<()> {
-        probe::serve(reader, writer, self.seed).map_err(Failure::output)
+        probe::serve(&mut self.session, reader, writer).map_err(Failure::output)
     }
 }

@@ -1,16 +1,15 @@
 //! The Linux half of the protocol: two hosts, `client` and `server`, on one link, and what the kernel's
-//! tracepoints show there.
+//! tracepoints show there. Who they are is up to the session: see `tcp_hosts`.
 
-use faultlab_sim::engine::source::Seed;
-use faultlab_sim::engine::{Key, Names, Options, Source, Span};
+use faultlab_sim::engine::Span;
 use faultlab_sim::linux::errno::Errno;
 use faultlab_sim::linux::tcp::{
-    Closing, End, Keepalive, Kernel, Listening, PairConfig, PairError, PairLab, SocketOptions,
-    SysctlError,
+    Closing, End, Keepalive, Kernel, Listening, PairError, SocketOptions,
 };
 use faultlab_sim::win7::registry::Win32;
 use serde_json::Value;
 
+use super::tcp_hosts::{Fresh, HostError, TcpHosts};
 use super::{Bad, Body, Operation, Refusal, Request, Session};
 
 /// By name.
@@ -31,84 +30,45 @@ pub(super) const OPS: &[(&str, Operation)] = &[
 const MOST_CONNECTIONS: u64 = 1_000_000;
 const MOST_MS: u64 = 10_000_000_000;
 
-/// Who decides what the model leaves open: a seed; without one the kernel's clock has its default phase, and
-/// which segments are lost is up to seed 0.
-#[derive(Clone, Copy, Debug)]
-struct Chance(Option<u64>);
+/// What `reset` may have for the hosts.
+pub(super) const RESET: &[&str] = &["kernel", "sysctl", "link"];
 
-impl Source for Chance {
-    fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
-        match self.0 {
-            None if key.site == "boot" => options.default,
-            seed => Seed(seed.unwrap_or(0)).choose(key, options, names),
+/// Fresh hosts.
+///
+/// # Errors
+/// As the kernel refuses a sysctl, or if it cannot be had.
+pub(super) fn reset(hosts: &mut dyn TcpHosts, request: &Request<'_>) -> Result<(), Refusal> {
+    let kernel = request.maybe_text("kernel")?;
+    let kernel = kernel
+        .map(|name| Kernel::try_from(name.to_owned()))
+        .transpose()
+        .map_err(|unknown| Refusal::Unsupported(unknown.to_string()))?;
+    let settings = request.object(
+        "sysctl",
+        "an object of numbers and texts",
+        |value| match value {
+            Value::Number(number) => Some(number.to_string()),
+            Value::String(text) => Some(text.clone()),
+            _ => None,
+        },
+    )?;
+    let settings = settings.into_iter();
+    let mut fresh = Fresh {
+        kernel,
+        sysctls: settings
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        ..Fresh::default()
+    };
+    let link = request.object("link", "an object of \"delay_ms\" and \"loss\"", Some)?;
+    for (name, value) in link {
+        match name {
+            "delay_ms" => fresh.delay = delay(value, request, "link")?,
+            "loss" => fresh.lost_of_million = loss(value, request, "link")?,
+            _ => return Err(request.bad(name, format!("a link has no {name:?}")).into()),
         }
     }
-}
-
-/// The two hosts.
-pub struct Linux {
-    lab: Option<PairLab<Chance>>,
-    chance: Chance,
-}
-
-impl Linux {
-    /// What `reset` may have for them.
-    pub(super) const RESET: &'static [&'static str] = &["kernel", "sysctl", "link"];
-
-    /// Not there until they are spoken to.
-    pub(super) fn seeded(seed: Option<u64>) -> Linux {
-        Linux {
-            lab: None,
-            chance: Chance(seed),
-        }
-    }
-
-    /// Fresh hosts.
-    ///
-    /// # Errors
-    /// As the kernel refuses a sysctl, or if it is not modelled.
-    pub(super) fn reset(&mut self, request: &Request<'_>) -> Result<(), Refusal> {
-        let kernel = match request.maybe_text("kernel")? {
-            None => Kernel::V6_18,
-            Some(name) => Kernel::try_from(name.to_owned())
-                .map_err(|unknown| Refusal::Unsupported(unknown.to_string()))?,
-        };
-        let mut config = PairConfig::of(kernel);
-        let settings =
-            request.object(
-                "sysctl",
-                "an object of numbers and texts",
-                |value| match value {
-                    Value::Number(number) => Some(number.to_string()),
-                    Value::String(text) => Some(text.clone()),
-                    _ => None,
-                },
-            )?;
-        for (name, value) in settings {
-            config.set(name, &value).map_err(|error| match error {
-                SysctlError::Errno(errno) => failed(errno),
-                SysctlError::NotModelled => {
-                    Refusal::Unsupported(format!("{name}: this sysctl is not modelled"))
-                }
-            })?;
-        }
-        let link = request.object("link", "an object of \"delay_ms\" and \"loss\"", Some)?;
-        for (name, value) in link {
-            match name {
-                "delay_ms" => config.delay = delay(value, request, "link")?,
-                "loss" => config.lost_of_million = loss(value, request, "link")?,
-                _ => return Err(request.bad(name, format!("a link has no {name:?}")).into()),
-            }
-        }
-        self.lab = Some(PairLab::new(&config, self.chance));
-        Ok(())
-    }
-
-    fn lab(&mut self) -> &mut PairLab<Chance> {
-        let chance = self.chance;
-        self.lab
-            .get_or_insert_with(|| PairLab::new(&PairConfig::of(Kernel::V6_18), chance))
-    }
+    hosts.reset(&fresh).map_err(|error| refused(error, request))
 }
 
 /// A delay in milliseconds, a fraction too.
@@ -135,13 +95,15 @@ fn failed(errno: Errno) -> Refusal {
     })
 }
 
-fn refused(error: PairError, request: &Request<'_>) -> Refusal {
+fn refused(error: HostError, request: &Request<'_>) -> Refusal {
     match error {
-        PairError::Errno(errno) => failed(errno),
-        PairError::NoConnection(conn) => {
+        HostError::Pair(PairError::Errno(errno)) => failed(errno),
+        HostError::Pair(PairError::NoConnection(conn)) => {
             Refusal::Bad(request.bad("conn", format!("there is no connection {conn}")))
         }
-        PairError::NoSocket(_) => failed(Errno::EBADF),
+        HostError::Pair(PairError::NoSocket(_)) => failed(Errno::EBADF),
+        HostError::Unsupported(what) => Refusal::Unsupported(what),
+        HostError::Machine(what) => Refusal::Said(what),
     }
 }
 
@@ -171,7 +133,7 @@ fn listen(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Res
         accepts: request.maybe_flag("accept")?.unwrap_or(default.accepts),
         reads: request.maybe_flag("read")?.unwrap_or(default.reads),
     };
-    let listening = session.linux.lab().listen(host, port, app);
+    let listening = session.tcp.listen(host, port, app);
     listening.map_err(|error| refused(error, request))
 }
 
@@ -181,7 +143,7 @@ fn accept(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Res
     let count = request
         .maybe_number("count", MOST_CONNECTIONS)?
         .unwrap_or(1) as u32;
-    let accepted = session.linux.lab().accept(host, port, count);
+    let accepted = session.tcp.accept(host, port, count);
     accepted.map_err(|error| refused(error, request))?;
     Ok(())
 }
@@ -215,8 +177,8 @@ fn connect(
             .maybe_number("user_timeout_ms", i32::MAX as u64)?
             .unwrap_or(0),
     };
-    let lab = session.linux.lab();
-    let first = lab.connect(End::Server, port, count, options, reads);
+    let first = session.tcp.connect(port, count, options, reads);
+    let first = first.map_err(|error| refused(error, request))?;
     let conns = first..first + count;
     body.numbers("conns", conns.map(u64::from));
     Ok(())
@@ -252,13 +214,13 @@ fn send(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Resul
     request.knows(&["conn", "end", "bytes"])?;
     let (conn, end) = (request.number("conn")?, end(request, "end")?);
     let bytes = request.number("bytes")?;
-    let sent = session.linux.lab().send(conn, end, bytes.into());
+    let sent = session.tcp.send(conn, end, bytes.into());
     sent.map_err(|error| refused(error, request))
 }
 
 fn close(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Result<(), Refusal> {
     request.knows(&["conn", "end", "how", "host", "port"])?;
-    let lab = session.linux.lab();
+    let lab = &mut session.tcp;
     let closed = if request.has("conn") {
         let (conns, end) = (request.numbers("conn")?, end(request, "end")?);
         let how = match request.maybe_text("how")?.unwrap_or("close") {
@@ -284,16 +246,18 @@ fn set_link(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> R
     let lost_of_million = loss.map(|value| self::loss(value, request, "loss"));
     let delay = delay_ms.map(|value| delay(value, request, "delay_ms"));
     let down = request.maybe_flag("down")?;
-    let lab = session.linux.lab();
-    lab.set_link(delay.transpose()?, lost_of_million.transpose()?, down);
-    Ok(())
+    let set = session
+        .tcp
+        .set_link(delay.transpose()?, lost_of_million.transpose()?, down);
+    set.map_err(|error| refused(error, request))
 }
 
 fn set_host(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Result<(), Refusal> {
     request.knows(&["host", "port", "drop"])?;
     let (host, port) = (end(request, "host")?, port(request)?);
     if let Some(drop) = request.maybe_flag("drop")? {
-        session.linux.lab().set_deaf(host, port, drop);
+        let set = session.tcp.set_deaf(host, port, drop);
+        set.map_err(|error| refused(error, request))?;
     }
     Ok(())
 }
@@ -302,8 +266,8 @@ fn run(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Result
     request.knows(&["ms"])?;
     let ms = request.maybe_number("ms", MOST_MS)?;
     let ms = ms.ok_or_else(|| request.bad("op", "clock.run needs \"ms\", a whole number"))?;
-    session.linux.lab().run(Span::from_ms(ms));
-    Ok(())
+    let ran = session.tcp.run(Span::from_ms(ms));
+    ran.map_err(|error| refused(error, request))
 }
 
 fn events(
@@ -313,7 +277,8 @@ fn events(
 ) -> Result<(), Refusal> {
     request.knows(&["since"])?;
     let since = request.maybe_number("since", u64::MAX)?.unwrap_or(0);
-    let all = session.linux.lab().events();
+    let all = session.tcp.events();
+    let all = all.map_err(|error| refused(error, request))?;
     let wanted = all.iter().filter(|event| event.at.0 >= since);
     body.list("events", wanted, |event, body| {
         body.number("t_ns", event.at.0);
@@ -332,6 +297,14 @@ fn events(
             }
         });
     });
+    if let Some(clock) = session.tcp.clock() {
+        body.object("clock", |body| {
+            body.number("hz", clock.hz.into());
+            body.number("jiffies", clock.jiffies);
+            body.number("late_ns", clock.late_ns);
+            body.number("lost", clock.lost);
+        });
+    }
     Ok(())
 }
 
@@ -342,7 +315,8 @@ fn sockets(
 ) -> Result<(), Refusal> {
     request.knows(&["host"])?;
     let host = end(request, "host")?;
-    for (state, count) in session.linux.lab().sockets(host) {
+    let counts = session.tcp.sockets(host);
+    for (state, count) in counts.map_err(|error| refused(error, request))? {
         body.number(state, count.into());
     }
     Ok(())

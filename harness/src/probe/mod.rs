@@ -14,6 +14,7 @@ mod golang;
 mod linux_tcp;
 mod request;
 mod session;
+pub mod tcp_hosts;
 mod windows_command;
 mod windows_environment;
 mod windows_files;
@@ -46,15 +47,14 @@ pub const FAMILIES: &[&[(&str, Operation)]] = &[
 /// No line is longer, in bytes.
 pub const MAX_LINE: usize = 64 << 20;
 
-/// Answers the requests of `reader` on the models, until it ends. Answers are sent when no further request
-/// is waiting. `seed` decides what the models leave open; without one, each takes its default.
+/// Answers the requests of `reader` in a session, until it ends. Answers are sent when no further request is
+/// waiting.
 ///
 /// # Errors
 /// If reading or writing fails.
-pub fn serve(reader: impl Read, writer: impl Write, seed: Option<u64>) -> io::Result<()> {
+pub fn serve(session: &mut Session, reader: impl Read, writer: impl Write) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(1 << 16, reader);
     let mut writer = BufWriter::with_capacity(1 << 16, writer);
-    let mut session = Session::seeded(seed);
     let mut line = Vec::new();
     let mut answers = Vec::new();
     loop {

@@ -4,9 +4,9 @@ use faultlab_sim::win7::Machine;
 use faultlab_sim::win7::registry::{Bits, Caller, units};
 
 use super::answer::{self, Body, Refusal};
-use super::linux_tcp::Linux;
 use super::request::{Bad, Request};
-use super::{FAMILIES, Operation};
+use super::tcp_hosts::{ModelHosts, TcpHosts};
+use super::{FAMILIES, Operation, linux_tcp};
 
 pub(super) const OPS: &[(&str, Operation)] = &[("reset", reset)];
 
@@ -19,10 +19,37 @@ pub struct Session {
     /// The current directory of whoever asks.
     pub directory: Vec<u16>,
     /// The two Linux hosts.
-    pub(super) linux: Linux,
+    pub(super) tcp: Tcp,
     fresh: Machine,
     mutation: Option<Mutation>,
     seed: Option<u64>,
+}
+
+/// Whose the two Linux hosts are.
+pub(super) enum Tcp {
+    /// The models'.
+    Model(Box<ModelHosts>),
+    /// Those of a real kernel, which is all that there is then.
+    Real(Box<dyn TcpHosts>),
+}
+
+impl std::ops::Deref for Tcp {
+    type Target = dyn TcpHosts;
+    fn deref(&self) -> &(dyn TcpHosts + 'static) {
+        match self {
+            Tcp::Model(hosts) => &**hosts,
+            Tcp::Real(hosts) => &**hosts,
+        }
+    }
+}
+
+impl std::ops::DerefMut for Tcp {
+    fn deref_mut(&mut self) -> &mut (dyn TcpHosts + 'static) {
+        match self {
+            Tcp::Model(hosts) => &mut **hosts,
+            Tcp::Real(hosts) => &mut **hosts,
+        }
+    }
 }
 
 /// A rule of the models that is switched off, to see that a comparison with a host notices.
@@ -32,6 +59,11 @@ pub enum Mutation {
     Wow64Views,
     /// The ANSI code page is 1252, as on an English system, and so are conversions that ask for 936.
     CodePage936,
+    /// SYNs are sent again at doubled intervals from the first on, as before 6.5: no
+    /// net.ipv4.tcp_syn_linear_timeouts.
+    LinearSyns,
+    /// No TIME_WAIT is kept, as if net.ipv4.tcp_max_tw_buckets were 0.
+    TimeWait,
 }
 
 /// Where a session begins.
@@ -56,7 +88,7 @@ impl Session {
             machine: fresh.clone(),
             watches: 0,
             directory: units(START),
-            linux: Linux::seeded(seed),
+            tcp: Tcp::Model(Box::new(ModelHosts::seeded(seed))),
             fresh,
             seed,
             mutation: None,
@@ -65,9 +97,31 @@ impl Session {
 
     /// A session whose models have one rule switched off.
     pub fn mutated(mutation: Mutation) -> Session {
+        let mut hosts = ModelHosts::seeded(None);
+        hosts.switched_off = match mutation {
+            Mutation::LinearSyns => Some(("net.ipv4.tcp_syn_linear_timeouts", "0")),
+            Mutation::TimeWait => Some(("net.ipv4.tcp_max_tw_buckets", "0")),
+            Mutation::Wow64Views | Mutation::CodePage936 => None,
+        };
         Session {
             mutation: Some(mutation),
+            tcp: Tcp::Model(Box::new(hosts)),
             ..Session::new()
+        }
+    }
+
+    /// A session on two hosts of a real kernel: it answers the Linux half of the protocol.
+    pub fn on(hosts: Box<dyn TcpHosts>) -> Session {
+        Session {
+            tcp: Tcp::Real(hosts),
+            ..Session::new()
+        }
+    }
+
+    /// From the next reset on, the kernels of the models have such a clock.
+    pub fn set_kernel_clock(&mut self, hz: u32, jiffies: u64) {
+        if let Tcp::Model(hosts) = &mut self.tcp {
+            hosts.set_clock(hz, jiffies);
         }
     }
 
@@ -93,10 +147,14 @@ impl Session {
         out.push(b',');
         let after_id = out.len();
         out.extend(b"\"ok\":{");
-        let refusal = match operation(request.op()) {
+        let (families, who): (&[_], _) = match &self.tcp {
+            Tcp::Model(_) => (FAMILIES, "the models do"),
+            Tcp::Real(_) => (&[OPS, linux_tcp::OPS], "this host does"),
+        };
+        let refusal = match operation(families, request.op()) {
             Some(operation) => operation(self, &request, &mut Body::new(out)).err(),
             None => Some(Refusal::Unsupported(format!(
-                "{}: the models do not answer it",
+                "{}: {who} not answer it",
                 request.op()
             ))),
         };
@@ -133,8 +191,8 @@ impl Session {
     }
 }
 
-fn operation(op: &str) -> Option<Operation> {
-    let all = FAMILIES.iter().copied().flatten();
+fn operation(families: &[&[(&str, Operation)]], op: &str) -> Option<Operation> {
+    let all = families.iter().copied().flatten();
     all.copied()
         .find(|(name, _)| *name == op)
         .map(|(_, operation)| operation)
@@ -142,8 +200,8 @@ fn operation(op: &str) -> Option<Operation> {
 
 /// Fresh machines.
 fn reset(session: &mut Session, request: &Request<'_>, _: &mut Body<'_>) -> Result<(), Refusal> {
-    request.knows(Linux::RESET)?;
-    session.linux.reset(request)?;
+    request.knows(linux_tcp::RESET)?;
+    linux_tcp::reset(&mut *session.tcp, request)?;
     session.machine = session.fresh.clone();
     session.watches = 0;
     session.directory = units(START);

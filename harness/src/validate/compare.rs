@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::host::session::Identity;
 
 use super::divergence::Divergence;
+use super::tcp::{self, Crowds};
+use super::tolerance::Tolerance;
 
 /// What a question comes to.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,6 +42,18 @@ pub struct Compared {
     pub host: Value,
     /// What that comes to.
     pub outcome: Outcome,
+    /// Where they differ, of answers that are long.
+    pub why: Option<String>,
+}
+
+impl Compared {
+    /// How they differ.
+    pub fn words(&self) -> String {
+        match &self.why {
+            Some(why) => why.clone(),
+            None => format!("{}: model {}, host {}", self.request, self.model, self.host),
+        }
+    }
 }
 
 /// Compares answer by answer; knows where in a case it is.
@@ -50,6 +64,8 @@ pub struct Comparison<'a> {
     /// The operations that the host answered at all.
     answered: BTreeSet<String>,
     has_differed: bool,
+    /// Of the case.
+    crowds: Crowds,
 }
 
 impl<'a> Comparison<'a> {
@@ -60,16 +76,38 @@ impl<'a> Comparison<'a> {
             needed: BTreeMap::new(),
             answered: BTreeSet::new(),
             has_differed: false,
+            crowds: Crowds::default(),
         }
     }
 
     /// Another case begins.
     pub fn begin_case(&mut self) {
         self.has_differed = false;
+        self.crowds = Crowds::default();
     }
 
-    /// Compares two answers, both without their ids.
-    pub fn compare(&mut self, request: &Value, model: &Value, host: &Value) -> Outcome {
+    /// Compares two answers, both without their ids; where they differ, if they are long.
+    pub fn compare(
+        &mut self,
+        request: &Value,
+        model: &Value,
+        host: &Value,
+        tolerance: Tolerance,
+    ) -> (Outcome, Option<String>) {
+        self.crowds.see(request, host);
+        let is_of_events = tcp::events(model).is_some() && tcp::events(host).is_some();
+        let why = match is_of_events {
+            true => tcp::difference(model, host, tolerance, &self.crowds),
+            false => None,
+        };
+        let is_same = match is_of_events {
+            true => why.is_none(),
+            false => is_same(model, host),
+        };
+        (self.outcome(request, model, host, is_same), why)
+    }
+
+    fn outcome(&mut self, request: &Value, model: &Value, host: &Value, is_same: bool) -> Outcome {
         if host.get("unsupported").is_some() {
             // What the host did not do, later answers do not show.
             self.has_differed |= changes_something(request);
@@ -81,7 +119,7 @@ impl<'a> Comparison<'a> {
             self.has_differed |= changes_something(request);
             return Outcome::UnsupportedByModel;
         }
-        if is_same(model, host) {
+        if is_same {
             return Outcome::Same;
         }
         let row = self
@@ -132,6 +170,8 @@ fn changes_something(request: &Value) -> bool {
         "fs.long_name",
         "fs.short_name",
         "resolve",
+        "events",
+        "sockets",
     ];
     let pure = ["path.", "text.", "env.", "go.", "sddl.", "sd."];
     !reads.contains(&op) && !pure.iter().any(|family| op.starts_with(family))
@@ -139,7 +179,7 @@ fn changes_something(request: &Value) -> bool {
 
 /// Both succeed, with the same in every field that both give; or both fail, with the same code if both
 /// give one. Nothing and null are the same.
-fn is_same(model: &Value, host: &Value) -> bool {
+pub(super) fn is_same(model: &Value, host: &Value) -> bool {
     match (model.get("ok"), host.get("ok")) {
         (Some(model), Some(host)) => is_same_value(model, host),
         (None, None) => {
@@ -204,19 +244,22 @@ mod tests {
 
     #[test]
     fn what_follows_from_a_difference_is_no_second_one() {
-        let mut comparison = Comparison::with(&wine(), &[]);
+        let mut all = Comparison::with(&wine(), &[]);
+        let mut compare = |request: &Value, model: &Value, host: &Value| {
+            all.compare(request, model, host, Tolerance::NONE).0
+        };
         let (set, get) = (json!({"op": "reg.set"}), json!({"op": "reg.get"}));
         let (ok, failed) = (json!({"ok": {}}), json!({"err": {"code": 5}}));
-        assert_eq!(comparison.compare(&get, &ok, &failed), Outcome::Differs);
-        assert_eq!(comparison.compare(&set, &ok, &failed), Outcome::Differs);
+        assert_eq!(compare(&get, &ok, &failed), Outcome::Differs);
+        assert_eq!(compare(&set, &ok, &failed), Outcome::Differs);
+        assert_eq!(compare(&get, &ok, &failed), Outcome::AfterDifference);
+        let mut all = Comparison::with(&wine(), &[]);
+        let mut compare = |request: &Value, model: &Value, host: &Value| {
+            all.compare(request, model, host, Tolerance::NONE).0
+        };
+        assert_eq!(compare(&get, &ok, &ok), Outcome::Same);
         assert_eq!(
-            comparison.compare(&get, &ok, &failed),
-            Outcome::AfterDifference
-        );
-        comparison.begin_case();
-        assert_eq!(comparison.compare(&get, &ok, &ok), Outcome::Same);
-        assert_eq!(
-            comparison.compare(&get, &failed, &json!({"err": {"code": 2}})),
+            compare(&get, &failed, &json!({"err": {"code": 2}})),
             Outcome::Differs
         );
     }

@@ -1,8 +1,11 @@
 //! `validate`: the models held against a host, question by question. `record`: what a host answers, saved.
 
+mod ask;
 pub mod compare;
 pub mod divergence;
 mod report;
+pub mod tcp;
+pub mod tolerance;
 pub mod vectors;
 
 use std::collections::BTreeMap;
@@ -16,13 +19,13 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::host::Host;
 use crate::host::recording::{Answered, Header, Recording};
-use crate::host::session::{Identity, Models, Session, ask_json};
+use crate::host::session::{Identity, Models, Session};
 use crate::output::Output;
-use crate::progress::Progress;
 
+use ask::AnsweredSet;
 use compare::{Compared, Comparison, Outcome};
 use divergence::Divergence;
-use vectors::Set;
+use tolerance::Tolerance;
 
 /// A host held against the models.
 pub struct Validation {
@@ -32,6 +35,11 @@ pub struct Validation {
     pub compared: Vec<Compared>,
     /// Rows of known divergences that explain nothing any more.
     pub idle: Vec<Divergence>,
+    /// Which sets were asked again, and how they differed at first: a machine is busy now and then.
+    pub again: Vec<(String, Vec<String>)>,
+    /// The models have no profile of this kernel: they are played as the nearest, and what differs is news,
+    /// not a fault, unless `--strict` says otherwise.
+    pub is_informative: bool,
 }
 
 impl Validation {
@@ -39,6 +47,14 @@ impl Validation {
     pub fn agrees(&self) -> bool {
         let differs = |compared: &Compared| compared.outcome == Outcome::Differs;
         self.idle.is_empty() && !self.compared.iter().any(differs)
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        match self.agrees() || self.is_informative {
+            true => Exit::AsRecorded,
+            false => Exit::HostDiffers,
+        }
     }
 
     /// How many questions of each set came to what.
@@ -73,14 +89,16 @@ impl Outcome {
 pub fn run(args: &cli::Validate, layout: Layout) -> Result<Exit> {
     let table = divergence::table();
     let mut junit = Output::create_if_asked(args.junit.as_ref())?;
-    let mut models = match args.mutate {
+    let models = || match args.mutate {
         Some(mutation) => Models::mutated(mutation),
         None => Models::default(),
     };
     let mut validations = Vec::new();
     if let Some(file) = &args.recorded {
         let recording = Recording::read(file)?;
-        validations.push(against_recording(&mut models, &recording, &table)?);
+        let identity = recording.header.identity();
+        let answered = ask::recorded(recording);
+        validations.push(compare(&mut models(), &identity, answered, &table, &[])?);
     } else {
         let mut hosts: Vec<Host> = args.host.iter().chain(&args.require).copied().collect();
         hosts.sort();
@@ -89,31 +107,34 @@ pub fn run(args: &cli::Validate, layout: Layout) -> Result<Exit> {
             return Err(Failure::bad_input("validate needs a host")
                 .help("--host wine, --require wine,linux, or --recorded FILE"));
         }
-        let sets = vectors::sets(&args.names, &args.vectors)?;
+        let mut questions = Vec::new();
         for host in &hosts {
             host.require_built()?;
+            let sets = vectors::sets(*host, &args.names, &args.vectors, args.asking.all)?;
+            questions.push((*host, sets));
         }
-        for host in hosts {
-            let progress = Progress::spinner();
-            let mut session = host.start(&args.places, &progress)?;
+        for (host, sets) in questions {
             let is_whole = args.names.is_empty() && args.vectors.is_empty();
-            let asked = against(
-                &mut models,
-                &mut *session,
-                &sets,
-                &table,
-                is_whole,
-                &progress,
-            )?;
-            validations.push(asked);
+            let names: Vec<String> = match is_whole {
+                true => sets.iter().map(|set| set.name.clone()).collect(),
+                false => Vec::new(),
+            };
+            let differs = |identity: &Identity, set: &AnsweredSet| {
+                let one = vec![set.clone()];
+                let validation = compare(&mut models(), identity, one, &table, &[])?;
+                let mut compared = validation.compared.into_iter();
+                let first = compared.find(|compared| compared.outcome == Outcome::Differs);
+                Ok(first.map(|compared| compared.words()))
+            };
+            let (identity, answered) =
+                ask::host(host, &args.places, &sets, args.asking.jobs, Some(&differs))?;
+            validations.push(compare(&mut models(), &identity, answered, &table, &names)?);
         }
     }
     let mut exit = Exit::AsRecorded;
-    for validation in &validations {
-        exit = exit.and(match validation.agrees() {
-            true => Exit::AsRecorded,
-            false => Exit::HostDiffers,
-        });
+    for validation in &mut validations {
+        validation.is_informative &= !args.strict;
+        exit = exit.and(validation.exit());
         match args.json {
             true => report::json(validation)?,
             false => report::page(validation, args.verbose, layout)?,
@@ -128,92 +149,74 @@ pub fn run(args: &cli::Validate, layout: Layout) -> Result<Exit> {
     Ok(exit)
 }
 
-/// Asks both all questions.
-fn against(
+/// Holds the models against what a host answered. `whole` are the sets that were asked as a whole, if all
+/// were.
+fn compare(
     models: &mut Models,
-    session: &mut dyn Session,
-    sets: &[Set],
+    identity: &Identity,
+    answered: Vec<AnsweredSet>,
     table: &[Divergence],
-    is_whole: bool,
-    progress: &Progress,
+    whole: &[String],
 ) -> Result<Validation> {
-    let identity = session.identity();
-    let mut comparison = Comparison::with(&identity, table);
+    let mut comparison = Comparison::with(identity, table);
     let mut compared = Vec::new();
-    for set in sets {
-        progress.say(&format!("{} on {}", set.name, identity.host));
-        for each in [models as &mut dyn Session, session] {
-            each.ask(r#"{"op":"reset"}"#)?;
+    let mut again = Vec::new();
+    for set in answered {
+        let tolerance = Tolerance::of(&identity.host).or(set.tolerance);
+        if !set.again.is_empty() {
+            again.push((set.name.clone(), set.again.clone()));
         }
-        comparison.begin_case();
-        for (line, request) in &set.requests {
-            if request["op"] == "reset" {
-                comparison.begin_case();
+        models.ask(r#"{"op":"reset"}"#)?;
+        for case in set.cases() {
+            comparison.begin_case();
+            let requests: Vec<Value> = case.iter().map(|asked| asked.request.clone()).collect();
+            let answers: Vec<Value> = case.iter().map(|asked| asked.answer.clone()).collect();
+            let played = tcp::play(models, &requests, &answers, tolerance)?;
+            for (asked, model) in case.iter().zip(played) {
+                let (outcome, why) =
+                    comparison.compare(&asked.request, &model, &asked.answer, tolerance);
+                compared.push(Compared {
+                    set: set.name.clone(),
+                    line: asked.line,
+                    request: asked.request.clone(),
+                    model,
+                    host: asked.answer.clone(),
+                    outcome,
+                    why,
+                });
             }
-            let model = without_id(ask_json(models, request)?);
-            let host = without_id(ask_json(session, request)?);
-            let outcome = comparison.compare(request, &model, &host);
-            compared.push(Compared {
-                set: set.name.clone(),
-                line: *line,
-                request: request.clone(),
-                model,
-                host,
-                outcome,
-            });
         }
     }
-    let names: Vec<String> = match is_whole {
-        true => sets.iter().map(|set| set.name.clone()).collect(),
-        false => Vec::new(),
-    };
-    let idle = comparison.idle(&names).into_iter().cloned().collect();
+    let idle = comparison.idle(whole).into_iter().cloned().collect();
     Ok(Validation {
-        identity,
+        identity: identity.clone(),
         compared,
         idle,
+        again,
+        is_informative: is_kernel(identity) && !has_profile(identity),
     })
 }
 
-/// Asks the models what somebody else's machine was asked.
-fn against_recording(
-    models: &mut Models,
-    recording: &Recording,
-    table: &[Divergence],
-) -> Result<Validation> {
-    let identity = recording.header.identity();
-    let mut comparison = Comparison::with(&identity, table);
-    let mut compared = Vec::new();
-    let mut set = "";
-    for (at, answered) in recording.answered.iter().enumerate() {
-        if answered.set != set || answered.request["op"] == "reset" {
-            set = &answered.set;
-            models.ask(r#"{"op":"reset"}"#)?;
-            comparison.begin_case();
-        }
-        let model = without_id(ask_json(models, &answered.request)?);
-        let outcome = comparison.compare(&answered.request, &model, &answered.answer);
-        compared.push(Compared {
-            set: answered.set.clone(),
-            line: at + 2,
-            request: answered.request.clone(),
-            model,
-            host: answered.answer.clone(),
-            outcome,
-        });
-    }
-    Ok(Validation {
-        identity,
-        compared,
-        idle: Vec::new(),
-    })
+fn is_kernel(identity: &Identity) -> bool {
+    identity.host.starts_with("linux")
 }
 
-fn without_id(mut answer: Value) -> Value {
+/// Whether a kernel's version is one that the models were made after.
+fn has_profile(identity: &Identity) -> bool {
+    use faultlab_sim::linux::tcp::Kernel;
+    let mut parts = identity.version.split('.');
+    let series = format!(
+        "{}.{}",
+        parts.next().unwrap_or(""),
+        parts.next().unwrap_or("")
+    );
+    Kernel::try_from(series).is_ok()
+}
+
+fn strip_id(answer: &mut Value) {
     if let Some(fields) = answer.as_object_mut() {
         fields.remove("id");
     }
-    answer
 }
 
 /// Runs `record`.
@@ -221,20 +224,17 @@ fn without_id(mut answer: Value) -> Value {
 /// # Errors
 /// Bad input; a host that is not there; the file cannot be written.
 pub fn record(args: &cli::Record) -> Result<Exit> {
-    let sets = vectors::sets(&args.names, &args.vectors)?;
     args.host.require_built()?;
+    let sets = vectors::sets(args.host, &args.names, &args.vectors, args.asking.all)?;
     let mut output = Output::create(&args.out)?;
-    let progress = Progress::spinner();
-    let mut session = args.host.start(&args.places, &progress)?;
-    let mut lines = vec![json!(Header::now(&session.identity()))];
-    for set in &sets {
-        progress.say(&format!("{} on {}", set.name, args.host.name()));
-        session.ask(r#"{"op":"reset"}"#)?;
-        for (_, request) in &set.requests {
+    let (identity, answered) = ask::host(args.host, &args.places, &sets, args.asking.jobs, None)?;
+    let mut lines = vec![json!(Header::now(&identity))];
+    for set in answered {
+        for asked in set.asked {
             lines.push(json!(Answered {
                 set: set.name.clone(),
-                request: request.clone(),
-                answer: without_id(ask_json(&mut *session, request)?),
+                request: asked.request,
+                answer: asked.answer,
             }));
         }
     }
@@ -244,4 +244,21 @@ pub fn record(args: &cli::Record) -> Result<Exit> {
     }
     output.commit()?;
     Ok(Exit::AsRecorded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_has_a_profile_by_its_series() {
+        let of = |version: &str| Identity {
+            host: "linux".into(),
+            version: version.into(),
+        };
+        assert!(has_profile(&of("6.18.44")) && has_profile(&of("6.1.0")));
+        assert!(
+            !has_profile(&of("6.12.9")) && !has_profile(&of("6.180.1")) && !has_profile(&of("7"))
+        );
+    }
 }

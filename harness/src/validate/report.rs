@@ -42,12 +42,16 @@ pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Re
         let cells = COLUMNS.map(|(_, word)| format!("{:>9}", counts.get(word).unwrap_or(&0)));
         format!("{name:<22}{}", cells.concat())
     };
+    // The many cases of one folder are one row.
+    let mut rows: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for (set, counts) in validation.summary() {
-        lines.push(row(set, &counts));
+        let folder = set.split('/').next().unwrap_or(set);
         for (word, count) in counts {
+            *rows.entry(folder).or_default().entry(word).or_default() += count;
             *total.entry(word).or_default() += count;
         }
     }
+    lines.extend(rows.iter().map(|(name, counts)| row(name, counts)));
     lines.push(row("all", &total));
     let mut text = page.into_text();
     for line in &lines {
@@ -85,11 +89,17 @@ pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Re
                 request,
                 model,
                 host,
+                why,
                 ..
             } = compared;
             page.paragraph(2, &format!("{set}:{line} {}", cut(&request.to_string())));
-            page.row(4, 8, "model", &cut(&model.to_string()));
-            page.row(4, 8, "host", &cut(&host.to_string()));
+            match why {
+                Some(why) => page.row(4, 8, "differs", why),
+                None => {
+                    page.row(4, 8, "model", &cut(&model.to_string()));
+                    page.row(4, 8, "host", &cut(&host.to_string()));
+                }
+            }
         }
         page.gap();
     }
@@ -100,10 +110,24 @@ pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Re
         );
         page.paragraph(2, &page.paint(style::BAD, what));
     }
+    if !validation.again.is_empty() {
+        page.heading("Asked again");
+        for (set, reasons) in &validation.again {
+            for why in reasons {
+                page.paragraph(2, &format!("{set}: {}", cut(why)));
+            }
+        }
+        page.gap();
+    }
     let questions = counted(validation.compared.len(), "question");
-    let verdict = match validation.agrees() {
-        true => page.paint(style::GOOD, "model and host agree, but for what is known"),
-        false => page.paint(style::BAD, "model and host differ"),
+    let verdict = match (validation.agrees(), validation.is_informative) {
+        (true, _) => page.paint(style::GOOD, "model and host agree, but for what is known"),
+        (false, true) => page.paint(
+            style::BAD,
+            "model and host differ, which is no fault: the models have no profile of this kernel, and are \
+             played as the nearest (--strict makes it one)",
+        ),
+        (false, false) => page.paint(style::BAD, "model and host differ"),
     };
     page.paragraph(0, &format!("{questions}: {verdict}."));
     text += &page.into_text();
@@ -130,13 +154,15 @@ pub(super) fn json(validation: &Validation) -> Result<()> {
             };
             json!({
                 "set": compared.set, "line": compared.line, "outcome": compared.outcome.word(), "row": row,
-                "request": compared.request, "model": compared.model, "host": compared.host,
+                "request": compared.request, "model": compared.model, "host": compared.host, "why": compared.why,
             })
         });
     let object = json!({
         "host": validation.identity.host,
         "version": validation.identity.version,
         "agrees": validation.agrees(),
+        "informative": validation.is_informative,
+        "asked_again": validation.again.iter().cloned().collect::<BTreeMap<_, _>>(),
         "sets": validation.summary(),
         "idle_rows": validation.idle.iter().map(|row| &row.id).collect::<Vec<_>>(),
         "questions": differences.collect::<Vec<_>>(),

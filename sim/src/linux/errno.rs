@@ -16,6 +16,11 @@ macro_rules! errnos {
                 match self { $(Self::$name => $number,)* }
             }
 
+            /// The error of a number, if it is one of these.
+            pub fn from_number(number: i32) -> Option<Errno> {
+                [$(Self::$name),*].into_iter().find(|errno| errno.number() == number)
+            }
+
             /// The symbolic name, as `errno(3)` lists it.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$name => stringify!($name),)* }
@@ -76,6 +81,8 @@ mod tests {
             (Errno::ENOENT.number(), Errno::ENOENT.name()),
             (2, "ENOENT")
         );
+        assert_eq!(Errno::from_number(32), Some(Errno::EPIPE));
+        assert_eq!(Errno::from_number(0), None);
         assert_eq!(Errno::ELOOP.text(), "Too many levels of symbolic links");
         assert_eq!(Errno::EPIPE.number(), 32);
     }

@@ -54,7 +54,7 @@ pub use host::Counters;
 pub use lab::{Event, Lab};
 pub use link::{Capture, Carried, Packet};
 pub use pair::{
-    Closing, End, Listening, Pair, PairConfig, PairError, PairEvent, PairLab, Seen, Step,
+    Closing, End, Listening, Pair, PairConfig, PairError, PairEvent, PairLab, Seen, Step, ss_name,
 };
 pub use profile::{Kernel, KernelProfile, UnknownKernel, model_timeout_ms};
 pub use segment::{Flags, Flow, HostId, Sack, Segment, Stamps};

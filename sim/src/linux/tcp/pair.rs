@@ -731,7 +731,7 @@ impl Pair {
 }
 
 /// What `ss` calls a state; none for a socket that it does not list.
-fn ss_name(state: TcpState) -> Option<&'static str> {
+pub fn ss_name(state: TcpState) -> Option<&'static str> {
     Some(match state {
         TcpState::Established => "ESTAB",
         TcpState::SynSent => "SYN-SENT",

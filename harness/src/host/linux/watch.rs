@@ -1,0 +1,314 @@
+//! What the kernel's tracepoints say of our namespaces: eBPF programs that are loaded once a session, and the
+//! ring buffer that they write to.
+
+use std::fs;
+use std::path::Path;
+
+use aya::maps::{HashMap, MapData, PerCpuArray, RingBuf};
+use aya::programs::{ProgramError, RawTracePoint};
+use aya::{Btf, Ebpf, EbpfLoader};
+use faultlab_sim::linux::tcp::{End, Kernel};
+
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+
+/// The size of `struct event`.
+const EVENT_BYTES: usize = 72;
+
+/// The programs, by tracepoint: the first that the kernel takes is used. One that asks for more arguments
+/// than the tracepoint has is not attached.
+const PROGRAMS: &[(&str, &[&str])] = &[
+    ("inet_sock_set_state", &["inet_sock_set_state"]),
+    (
+        "tcp_retransmit_skb",
+        &["tcp_retransmit_skb_err", "tcp_retransmit_skb"],
+    ),
+    ("tcp_retransmit_synack", &["tcp_retransmit_synack"]),
+    (
+        "tcp_send_reset",
+        &["tcp_send_reset_reason", "tcp_send_reset"],
+    ),
+    ("tcp_receive_reset", &["tcp_receive_reset"]),
+    ("tcp_destroy_sock", &["tcp_destroy_sock"]),
+];
+
+/// `enum kind` of the programs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// inet_sock_set_state
+    SetState,
+    /// tcp_retransmit_skb
+    RetransmitSkb,
+    /// tcp_retransmit_synack
+    RetransmitSynack,
+    /// tcp_send_reset
+    SendReset,
+    /// tcp_receive_reset
+    ReceiveReset,
+    /// tcp_destroy_sock
+    DestroySock,
+}
+
+const KINDS: [Kind; 6] = [
+    Kind::SetState,
+    Kind::RetransmitSkb,
+    Kind::RetransmitSynack,
+    Kind::SendReset,
+    Kind::ReceiveReset,
+    Kind::DestroySock,
+];
+
+/// `struct event` of the programs: what a tracepoint said.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Event {
+    /// When, in ns of CLOCK_MONOTONIC.
+    pub t_ns: u64,
+    /// The counter of ticks.
+    pub jiffies: u64,
+    /// The socket's address.
+    pub sk: u64,
+    /// The half-open request's address.
+    pub req: u64,
+    /// The socket's cookie, if it was given one.
+    pub cookie: u64,
+    /// At which host.
+    pub host: End,
+    /// Which tracepoint.
+    pub kind: Kind,
+    /// The state before, or the one in which it happened.
+    pub state: u32,
+    /// The state after, the reason, or the error.
+    pub what: i32,
+    /// Addresses and ports as printed.
+    pub saddr: u32,
+    /// See `saddr`.
+    pub daddr: u32,
+    /// See `saddr`.
+    pub sport: u16,
+    /// See `saddr`.
+    pub dport: u16,
+}
+
+impl Event {
+    /// Reads the bytes of one; none if they are none.
+    fn read(bytes: &[u8]) -> Option<Event> {
+        let bytes: &[u8; EVENT_BYTES] = bytes.try_into().ok()?;
+        let u64_at = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("8"));
+        let u32_at = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("4"));
+        let u16_at = |at: usize| u16::from_ne_bytes(bytes[at..at + 2].try_into().expect("2"));
+        Some(Event {
+            t_ns: u64_at(0),
+            jiffies: u64_at(8),
+            sk: u64_at(16),
+            req: u64_at(24),
+            cookie: u64_at(32),
+            host: match u32_at(40) {
+                1 => End::Client,
+                2 => End::Server,
+                _ => return None,
+            },
+            kind: *KINDS.get(u32_at(44) as usize)?,
+            state: u32_at(48),
+            what: u32_at(52) as i32,
+            saddr: u32_at(56),
+            daddr: u32_at(60),
+            sport: u16_at(64),
+            dport: u16_at(66),
+        })
+    }
+}
+
+/// The loaded programs. They go, with their maps, when this does: nothing is pinned.
+pub struct Watch {
+    hosts: HashMap<MapData, u32, u32>,
+    ring: RingBuf<MapData>,
+    lost: PerCpuArray<MapData, u64>,
+    lost_before: u64,
+    followed: Vec<u32>,
+    events: Vec<Event>,
+    /// The names of reset reasons as this kernel prints them, by number; empty if it gives none.
+    pub reasons: Vec<(i32, String)>,
+    /// The programs themselves.
+    _programs: Ebpf,
+}
+
+impl Watch {
+    /// Loads the object and attaches its programs.
+    ///
+    /// # Errors
+    /// The kernel refuses one: what it says.
+    pub fn load(object: &Path) -> Result<Watch> {
+        let wrong = |what: String| Failure::new(Exit::NoHost, what);
+        let bytes =
+            fs::read(object).map_err(|error| wrong(format!("{}: {error}", object.display())))?;
+        let btf = Btf::from_sys_fs()
+            .map_err(|error| wrong(format!("this kernel has no type information: {error}")))?;
+        let mut programs = EbpfLoader::new()
+            .btf(Some(&btf))
+            .load(&bytes)
+            .map_err(|error| wrong(format!("eBPF programs are not loaded: {}", whole(&error))))?;
+        let mut has_reasons = false;
+        for (tracepoint, names) in PROGRAMS {
+            let mut refused = String::new();
+            let taken = names.iter().find(|name| {
+                let attached = attach(&mut programs, name, tracepoint);
+                refused = attached
+                    .as_ref()
+                    .err()
+                    .map(|error| whole(error))
+                    .unwrap_or_default();
+                attached.is_ok()
+            });
+            let Some(taken) = taken else {
+                let what = format!("the tracepoint {tracepoint} cannot be watched: {refused}");
+                return Err(wrong(what));
+            };
+            has_reasons |= *taken == "tcp_send_reset_reason";
+        }
+        let mut map = |name: &str| programs.take_map(name).expect("the object has this map");
+        let (hosts, ring, lost) = (map("hosts"), map("ring"), map("lost"));
+        let of_kind = |error: aya::maps::MapError| wrong(format!("a map: {}", whole(&error)));
+        Ok(Watch {
+            hosts: HashMap::try_from(hosts).map_err(of_kind)?,
+            ring: RingBuf::try_from(ring).map_err(of_kind)?,
+            lost: PerCpuArray::try_from(lost).map_err(of_kind)?,
+            lost_before: 0,
+            followed: Vec::new(),
+            events: Vec::new(),
+            reasons: match has_reasons {
+                true => reasons()?,
+                false => Vec::new(),
+            },
+            _programs: programs,
+        })
+    }
+
+    /// The kernel whose tracepoints are nearest to this one's, of those that the models know.
+    pub fn nearest(&self) -> Kernel {
+        // Both came between 6.1 and 6.18: reset reasons with 6.10, linear SYN timeouts with 6.5.
+        let is_linear = Path::new("/proc/sys/net/ipv4/tcp_syn_linear_timeouts").exists();
+        match is_linear || !self.reasons.is_empty() {
+            true => Kernel::V6_18,
+            false => Kernel::V6_1,
+        }
+    }
+
+    /// From now on follows these namespaces, and no others. What was seen is forgotten.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub fn follow(&mut self, client: u32, server: u32) -> std::result::Result<(), String> {
+        for inum in self.followed.drain(..) {
+            let _ = self.hosts.remove(&inum);
+        }
+        self.drain();
+        self.events.clear();
+        self.lost_before = self.lost_ever();
+        for (inum, host) in [(client, 1), (server, 2)] {
+            let inserted = self.hosts.insert(inum, host, 0);
+            inserted.map_err(|error| format!("the map of namespaces: {}", whole(&error)))?;
+            self.followed.push(inum);
+        }
+        Ok(())
+    }
+
+    /// Takes from the ring what is there.
+    pub fn drain(&mut self) {
+        while let Some(item) = self.ring.next() {
+            self.events.extend(Event::read(&item));
+        }
+    }
+
+    /// All that was seen of the namespaces, in order of time.
+    pub fn events(&mut self) -> &[Event] {
+        self.drain();
+        // CPUs take their times before they take their places in the ring.
+        self.events.sort_by_key(|event| event.t_ns);
+        &self.events
+    }
+
+    fn lost_ever(&self) -> u64 {
+        let counts = self.lost.get(&0, 0);
+        counts.map_or(0, |counts| counts.iter().sum())
+    }
+
+    /// How many events the ring had no room for.
+    pub fn lost(&self) -> u64 {
+        self.lost_ever() - self.lost_before
+    }
+}
+
+fn attach(
+    programs: &mut Ebpf,
+    name: &str,
+    tracepoint: &str,
+) -> std::result::Result<(), ProgramError> {
+    let program = programs.program_mut(name).expect("the object has it");
+    let program: &mut RawTracePoint = program.try_into()?;
+    program.load()?;
+    program.attach(tracepoint).map(drop)
+}
+
+/// An error with its causes.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The reasons that `tcp_send_reset` prints, by number: numbers differ among kernels, names hardly.
+fn reasons() -> Result<Vec<(i32, String)>> {
+    let places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
+    let file =
+        |place: &&str| fs::read_to_string(format!("{place}/events/tcp/tcp_send_reset/format")).ok();
+    let format = places.iter().find_map(file).ok_or_else(|| {
+        Failure::new(Exit::NoHost, "the formats of tracepoints cannot be read")
+            .help("mount tracefs: mount -t tracefs tracefs /sys/kernel/tracing")
+    })?;
+    Ok(symbols(&format, "REC->reason"))
+}
+
+/// The pairs of `__print_symbolic(FIELD, { NUMBER, "NAME" }, ..)` in a format file.
+fn symbols(format: &str, field: &str) -> Vec<(i32, String)> {
+    let start = format!("__print_symbolic({field}");
+    let Some((_, rest)) = format.split_once(&start) else {
+        return Vec::new();
+    };
+    let list = rest.split(')').next().unwrap_or_default();
+    let pairs = list.split('{').skip(1).filter_map(|pair| {
+        let (number, name) = pair.split('}').next()?.split_once(',')?;
+        let name = name.trim().trim_matches('"').to_owned();
+        Some((number.trim().parse().ok()?, name))
+    });
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_read_from_the_format() {
+        let format = r#"print fmt: "state=%s reason=%s", REC->state ? __print_symbolic(REC->state, { 1, "A" }) : "U", __print_symbolic(REC->reason, { 0, "NOT_SPECIFIED" }, { 1, "NO_SOCKET" })"#;
+        let expected = [(0, "NOT_SPECIFIED".to_owned()), (1, "NO_SOCKET".to_owned())];
+        assert_eq!(symbols(format, "REC->reason"), expected);
+        assert_eq!(symbols("print fmt: nothing", "REC->reason"), []);
+    }
+
+    #[test]
+    fn bytes_of_another_length_or_host_are_no_event() {
+        let mut bytes = [0; EVENT_BYTES];
+        assert_eq!(Event::read(&bytes), None, "host 0");
+        bytes[40] = 2;
+        bytes[44] = 5;
+        let event = Event::read(&bytes).expect("an event");
+        assert_eq!((event.host, event.kind), (End::Server, Kind::DestroySock));
+        bytes[44] = 6;
+        assert_eq!(Event::read(&bytes), None, "kind 6");
+        assert_eq!(Event::read(&bytes[1..]), None);
+    }
+}

@@ -1,0 +1,347 @@
+//! The host `linux`. Where it cannot be, each test says so and passes: `.ci/run` demands it where it can be.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::linux::fs::MetadataExt;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use faultlab::host::{Host, Places, State};
+use serde_json::{Value, json};
+
+/// One test at a time: they have the kernel's programs and namespaces listed.
+static KERNEL: Mutex<()> = Mutex::new(());
+
+fn is_here() -> Option<MutexGuard<'static, ()>> {
+    match Host::Linux.state(&Places::default()) {
+        State::Usable(_) => Some(KERNEL.lock().unwrap_or_else(PoisonError::into_inner)),
+        State::Missing(what, command) => {
+            eprintln!("skipped: {what}; {command}");
+            None
+        }
+        State::NotBuilt => unreachable!("it is built"),
+    }
+}
+
+/// The endings of the vectors that are about a kernel like this one.
+fn series() -> &'static str {
+    let linear = "/proc/sys/net/ipv4/tcp_syn_linear_timeouts";
+    match fs::exists(linear).expect("a name can be looked up") {
+        true => "618",
+        false => "61",
+    }
+}
+
+fn case(name: &str) -> String {
+    format!("tcp/{name}_{}", series())
+}
+
+fn faultlab(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultlab"));
+    command.args(args);
+    command
+}
+
+fn run(args: &[&str]) -> (i32, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = faultlab(args).output().expect("it runs");
+    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
+    (status.code().expect("it ends by itself"), text)
+}
+
+#[test]
+fn models_and_kernel_agree() {
+    let Some(_kernel) = is_here() else { return };
+    let cases = [
+        "c_client_close",
+        "b_closed_port",
+        "d_write_after_peer_close",
+    ]
+    .map(case);
+    let cases = cases.iter().map(String::as_str);
+    let args: Vec<&str> = ["validate", "--strict", "--host", "linux"]
+        .into_iter()
+        .chain(cases)
+        .collect();
+    let (code, text) = run(&args);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("model and host agree"), "{text}");
+}
+
+#[test]
+fn a_rule_that_is_switched_off_is_noticed_and_named() {
+    let Some(_kernel) = is_here() else { return };
+    let args = ["validate", "--strict", "--host", "linux", "--mutate"];
+    let (code, text) = run(&[&args[..], &["time-wait", &case("c_client_close")]].concat());
+    assert_eq!(code, 4, "{text}");
+    assert!(
+        text.contains("TIME-WAIT") && text.contains("model and host differ"),
+        "{text}"
+    );
+    if series() == "618" {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let silent = [
+            json!({"op": "reset"}),
+            json!({"op": "host.set", "host": "server", "port": 9_700, "drop": true}),
+            json!({"op": "tcp.connect", "from": "client", "to": "server", "port": 9_700}),
+            json!({"op": "clock.run", "ms": 3_300}),
+            json!({"op": "events"}),
+        ];
+        let file = vectors(folder.path(), &silent);
+        let (code, text) = run(&[&args[..4], &["--vectors", &file]].concat());
+        assert_eq!(code, 0, "{text}");
+        let (code, text) = run(&[&args[..], &["linear-syns", "--vectors", &file]].concat());
+        assert_eq!(code, 4, "{text}");
+        assert!(text.contains("tcp_retransmit_skb"), "{text}");
+    }
+}
+
+/// Writes a file of questions, and says where it is.
+fn vectors(folder: &Path, lines: &[Value]) -> String {
+    let file = folder.join("questions.jsonl");
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    fs::write(&file, text.join("\n")).expect("writable");
+    file.to_str().expect("UTF-8").to_owned()
+}
+
+/// The link loses what the model's loses: the same choices are asked.
+#[test]
+fn a_link_that_loses_packets_loses_the_model_s() {
+    let Some(_kernel) = is_here() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut lines = vec![
+        json!({"op": "reset", "link": {"delay_ms": 5, "loss": 0.2}}),
+        json!({"op": "tcp.listen", "host": "server", "port": 9_500, "backlog": 64}),
+        json!({"op": "tcp.connect", "from": "client", "to": "server", "port": 9_500, "count": 12}),
+        json!({"op": "clock.run", "ms": 6_000}),
+    ];
+    lines.extend(
+        (1..=12)
+            .map(|conn| json!({"op": "tcp.close", "conn": conn, "end": "client", "how": "abort"})),
+    );
+    lines.extend([
+        json!({"op": "clock.run", "ms": 500}),
+        json!({"op": "events"}),
+    ]);
+    let path = vectors(folder.path(), &lines);
+    let (code, text) = run(&[
+        "validate",
+        "--strict",
+        "--host",
+        "linux",
+        "--vectors",
+        &path,
+    ]);
+    assert_eq!(code, 0, "{text}");
+    // Some were lost, or this says nothing.
+    let record = folder.path().join("record.jsonl");
+    let out = record.to_str().expect("UTF-8");
+    assert_eq!(
+        run(&["record", out, "--host", "linux", "--vectors", &path]).0,
+        0
+    );
+    let recorded = fs::read_to_string(record).expect("it was written");
+    assert!(recorded.contains("tcp_retransmit_skb"), "{recorded}");
+}
+
+#[test]
+fn what_was_recorded_stands_in_for_the_kernel() {
+    let Some(_kernel) = is_here() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("linux.jsonl");
+    let path = file.to_str().expect("UTF-8");
+    let (code, text) = run(&["record", path, &case("b_closed_port"), "--host", "linux"]);
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = run(&["validate", "--strict", "--recorded", path]);
+    assert_eq!(code, 0, "{text}");
+    let recorded = fs::read_to_string(&file).expect("it was written");
+    let changed = recorded.replace("ECONNREFUSED", "ECONNRESET");
+    assert_ne!(changed, recorded);
+    fs::write(&file, &changed).expect("writable");
+    let (code, text) = run(&["validate", "--strict", "--recorded", path]);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("errno"), "{text}");
+    // A kernel of which the models know nothing: what differs is news, unless it is asked for strictly.
+    let version = changed
+        .lines()
+        .next()
+        .and_then(|line| serde_json::from_str::<Value>(line).ok());
+    let version = version.expect("a header")["version"].to_string();
+    fs::write(&file, changed.replacen(&version, "\"5.4.1\"", 1)).expect("writable");
+    let (code, text) = run(&["validate", "--recorded", path]);
+    assert!(
+        code == 0 && text.contains("no profile of this kernel"),
+        "{text}"
+    );
+    assert_eq!(run(&["validate", "--strict", "--recorded", path]).0, 4);
+}
+
+#[test]
+fn without_root_it_refuses_politely() {
+    let Some(_kernel) = is_here() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("our own");
+    let program = folder.path().join("faultlab");
+    fs::copy(env!("CARGO_BIN_EXE_faultlab"), &program).expect("there is room");
+    let nobody = 65_534;
+    let ran = Command::new(&program)
+        .args(["validate", "--host", "linux"])
+        .current_dir("/")
+        .uid(nobody)
+        .gid(nobody)
+        .output()
+        .expect("it runs");
+    let says = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(3), "{says}");
+    assert!(
+        says.contains("needs root") && says.contains("sudo"),
+        "{says}"
+    );
+}
+
+/// A session, after its first answers: it has namespaces, a link and programs.
+fn probe() -> (Child, BufReader<ChildStdout>) {
+    let mut child = faultlab(&["probe", "--host", "linux"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it runs");
+    let mut from = BufReader::new(child.stdout.take().expect("it was asked for"));
+    let listening = json!({"op": "tcp.listen", "host": "server", "port": 9_600});
+    for request in [json!({"op": "reset"}), listening] {
+        let answer = ask(&mut child, &mut from, &request);
+        assert!(answer.get("ok").is_some(), "{answer}");
+    }
+    (child, from)
+}
+
+fn ask(child: &mut Child, from: &mut impl BufRead, request: &Value) -> Value {
+    let to = child.stdin.as_mut().expect("it was asked for");
+    writeln!(to, "{request}").expect("it listens");
+    let mut line = String::new();
+    from.read_line(&mut line).expect("it answers");
+    serde_json::from_str(&line).expect("an answer is JSON")
+}
+
+/// The network namespaces in which threads of these processes are.
+fn namespaces(of: impl Iterator<Item = String>) -> BTreeSet<u64> {
+    let threads = of.flat_map(|pid| {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten();
+        tasks.flatten().map(|task| task.path().join("ns/net"))
+    });
+    let inodes = threads.filter_map(|file| Some(fs::metadata(file).ok()?.st_ino()));
+    inodes.collect()
+}
+
+fn processes() -> impl Iterator<Item = String> {
+    let all = fs::read_dir("/proc").expect("Linux").flatten();
+    let names = all.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The numbers of the loaded programs that are called as ours: a name has 15 characters.
+fn programs() -> BTreeSet<u32> {
+    let loaded = aya::programs::loaded_programs().flatten();
+    let ours = loaded.filter(|program| program.name_as_str() == Some("tcp_destroy_soc"));
+    ours.map(|program| program.id()).collect()
+}
+
+fn mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").expect("Linux")
+}
+
+#[test]
+fn nothing_is_left_behind_after_a_kill() {
+    let Some(_kernel) = is_here() else { return };
+    let mounts_before = mounts();
+    for how in ["-KILL", "-INT", "at its end"] {
+        let (programs_before, all) = (programs(), namespaces(processes()));
+        let (mut child, _from) = probe();
+        let own = namespaces(std::iter::once(child.id().to_string()));
+        let own: BTreeSet<u64> = own.difference(&all).copied().collect();
+        assert_eq!(own.len(), 2, "a namespace for each host");
+        let loaded: BTreeSet<u32> = programs().difference(&programs_before).copied().collect();
+        assert!(!loaded.is_empty(), "programs are loaded");
+        match how {
+            "at its end" => drop(child.stdin.take()),
+            signal => {
+                let number = child.id().to_string();
+                let sent = Command::new("kill").args([signal, &number]).status();
+                assert!(sent.expect("kill is everywhere").success());
+            }
+        }
+        child.wait().expect("it ends");
+        // The kernel frees programs after a grace period of its own.
+        let is_gone = || programs().is_disjoint(&loaded);
+        let give_up = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !is_gone() && std::time::Instant::now() < give_up {
+            std::thread::yield_now();
+        }
+        assert!(is_gone(), "{how}: programs are left");
+        assert!(
+            namespaces(processes()).is_disjoint(&own),
+            "{how}: a namespace is left"
+        );
+        assert_eq!(mounts(), mounts_before, "{how}: a mount is left");
+    }
+}
+
+#[test]
+fn two_at_once_do_not_disturb_each_other() {
+    let Some(_kernel) = is_here() else { return };
+    let (mut one, mut from_one) = probe();
+    let (mut other, mut from_other) = probe();
+    let connect = |count| json!({"op": "tcp.connect", "from": "client", "to": "server", "port": 9_600, "count": count});
+    let (run, events) = (
+        json!({"op": "clock.run", "ms": 50}),
+        json!({"op": "events"}),
+    );
+    ask(&mut one, &mut from_one, &connect(1));
+    ask(&mut other, &mut from_other, &connect(3));
+    let seen = |child: &mut Child, from: &mut BufReader<ChildStdout>| {
+        ask(child, from, &run);
+        let answer = ask(child, from, &events);
+        let events = answer["ok"]["events"].as_array().expect("events").clone();
+        let of = |event: &Value| event["conn"].as_u64();
+        let conns: BTreeSet<u64> = events.iter().filter_map(of).collect();
+        (events.len(), conns.len())
+    };
+    // The listener, and four of each connection: SYN_SENT and ESTABLISHED, SYN_RECV and ESTABLISHED.
+    assert_eq!(seen(&mut one, &mut from_one), (5, 1));
+    assert_eq!(seen(&mut other, &mut from_other), (13, 3));
+    for mut child in [one, other] {
+        drop(child.stdin.take());
+        assert!(child.wait().expect("it ends").success());
+    }
+}
+
+#[test]
+fn what_a_kernel_cannot_do_is_said() {
+    let Some(_kernel) = is_here() else { return };
+    let (mut child, mut from) = probe();
+    let mut ask = |request: Value| ask(&mut child, &mut from, &request);
+    let answer = ask(json!({"op": "reg.get", "key": "HKCU\\Environment", "name": "t"}));
+    assert!(answer["unsupported"].is_string(), "{answer}");
+    let answer = ask(json!({"op": "reset", "sysctl": {"net.ipv4.no_such_setting": 1}}));
+    assert!(answer["unsupported"].is_string(), "{answer}");
+    let answer = ask(json!({"op": "reset", "sysctl": {"kernel.panic": 1}}));
+    assert!(
+        answer["unsupported"].to_string().contains("net."),
+        "{answer}"
+    );
+    let answer = ask(json!({"op": "reset", "sysctl": {"net.ipv4.tcp_syn_retries": 0}}));
+    assert_eq!(answer["err"]["name"], "EINVAL", "{answer}");
+    assert!(ask(json!({"op": "reset"})).get("ok").is_some());
+    let answer = ask(json!({"op": "tcp.send", "conn": 1, "end": "client", "bytes": 1}));
+    assert!(answer["bad_request"].is_string(), "{answer}");
+}
