@@ -418,7 +418,7 @@ impl Observer<Seen> for Recorded {
                 at,
                 host,
                 conn: *conn,
-                record: record.clone(),
+                record: *record,
             });
         }
     }

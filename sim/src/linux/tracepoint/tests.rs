@@ -362,7 +362,7 @@ proptest! {
         prop_assert_eq!(size, format.size());
         prop_assert_eq!(&bytes[size..], [0xaa; 3]);
         let (again, around) = format.read(&bytes).expect("a record of the model");
-        prop_assert_eq!((again, around), (on_kernel(record.clone(), kernel), context));
+        prop_assert_eq!((again, around), (on_kernel(record, kernel), context));
         // Both ways of reading agree.
         let event = format.decode(&bytes).expect("a record");
         let mut encoded = Vec::new();

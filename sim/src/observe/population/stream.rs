@@ -133,7 +133,7 @@ impl Kind {
     #[inline]
     fn ends(&self, number: u64, address: Ipv4, cpus: u8) -> (Ends, u8) {
         let chance = spread(self.seed.wrapping_add(number));
-        let peer = (chance >> 32) * u64::from(self.flows.peers) >> 32;
+        let peer = ((chance >> 32) * u64::from(self.flows.peers)) >> 32;
         let cpu = (((chance & 0xffff) * u64::from(cpus)) >> 16) as u8;
         // Local ports one after another; a socket's address comes back after a million others.
         let ephemeral = PORTS.0 + (number % u64::from(PORTS.1)) as u16;
