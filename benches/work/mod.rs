@@ -4,6 +4,7 @@ pub mod churn;
 pub mod pairs;
 pub mod race;
 pub mod script;
+pub mod storm;
 pub mod timers;
 
 /// Someone who does the work of a row.
@@ -42,5 +43,6 @@ pub fn rows() -> Vec<Row> {
     rows.extend(race::rows());
     rows.extend(script::rows());
     rows.extend(churn::rows());
+    rows.extend(storm::rows());
     rows
 }

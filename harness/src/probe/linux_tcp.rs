@@ -161,12 +161,16 @@ fn connect(
         "keepalive",
         "user_timeout_ms",
         "read",
+        "sport",
     ])?;
-    if end(request, "from")? != End::Client || end(request, "to")? != End::Server {
-        let what = "tcp.connect: the model connects from client to server only";
+    let to = end(request, "to")?;
+    if end(request, "from")? == to {
+        let what = "tcp.connect: a host that connects to itself is not modelled";
         return Err(Refusal::Unsupported(what.into()));
     }
     let port = port(request)?;
+    let local_port = request.maybe_number("sport", u16::MAX.into())?;
+    let local_port = local_port.filter(|port| *port > 0).map(|port| port as u16);
     let count = request
         .maybe_number("count", MOST_CONNECTIONS)?
         .unwrap_or(1) as u32;
@@ -176,8 +180,9 @@ fn connect(
         user_timeout_ms: request
             .maybe_number("user_timeout_ms", i32::MAX as u64)?
             .unwrap_or(0),
+        local_port,
     };
-    let first = session.tcp.connect(port, count, options, reads);
+    let first = session.tcp.connect(to, port, count, options, reads);
     let first = first.map_err(|error| refused(error, request))?;
     let conns = first..first + count;
     body.numbers("conns", conns.map(u64::from));

@@ -85,9 +85,10 @@ pub trait TcpHosts {
     /// As [`PairLab::connect`].
     ///
     /// # Errors
-    /// If there cannot be so many sockets.
+    /// If there cannot be so many sockets, the local port is in use, or the host cannot do it.
     fn connect(
         &mut self,
+        to: End,
         port: u16,
         count: u32,
         options: SocketOptions,
@@ -243,12 +244,18 @@ impl TcpHosts for ModelHosts {
 
     fn connect(
         &mut self,
+        to: End,
         port: u16,
         count: u32,
         options: SocketOptions,
         reads: bool,
     ) -> Result<u32, HostError> {
-        Ok(self.lab().connect(End::Server, port, count, options, reads))
+        let lab = self.lab();
+        let is_in_use = |port| count > 1 || lab.is_port_in_use(to.other(), port);
+        if options.local_port.is_some_and(is_in_use) {
+            return Err(PairError::Errno(Errno::EADDRINUSE).into());
+        }
+        Ok(lab.connect(to, port, count, options, reads))
     }
 
     fn send(&mut self, conn: u32, end: End, bytes: u64) -> Result<(), HostError> {

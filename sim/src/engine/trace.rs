@@ -157,7 +157,8 @@ pub trait Record: Clone + fmt::Debug + From<Struck> {
     fn words(&self) -> String;
 }
 
-/// Declares an enumeration of records: for each the kind's name, a sentence, and typed fields.
+/// Declares an enumeration of records: for each the kind's name, a sentence, and typed fields. A field after
+/// `also` is not stored but computed, as an `Option`, and so is no part of the trace's hash.
 ///
 /// ```
 /// faultlab_sim::records! {
@@ -183,7 +184,7 @@ macro_rules! records {
                 $(#[doc = $kind_doc:literal])*
                 $variant:ident = $kind:literal, $words:literal {
                     $( $(#[doc = $field_doc:literal])* $field:ident : $ty:ty, )*
-                },
+                } $( also $also:ident : $also_ty:ty = $also_of:path where $also_doc:literal )*,
             )*
         }
     ) => {
@@ -207,6 +208,10 @@ macro_rules! records {
                         stringify!($field),
                         <$ty as $crate::engine::Field>::KIND,
                         concat!($($field_doc,)*),
+                    ), )* $( (
+                        stringify!($also),
+                        <$also_ty as $crate::engine::Field>::KIND,
+                        $also_doc,
                     ), )* ],
                 }, )*
             ];
@@ -222,6 +227,9 @@ macro_rules! records {
                 match self {
                     $( $name::$variant { $( $field, )* } => {
                         $( each(stringify!($field), $crate::engine::Field::value($field)); )*
+                        $( if let Some(value) = $also_of(self) {
+                            each(stringify!($also), $crate::engine::Field::value(&value));
+                        } )*
                     } )*
                 }
             }
@@ -232,6 +240,9 @@ macro_rules! records {
                 match self {
                     $( $name::$variant { $( $field, )* } => match name {
                         $( stringify!($field) => Some($crate::engine::Field::value($field)), )*
+                        $( stringify!($also) => {
+                            $also_of(self).map(|value| $crate::engine::Field::value(&value))
+                        } )*
                         _ => None,
                     } )*
                 }

@@ -7,6 +7,7 @@
 //!
 //! [`layout`] turns records to the bytes that a kernel writes and back, [`text`] to what it prints.
 
+mod context;
 pub mod layout;
 #[cfg(test)]
 mod tests;
@@ -112,9 +113,9 @@ impl TcpState {
         matches!(
             (self, next),
             (Close, SynSent | Listen)
-                | (SynSent, Established | Close)
+                | (SynSent, Established | SynRecv | Close)
                 | (Listen, SynRecv | Close)
-                | (SynRecv, Established)
+                | (SynRecv, Established | FinWait1 | Close)
                 | (Established, FinWait1 | CloseWait | Close)
                 | (CloseWait, LastAck | Close)
                 | (FinWait1, FinWait2 | Closing | Close)
@@ -269,7 +270,7 @@ crate::records! {
             saddr: Ipv4,
             /// The peer's address.
             daddr: Ipv4,
-        },
+        } also softirq: bool = Record::softirq where "Whether it fires in softirq, where pid and comm are those of whoever was interrupted; absent where that depends.",
         /// A segment is sent again.
         RetransmitSkb = "tcp_retransmit_skb", "retransmits in {state}, {saddr}:{sport} to {daddr}:{dport}" {
             /// The socket's address.
@@ -288,7 +289,7 @@ crate::records! {
             daddr: Ipv4,
             /// Below 0 if it could not be sent, which the model never meets. 6.1 has no such field.
             err: i32,
-        },
+        } also softirq: bool = Record::softirq where "Whether it fires in softirq, where pid and comm are those of whoever was interrupted; absent where that depends.",
         /// A SYN-ACK is sent again, by a timer or for another SYN.
         RetransmitSynack = "tcp_retransmit_synack", "retransmits a SYN-ACK, {saddr}:{sport} to {daddr}:{dport}" {
             /// The listener's address.
@@ -305,7 +306,7 @@ crate::records! {
             saddr: Ipv4,
             /// The peer's address.
             daddr: Ipv4,
-        },
+        } also softirq: bool = Record::softirq where "Whether it fires in softirq, where pid and comm are those of whoever was interrupted; absent where that depends.",
         /// A RST is sent. In 6.18 ports and family stand inside `saddr` and `daddr`, two sockaddrs.
         SendReset = "tcp_send_reset", "sends a reset {reason} in {state}, {saddr}:{sport} to {daddr}:{dport}" {
             /// The socket's address, 0 if there is none.
@@ -324,7 +325,7 @@ crate::records! {
             saddr: Ipv4,
             /// The receiver's address.
             daddr: Ipv4,
-        },
+        } also softirq: bool = Record::softirq where "Whether it fires in softirq, where pid and comm are those of whoever was interrupted; absent where that depends.",
         /// A socket meets a RST that it heeds.
         ReceiveReset = "tcp_receive_reset", "receives a reset, {saddr}:{sport} from {daddr}:{dport}" {
             /// The socket's address.
@@ -341,7 +342,7 @@ crate::records! {
             daddr: Ipv4,
             /// The socket's number, never used again on its host.
             sock_cookie: u64,
-        },
+        } also softirq: bool = Record::softirq where "Whether it fires in softirq, where pid and comm are those of whoever was interrupted; absent where that depends.",
         /// A socket ends: closed by the protocol and by its application.
         DestroySock = "tcp_destroy_sock", "destroys the socket {saddr}:{sport} to {daddr}:{dport}" {
             /// The socket's address.
@@ -358,7 +359,7 @@ crate::records! {
             daddr: Ipv4,
             /// The socket's number, never used again on its host.
             sock_cookie: u64,
-        },
+        } also softirq: bool = Record::softirq where "Whether it fires in softirq, where pid and comm are those of whoever was interrupted; absent where that depends.",
         /// A client has the answer to a call.
         Call = "call", "has its answer after {latency_us} us on connection {conn}" {
             /// How long it took, connecting included.

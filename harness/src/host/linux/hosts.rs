@@ -213,11 +213,16 @@ impl TcpHosts for KernelHosts {
 
     fn connect(
         &mut self,
+        to: End,
         port: u16,
         count: u32,
         options: SocketOptions,
         reads: bool,
     ) -> Result<u32, HostError> {
+        if to != End::Server || options.local_port.is_some() {
+            let what = "tcp.connect: this host connects from client to server, from any port";
+            return Err(HostError::Unsupported(what.into()));
+        }
         let Machines {
             apps, client, link, ..
         } = self.machines()?;

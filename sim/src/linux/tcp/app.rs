@@ -72,6 +72,7 @@ impl Apps {
         let to = (HostId::SERVER, lab.port);
         match net.connect(out, client.host, to, flow, SocketOptions::default()) {
             Ok(at) => client.at = Some(at),
+            Err(ConnectError::InUse) => debug_assert!(false, "a client binds to no port"),
             Err(ConnectError::NoPort(at)) => {
                 client.at = Some(at);
                 let errno = Errno::EADDRNOTAVAIL;

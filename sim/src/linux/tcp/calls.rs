@@ -12,6 +12,8 @@ use crate::linux::tracepoint::{RstReason, TcpState};
 /// What is left after a connect() that failed at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum ConnectError {
+    /// EADDRINUSE, of bind(): another socket has the local port. There is no socket then.
+    InUse,
     /// EADDRNOTAVAIL: all local ports are taken. The socket in this slot is closed, not yet destroyed.
     NoPort(Place),
 }
@@ -74,7 +76,7 @@ impl Net {
         socket.is_some_and(|socket| socket.flow == flow && socket.parent != NONE)
     }
 
-    /// socket() and a connect() that does not block. The local port is chosen after the state event,
+    /// socket(), bind() if it is asked for, and a connect() that does not block. The local port is chosen after the state event,
     /// which therefore shows port 0 (tcp_v4_connect; measured).
     pub(super) fn connect(
         &mut self,
@@ -85,13 +87,21 @@ impl Net {
         options: SocketOptions,
     ) -> Result<Place, ConnectError> {
         let now = out.now();
-        let mut socket = Socket::new(TcpState::Close, 0, to, flow);
+        let bound = options.local_port;
+        if bound.is_some_and(|port| self.host(host).is_port_in_use(port)) {
+            return Err(ConnectError::InUse);
+        }
+        let mut socket = Socket::new(TcpState::Close, bound.unwrap_or(0), to, flow);
         socket.options = options;
         let slot = self.host_mut(host).insert(socket);
         let at = Place { host, slot };
         self.set_state(out, at, TcpState::SynSent);
         let may_reuse = self.may_reuse(host, now);
-        let Some((port, old)) = self.host_mut(host).take_port(to, may_reuse) else {
+        let taken = match bound {
+            None => self.host_mut(host).take_port(to, may_reuse),
+            Some(port) => Some((port, None)),
+        };
+        let Some((port, old)) = taken else {
             self.set_state(out, at, TcpState::Close);
             let socket = self.socket_mut(at);
             socket.cannot_send = true;
@@ -109,9 +119,10 @@ impl Net {
         }
         let timeout = self.clock.ticks_of_ms(SYN_TIMEOUT_MS);
         let since_ms = self.clock.milliseconds(now);
+        let owns_port = bound.is_none_or(|port| self.host_mut(host).claim_port(to, port));
         let socket = self.socket_mut(at);
         socket.port = port;
-        socket.owns_port = true;
+        socket.owns_port = owns_port;
         socket.send = Sending::from(first);
         socket.send.nxt = first + 1;
         socket.send.end = first + 1;
@@ -137,9 +148,8 @@ impl Net {
         Ok(at)
     }
 
-    /// write().
-    ///
-    /// The buffer takes whatever is written: a limit is not modelled.
+    /// write(), which waits for room in the send buffer: the application goes on, and what does not fit follows
+    /// as acknowledgements make room ([`Buffers`](super::Buffers)). A close() waits for it.
     pub(super) fn send(
         &mut self,
         out: &mut impl Out,
@@ -147,7 +157,7 @@ impl Net {
         len: u64,
     ) -> Result<(), SendError> {
         let socket = self.socket_mut(at);
-        if socket.state == TcpState::SynSent {
+        if matches!(socket.state, TcpState::SynSent | TcpState::SynRecv) {
             return Err(SendError::Again);
         }
         let is_open = matches!(socket.state, TcpState::Established | TcpState::CloseWait);
@@ -182,7 +192,7 @@ impl Net {
     }
 
     /// shutdown(SHUT_WR) (inet_shutdown, tcp_shutdown): a FIN, if the connection is open; a connect() under
-    /// way fails (measured).
+    /// way fails (measured); while two SYNs meet, it waits for the handshake.
     pub(super) fn shutdown(&mut self, out: &mut impl Out, at: Place) {
         let socket = self.socket_mut(at);
         socket.cannot_send = true;
@@ -214,7 +224,9 @@ impl Net {
             }
             _ if is_broken_off => self.disconnect(out, at),
             TcpState::SynSent => self.end_connection(out, at),
-            TcpState::Established => self.send_fin(out, at, TcpState::FinWait1),
+            TcpState::Established | TcpState::SynRecv => {
+                self.send_fin(out, at, TcpState::FinWait1);
+            }
             TcpState::CloseWait => self.send_fin(out, at, TcpState::LastAck),
             // After a shutdown() nothing changes, but the event fires (tcp_close_state; measured).
             state => self.set_state(out, at, state),
@@ -261,7 +273,7 @@ impl Net {
     }
 
     /// A FIN after all that was written (tcp_send_fin).
-    fn send_fin(&mut self, out: &mut impl Out, at: Place, next: TcpState) {
+    pub(super) fn send_fin(&mut self, out: &mut impl Out, at: Place, next: TcpState) {
         self.set_state(out, at, next);
         let send = &mut self.socket_mut(at).send;
         send.fin = true;

@@ -85,7 +85,7 @@ impl Net {
     }
 
     /// Sends a SYN-ACK, first or again.
-    fn send_syn_ack(&mut self, out: &mut impl Out, at: Place) {
+    pub(super) fn send_syn_ack(&mut self, out: &mut impl Out, at: Place) {
         let flags = Flags {
             ack: true,
             ..Flags::SYN

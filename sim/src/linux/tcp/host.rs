@@ -307,6 +307,20 @@ impl Host {
         Some((port, self.find(port, to.0, to.1).filter(is_mini)))
     }
 
+    /// A connection to `to` has been bound to `port`. Whether it owns it: see [`Ports::claim`].
+    pub(super) fn claim_port(&mut self, to: (HostId, u16), port: u16) -> bool {
+        self.ports.entry(to).or_default().claim(&self.sysctls, port)
+    }
+
+    /// Whether some socket has the local port, one in TIME_WAIT too: bind() then fails.
+    pub(super) fn is_port_in_use(&self, port: u16) -> bool {
+        let has_it = |slot| {
+            let socket = self.socket(slot);
+            socket.port == port && (socket.hashed || socket.state == TcpState::Listen)
+        };
+        self.occupied().any(has_it)
+    }
+
     /// How many local ports are taken towards `to`.
     pub(super) fn ports_taken(&self, to: (HostId, u16)) -> u32 {
         self.ports.get(&to).map_or(0, Ports::taken)

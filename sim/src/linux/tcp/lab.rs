@@ -150,7 +150,11 @@ impl Lab {
             plan_end(cx, server, window.until, Event::ServerReturns);
         }
         for window in outages {
-            plan(cx, self.link, window.from, Event::LinkFails);
+            // From the very beginning: before the first SYN, whatever the order of equal times is.
+            match window.from == cx.now() {
+                true => self.net.link.down = cx.strikes(fault::LINK_DOWN, self.link),
+                false => plan(cx, self.link, window.from, Event::LinkFails),
+            }
             plan_end(cx, self.link, window.until, Event::LinkReturns);
         }
         self.serve(cx);

@@ -12,7 +12,7 @@
 //! only made where a choice is about it (see [`FAULTS`]), as a storm has a million of them. Local ports and
 //! numbers of connections only grow, so a state rarely recurs in one run.
 //!
-//! Not modelled: simultaneous open; a limit of the send buffer, tuning of the receive buffer; RACK's
+//! Not modelled: tuning of the receive buffer, and the overhead of buffers; RACK's
 //! reordering timer, F-RTO, undoing of a wrong recovery, pacing, ECN, Fast Open, path MTU; cached metrics of
 //! earlier connections; memory pressure; a bound on the link's queue; CPUs, and with them the order of timers
 //! that fall on one tick (here: as they were set); time within a process's exit (all its sockets close in one
@@ -58,6 +58,6 @@ pub use pair::{
 };
 pub use profile::{Kernel, KernelProfile, UnknownKernel, model_timeout_ms};
 pub use segment::{Flags, Flow, HostId, Sack, Segment, Stamps};
-pub use socket::{Keepalive, SocketOptions};
+pub use socket::{Buffers, Keepalive, SocketOptions};
 pub use sysctl::{SysctlError, Sysctls};
 pub use timer::{Clock, Timer};

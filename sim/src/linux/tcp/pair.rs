@@ -9,7 +9,7 @@ use super::host::Counters;
 use super::link::{Link, Packet};
 use super::net::{Net, Notice, Out, What};
 use super::segment::{Flow, HostId};
-use super::socket::{Place, SocketOptions};
+use super::socket::{Buffers, Place, SocketOptions};
 use super::sysctl::{SysctlError, Sysctls};
 use super::timer::Clock;
 use super::{Event, Kernel};
@@ -35,6 +35,21 @@ impl End {
         match self {
             End::Client => "client",
             End::Server => "server",
+        }
+    }
+
+    /// The other one.
+    pub const fn other(self) -> End {
+        match self {
+            End::Client => End::Server,
+            End::Server => End::Client,
+        }
+    }
+
+    const fn of(host: HostId) -> End {
+        match host {
+            HostId::SERVER => End::Server,
+            _ => End::Client,
         }
     }
 
@@ -217,6 +232,15 @@ struct Connection {
     server: Option<Held>,
 }
 
+impl Connection {
+    fn end_mut(&mut self, end: End) -> &mut Option<Held> {
+        match end {
+            End::Client => &mut self.client,
+            End::Server => &mut self.server,
+        }
+    }
+}
+
 /// The two hosts.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Pair {
@@ -336,7 +360,7 @@ impl Pair {
         let reads = self.listening.get(&listener).is_none_or(|app| app.reads);
         let conn = self.net.socket(at).flow.conn;
         if let Some(connection) = self.connections.get_mut(conn as usize - 1) {
-            connection.server = Some(Held { at, reads });
+            *connection.end_mut(End::of(at.host)) = Some(Held { at, reads });
         }
         if self.net.socket(at).error.is_some() {
             self.take_error(cx, at, AppOp::Error);
@@ -535,7 +559,8 @@ impl<S: Source> PairLab<S> {
         })
     }
 
-    /// The client's application opens connections, without waiting for them; the number of the first.
+    /// The other host's application opens connections to a port of `to`, without waiting for them; the number
+    /// of the first. Where its `local_port` is in use, a connection has a number and no socket.
     pub fn connect(
         &mut self,
         to: End,
@@ -548,7 +573,7 @@ impl<S: Source> PairLab<S> {
         self.act(|pair, cx| {
             for conn in first..first + count {
                 pair.connections.push(Connection::default());
-                pair.connect(cx, (to.host(), port), conn, options, reads);
+                pair.connect(cx, (to, port), conn, options, reads);
             }
         });
         first
@@ -632,10 +657,11 @@ impl<S: Source> PairLab<S> {
         &self.recorded.0
     }
 
-    /// How many local ports the client's connections to a port have taken, those in TIME_WAIT among them.
+    /// How many local ports the other host's connections to a port of `to` have taken, those in TIME_WAIT among
+    /// them.
     pub fn ports_taken(&self, to: End, port: u16) -> u32 {
-        let client = self.machine.world.net.host(End::Client.host());
-        client.ports_taken((to.host(), port))
+        let from = self.machine.world.net.host(to.other().host());
+        from.ports_taken((to.host(), port))
     }
 
     /// How many bytes an end has received in order, read or not.
@@ -645,6 +671,31 @@ impl<S: Source> PairLab<S> {
     pub fn received(&self, conn: u32, end: End) -> Result<u64, PairError> {
         let at = self.machine.world.end(conn, end)?.at;
         Ok(self.machine.world.net.socket(at).receive.bytes())
+    }
+
+    /// An application reads all that is there, whether it does so by itself or not; how much it was.
+    ///
+    /// # Errors
+    /// If there is no such connection, or nobody holds that end.
+    pub fn read(&mut self, conn: u32, end: End) -> Result<u64, PairError> {
+        self.act(|pair, cx| {
+            let at = pair.end(conn, end)?.at;
+            Ok(pair.with(cx, |net, out| net.read(out, at)))
+        })
+    }
+
+    /// The levels of an end's buffers.
+    ///
+    /// # Errors
+    /// If there is no such connection, or nobody holds that end.
+    pub fn buffers(&self, conn: u32, end: End) -> Result<Buffers, PairError> {
+        let at = self.machine.world.end(conn, end)?.at;
+        Ok(self.machine.world.net.socket(at).buffers())
+    }
+
+    /// Whether bind() to a port would fail at a host, as another socket there has it.
+    pub fn is_port_in_use(&self, end: End, port: u16) -> bool {
+        self.machine.world.net.host(end.host()).is_port_in_use(port)
     }
 
     /// What a host has counted.
@@ -693,19 +744,22 @@ impl Pair {
     fn connect(
         &mut self,
         cx: &mut Cx<'_, Step, Seen>,
-        to: (HostId, u16),
+        (to, port): (End, u16),
         conn: u32,
         options: SocketOptions,
         reads: bool,
     ) {
         let flow = Flow { client: 0, conn };
-        let host = End::Client.host();
-        let connected = self.with(cx, |net, out| net.connect(out, host, to, flow, options));
+        let from = to.other();
+        let connected = self.with(cx, |net, out| {
+            net.connect(out, from.host(), (to.host(), port), flow, options)
+        });
         match connected {
             Ok(at) => {
                 let connection = &mut self.connections[conn as usize - 1];
-                connection.client = Some(Held { at, reads });
+                *connection.end_mut(from) = Some(Held { at, reads });
             }
+            Err(ConnectError::InUse) => {}
             // An application that cannot even try closes its socket.
             Err(ConnectError::NoPort(at)) => {
                 self.learn(cx, at, AppOp::Connect, Errno::EADDRNOTAVAIL);
@@ -718,11 +772,7 @@ impl Pair {
         if how == Closing::Shutdown {
             return self.with(cx, |net, out| net.shutdown(out, at));
         }
-        let connection = &mut self.connections[conn as usize - 1];
-        match end {
-            End::Client => connection.client = None,
-            End::Server => connection.server = None,
-        }
+        *self.connections[conn as usize - 1].end_mut(end) = None;
         self.with(cx, |net, out| {
             net.socket_mut(at).lingers_zero = how == Closing::Abort;
             net.close(out, at);

@@ -66,6 +66,20 @@ impl Ports {
         None
     }
 
+    /// A socket that was bound to `port` connects: connect() gives the port to nobody else. Whether it is one
+    /// that connect() might give at all, and so is to be released.
+    pub(super) fn claim(&mut self, sysctls: &Sysctls, port: u16) -> bool {
+        let (low, high) = sysctls.local_ports;
+        if !(low..=high).contains(&port) {
+            return false;
+        }
+        if self.taken() == 0 {
+            self.low = low;
+        }
+        self.set(port, true);
+        true
+    }
+
     fn set(&mut self, port: u16, taken: bool) {
         let was_taken = bit(&self.taken, port);
         put(&mut self.taken, port, taken);

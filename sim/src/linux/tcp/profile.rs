@@ -113,6 +113,11 @@ pub(super) const MSS: u32 = 1_448;
 /// other half is for overhead (tcp_win_from_space). The model does not tune it.
 pub(super) const RECEIVE_SPACE: u64 = 65_536;
 
+/// SKB_TRUESIZE of a segment: what it counts for when the send buffer is sized (tcp_sndbuf_expand).
+pub(super) const SEGMENT_TRUESIZE: u64 = 4_352;
+/// How far the send buffer grows by itself: the maximum of tcp_wmem.
+pub(super) const SEND_BUFFER_MAX: u64 = 4_194_304;
+
 const V6_1: KernelProfile = KernelProfile {
     name: "6.1",
     hz: 250,

@@ -66,8 +66,11 @@ impl Net {
         if flags.ack && flags.rst {
             return self.reset(out, at);
         }
-        if !(flags.ack && flags.syn) {
+        if flags.rst || !flags.syn {
             return;
+        }
+        if !flags.ack {
+            return self.meet_syn(out, at, segment);
         }
         let jiffies = self.clock.jiffies(out.now());
         let uses_stamps = self.sysctls(at.host).timestamps;
@@ -93,6 +96,37 @@ impl Net {
         }
         self.send_ack(out, at);
         self.notify(at, What::Connected);
+    }
+
+    /// A SYN meets ours on the way: both ends connect to each other, and neither listens (RFC 9293, 3.5;
+    /// measured on 6.18). The answer is our SYN again, now with an acknowledgement.
+    fn meet_syn(&mut self, out: &mut impl Out, at: Place, segment: &Segment) {
+        let jiffies = self.clock.jiffies(out.now());
+        let uses_stamps = self.sysctls(at.host).timestamps;
+        let socket = self.socket_mut(at);
+        socket.receive.begin(segment.end());
+        socket.receive.has_stamps = uses_stamps && segment.stamps.is_some();
+        socket.receive.echo_ms = segment.stamps.map_or(0, |stamps| stamps.value_ms);
+        socket.receive.data_at = jiffies;
+        socket.send.window = segment.window.into();
+        socket.send.window_at = segment.seq;
+        self.set_state(out, at, TcpState::SynRecv);
+        self.send_syn_ack(out, at);
+    }
+
+    /// The acknowledgement of a SYN that met another: the connection is there (case TCP_SYN_RECV of
+    /// tcp_rcv_state_process).
+    fn establish(&mut self, out: &mut impl Out, at: Place) {
+        self.initialise_timeout(at);
+        let socket = self.socket_mut(at);
+        socket.resend.since_ms = None;
+        socket.send.small_end = socket.send.una;
+        let is_shut = socket.cannot_send;
+        self.set_state(out, at, TcpState::Established);
+        self.notify(at, What::Connected);
+        if is_shut {
+            self.send_fin(out, at, TcpState::FinWait1);
+        }
     }
 
     /// A segment for a connection (tcp_rcv_established, tcp_validate_incoming, tcp_rcv_state_process).
@@ -121,7 +155,10 @@ impl Net {
             }
             return;
         }
-        if flags.syn {
+        let is_crossing = socket.state == TcpState::SynRecv
+            && (flags.ack, segment.end()) == (true, expected)
+            && segment.ack == socket.send.nxt;
+        if flags.syn && !is_crossing {
             return self.send_limited_ack(out, at);
         }
         if !flags.ack {
@@ -135,10 +172,20 @@ impl Net {
             receive.echo_ms = receive.echo_ms.max(stamps.value_ms);
         }
         if self.acknowledge(out, at, segment) == Acknowledged::Unsent {
-            if self.socket(at).state != TcpState::Established {
-                self.send_limited_ack(out, at);
+            match self.socket(at).state {
+                TcpState::Established => {}
+                TcpState::SynRecv => {
+                    self.send_reset(out, Some(at.slot), segment, RstReason::AckUnsentData);
+                }
+                _ => self.send_limited_ack(out, at),
             }
             return;
+        }
+        if self.socket(at).state == TcpState::SynRecv {
+            match self.socket(at).send.queue.is_empty() {
+                true => self.establish(out, at),
+                false => return,
+            }
         }
         self.receive_content(out, at, segment);
     }

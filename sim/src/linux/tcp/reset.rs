@@ -32,6 +32,7 @@ impl Net {
         if !is_orphan {
             let what = match state {
                 TcpState::SynSent => What::ConnectFailed(Errno::ECONNREFUSED),
+                TcpState::SynRecv => What::ConnectFailed(Errno::ECONNRESET),
                 TcpState::CloseWait => What::Broken(Errno::EPIPE),
                 _ => What::Broken(Errno::ECONNRESET),
             };

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::profile::{INITIAL_CWND, RECEIVE_SPACE};
+use super::profile::{INITIAL_CWND, RECEIVE_SPACE, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
 use super::segment::{Flow, HostId};
 use crate::engine::Time;
 use crate::linux::tracepoint::TcpState;
@@ -25,6 +25,8 @@ pub struct SocketOptions {
     pub keepalive: Option<Keepalive>,
     /// TCP_USER_TIMEOUT in milliseconds; 0: none.
     pub user_timeout_ms: u64,
+    /// The local port that it binds to; without it, connect() chooses one.
+    pub local_port: Option<u16>,
 }
 
 /// The times of keepalive.
@@ -128,6 +130,8 @@ pub(super) struct Sending {
     pub(super) small_end: u64,
     /// What was sent and not acknowledged, in order; empty but for connections.
     pub(super) queue: VecDeque<Sent>,
+    /// How many bytes the buffer takes (sk_sndbuf): it grows with `cwnd`, and never shrinks.
+    pub(super) limit: u64,
     pub(super) cwnd: u32,
     pub(super) ssthresh: u32,
     pub(super) recovery: Recovery,
@@ -273,7 +277,37 @@ impl Listener {
     }
 }
 
+/// The size of a send buffer: twice what the congestion window holds (tcp_sndbuf_expand). 87 040 bytes at first.
+fn send_buffer(cwnd: u32) -> u64 {
+    (2 * u64::from(cwnd.max(INITIAL_CWND)) * SEGMENT_TRUESIZE).min(SEND_BUFFER_MAX)
+}
+
+/// The levels of an open connection's buffers, in bytes of data; the overhead that the kernel counts in
+/// sk_wmem_queued and sk_rmem_alloc is not modelled.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Buffers {
+    /// Written and not acknowledged (sk_wmem_queued).
+    pub queued: u64,
+    /// How much of that fits (sk_sndbuf).
+    pub send_limit: u64,
+    /// What is left of a write() that waits for room (sk_stream_wait_memory).
+    pub waiting: u64,
+    /// Received in order and not read; with `early`, sk_rmem_alloc.
+    pub unread: u64,
+    /// Received before its turn.
+    pub early: u64,
+    /// How much of both fits (sk_rcvbuf).
+    pub receive_limit: u64,
+    /// How much the peer may still send (rcv_wnd).
+    pub window: u64,
+}
+
 impl Sending {
+    /// The congestion window may have grown, and the buffer with it (tcp_check_space).
+    pub(super) fn grow_buffer(&mut self) {
+        self.limit = self.limit.max(send_buffer(self.cwnd));
+    }
+
     /// Nothing sent, the next number being `first`.
     pub(super) fn from(first: u64) -> Sending {
         Sending {
@@ -285,6 +319,7 @@ impl Sending {
             window_at: 0,
             small_end: first,
             queue: VecDeque::new(),
+            limit: send_buffer(INITIAL_CWND),
             cwnd: INITIAL_CWND,
             ssthresh: u32::MAX,
             recovery: Recovery::Open,
@@ -407,6 +442,21 @@ impl Socket {
             waits_since: (0, 0),
             hashed: false,
             next: NONE,
+        }
+    }
+
+    /// The levels of its buffers.
+    pub(super) fn buffers(&self) -> Buffers {
+        let written = self.send.end_of_data().saturating_sub(self.send.una);
+        let early = self.receive.early.iter().map(|(from, to)| to - from);
+        Buffers {
+            queued: written.min(self.send.limit),
+            send_limit: self.send.limit,
+            waiting: written.saturating_sub(self.send.limit),
+            unread: self.receive.unread,
+            early: early.sum(),
+            receive_limit: self.receive.space,
+            window: self.receive.window_left(),
         }
     }
 

@@ -57,7 +57,7 @@ impl Net {
         let limit_ms = match socket.options.user_timeout_ms {
             0 => {
                 let base_ms = match socket.state {
-                    TcpState::SynSent => super::profile::SYN_TIMEOUT_MS,
+                    TcpState::SynSent | TcpState::SynRecv => super::profile::SYN_TIMEOUT_MS,
                     _ => sysctls.rto_min_us / 1_000,
                 };
                 model_timeout_ms(retries, base_ms, sysctls.rto_max_ms)
@@ -71,8 +71,12 @@ impl Net {
     fn is_given_up(&self, now_ms: u64, at: Place) -> bool {
         let sysctls = self.sysctls(at.host);
         let socket = self.socket(at);
-        if socket.state == TcpState::SynSent {
-            let most = sysctls.syn_retries + sysctls.syn_linear_timeouts;
+        if matches!(socket.state, TcpState::SynSent | TcpState::SynRecv) {
+            let linear = match socket.state {
+                TcpState::SynSent => sysctls.syn_linear_timeouts,
+                _ => 0,
+            };
+            let most = sysctls.syn_retries + linear;
             return socket.resend.timeouts >= most
                 || self.has_timed_out(now_ms, at, sysctls.syn_retries);
         }
@@ -148,7 +152,7 @@ impl Net {
         let socket = self.socket(at);
         if !socket.orphan {
             let what = match socket.state {
-                TcpState::SynSent => What::ConnectFailed(Errno::ETIMEDOUT),
+                TcpState::SynSent | TcpState::SynRecv => What::ConnectFailed(Errno::ETIMEDOUT),
                 _ => What::Broken(Errno::ETIMEDOUT),
             };
             self.notify(at, what);

@@ -90,9 +90,13 @@ impl Net {
 
     /// Sends what was sent before, as the first segment that covers `sent`.
     fn send_again(&mut self, out: &mut impl Out, at: Place, sent: Sent) {
-        let is_syn = self.socket(at).state == TcpState::SynSent;
+        let state = self.socket(at).state;
+        let is_syn = matches!(state, TcpState::SynSent | TcpState::SynRecv);
         let flags = match is_syn {
-            true => Flags::SYN,
+            true => Flags {
+                ack: state == TcpState::SynRecv,
+                ..Flags::SYN
+            },
             false => Flags {
                 fin: sent.fin,
                 psh: true,

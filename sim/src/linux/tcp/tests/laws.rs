@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::bench::PORT;
 use crate::engine::source::Seed;
-use crate::engine::{Span, Time};
+use crate::engine::{Key, Names, Options, Source, Span, Time};
 use crate::linux::tcp::{
     Closing, End, Keepalive, Kernel, Listening, PairConfig, PairEvent, PairLab, SocketOptions,
 };
@@ -16,7 +16,8 @@ use crate::linux::tracepoint::{Record, TcpState};
 #[derive(Clone, Debug)]
 enum Op {
     Run(u64),
-    Connect(u32, SocketOptions),
+    Connect(End, u32, SocketOptions),
+    Meet(u16),
     Send(u32, End, u64),
     Close(u32, End, Closing),
     Accept(u32),
@@ -39,6 +40,7 @@ fn options() -> impl Strategy<Value = SocketOptions> {
     (any::<bool>(), user_timeout).prop_map(move |(keeps, user_timeout_ms)| SocketOptions {
         keepalive: keeps.then_some(keepalive),
         user_timeout_ms,
+        local_port: None,
     })
 }
 
@@ -50,7 +52,8 @@ fn op() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         6 => prop_oneof![0_u64..300, 0_u64..200_000].prop_map(Op::Run),
-        3 => (1_u32..6, options()).prop_map(|(count, options)| Op::Connect(count, options)),
+        3 => (end(), 1_u32..6, options()).prop_map(|(to, n, options)| Op::Connect(to, n, options)),
+        1 => (0_u16..4).prop_map(Op::Meet),
         4 => (1_u32..12, end(), 1_u64..100_000).prop_map(|(c, e, n)| Op::Send(c, e, n)),
         5 => (1_u32..12, end(), how).prop_map(|(conn, end, how)| Op::Close(conn, end, how)),
         1 => (0_u32..4).prop_map(Op::Accept),
@@ -100,11 +103,33 @@ fn world() -> impl Strategy<Value = World> {
     )
 }
 
+/// Of all segments the link loses one, the nth.
+#[derive(Clone, Copy, Debug)]
+struct Loses {
+    nth: Option<usize>,
+    asked: usize,
+    seed: Seed,
+}
+
+impl Source for Loses {
+    fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
+        if key.site != "loss" {
+            return self.seed.choose(key, options, names);
+        }
+        self.asked += 1;
+        u64::from(self.nth == Some(self.asked - 1))
+    }
+}
+
 /// What was written to each end, by (connection, writing end).
 type Written = BTreeMap<(u32, End), u64>;
 
 impl World {
     fn lab(&self) -> PairLab<Seed> {
+        self.lab_by(Seed(self.seed))
+    }
+
+    fn lab_by<S: Source>(&self, source: S) -> PairLab<S> {
         let mut config = PairConfig::of(self.kernel);
         config.delay = Span::from_ms(self.delay_ms);
         for (name, value) in &self.sysctls {
@@ -112,25 +137,46 @@ impl World {
                 .set(&format!("net.ipv4.{name}"), value)
                 .expect("the kernel takes it");
         }
-        let mut lab = PairLab::new(&config, Seed(self.seed));
+        let mut lab = PairLab::new(&config, source);
         let app = Listening {
             backlog: self.backlog,
             accepts: self.accepts,
             reads: self.reads,
         };
-        lab.listen(End::Server, PORT, app).expect("nobody listens");
+        for end in [End::Client, End::Server] {
+            lab.listen(end, PORT, app).expect("nobody listens");
+        }
         lab
     }
 
     /// Plays it, looking at the lab after each step.
-    fn play(&self, ops: &[Op], mut look: impl FnMut(&PairLab<Seed>, &Written)) -> PairLab<Seed> {
+    fn play(&self, ops: &[Op], look: impl FnMut(&PairLab<Seed>, &Written)) -> PairLab<Seed> {
         let mut lab = self.lab();
+        World::act(&mut lab, ops, look);
+        lab
+    }
+
+    fn act<'a, S: Source>(
+        lab: &mut PairLab<S>,
+        ops: impl IntoIterator<Item = &'a Op>,
+        mut look: impl FnMut(&PairLab<S>, &Written),
+    ) {
         let mut written = Written::new();
         for op in ops {
             match *op {
                 Op::Run(ms) => lab.run(Span::from_ms(ms)),
-                Op::Connect(count, options) => {
-                    lab.connect(End::Server, PORT, count, options, true);
+                Op::Connect(to, count, options) => {
+                    lab.connect(to, PORT, count, options, true);
+                }
+                Op::Meet(nth) => {
+                    for (to, local_port) in [(End::Server, 50_000), (End::Client, 50_010)] {
+                        let port = if to == End::Server { 50_010 } else { 50_000 } + nth;
+                        let options = SocketOptions {
+                            local_port: Some(local_port + nth),
+                            ..SocketOptions::default()
+                        };
+                        lab.connect(to, port, 1, options, true);
+                    }
                 }
                 Op::Send(conn, end, bytes) => {
                     if lab.send(conn, end, bytes).is_ok() {
@@ -147,9 +193,8 @@ impl World {
                 Op::Down(down) => lab.set_link(None, None, Some(down)),
                 Op::Deaf(end, deaf) => lab.set_deaf(end, PORT, deaf),
             }
-            look(&lab, &written);
+            look(lab, &written);
         }
-        lab
     }
 }
 
@@ -198,11 +243,19 @@ proptest! {
                 let waiting = lab.sockets(end).get("TIME-WAIT").copied().unwrap_or(0);
                 assert!(waiting <= limit, "{waiting} in TIME_WAIT of {limit}");
             }
-            assert!(lab.ports_taken(End::Server, PORT) <= 8);
+            for end in [End::Client, End::Server] {
+                assert!(lab.ports_taken(end, PORT) <= 8);
+            }
             for ((conn, end), written) in written {
-                let other = match end { End::Client => End::Server, End::Server => End::Client };
-                if let Ok(received) = lab.received(*conn, other) {
+                if let Ok(received) = lab.received(*conn, end.other()) {
                     assert!(received <= *written, "connection {conn}: {received} of {written}");
+                }
+                for end in [*end, end.other()] {
+                    if let Ok(levels) = lab.buffers(*conn, end) {
+                        assert!(levels.queued <= levels.send_limit, "{levels:?}");
+                        assert!(levels.unread + levels.window <= levels.receive_limit, "{levels:?}");
+                        assert!(levels.early <= levels.window, "{levels:?}");
+                    }
                 }
             }
         });
@@ -211,7 +264,9 @@ proptest! {
         lab.set_link(None, Some(0), Some(false));
         lab.set_deaf(End::Client, PORT, false);
         lab.set_deaf(End::Server, PORT, false);
-        let _ = lab.close_listener(End::Server, PORT);
+        for end in [End::Client, End::Server] {
+            let _ = lab.close_listener(end, PORT);
+        }
         for conn in 1..200 {
             for end in [End::Client, End::Server] {
                 let _ = lab.close(&[conn], end, Closing::Close);
@@ -222,7 +277,73 @@ proptest! {
         for end in [End::Client, End::Server] {
             prop_assert_eq!(lab.sockets(end), BTreeMap::new());
         }
-        prop_assert_eq!(lab.ports_taken(End::Server, PORT), 0);
+        for end in [End::Client, End::Server] {
+            prop_assert_eq!(lab.ports_taken(end, PORT), 0);
+        }
+    }
+
+    /// Two runs that differ in one segment that the link loses agree before it.
+    #[test]
+    fn runs_agree_before_the_segment_that_only_one_of_them_loses(
+        world in world(),
+        nth in 0_usize..60,
+    ) {
+        let run = |lost: Option<usize>| {
+            let source = Loses { nth: lost, asked: 0, seed: Seed(world.seed) };
+            let mut lab = world.lab_by(source);
+            lab.capture();
+            lab.set_link(None, Some(1), None);
+            let ops = world.ops.iter().filter(|op| !matches!(op, Op::Lose(_) | Op::Down(_)));
+            World::act(&mut lab, ops, |_, _| {});
+            lab
+        };
+        let (all, but_one) = (run(None), run(Some(nth)));
+        let Some(lost) = all.packets().get(nth) else {
+            return Ok(());
+        };
+        prop_assert!(but_one.packets()[nth].is_lost);
+        prop_assert_eq!(&all.packets()[..nth], &but_one.packets()[..nth]);
+        let before = |lab: &PairLab<Loses>| -> Vec<PairEvent> {
+            let events = lab.events().iter().filter(|event| event.at < lost.at);
+            events.cloned().collect()
+        };
+        prop_assert_eq!(before(&all), before(&but_one));
+    }
+
+    /// No timer is early, and none is later than the granule of its level, at whatever HZ and phase: each SYN is
+    /// sent again after 1 s, 1 s, .. (6.18) and 2 s, 4 s, ..
+    #[test]
+    fn a_timer_is_late_by_more_than_nothing_and_at_most_its_granule(
+        kernel in prop_oneof![Just(Kernel::V6_1), Just(Kernel::V6_18)],
+        hz in prop::sample::select(vec![100_u32, 250, 300, 1_000]),
+        begins_us in 0_u64..5_000_000,
+        seed in any::<u64>(),
+    ) {
+        let config = PairConfig { hz, ..PairConfig::of(kernel) };
+        let mut lab = PairLab::new(&config, Seed(seed));
+        lab.set_deaf(End::Server, PORT, true);
+        lab.run(Span::from_us(begins_us));
+        lab.connect(End::Server, PORT, 1, SocketOptions::default(), true);
+        lab.run(Span::from_s(200));
+        let sent = lab.events().iter().filter(|event| match event.record {
+            Record::SetState { newstate, .. } => newstate == TcpState::SynSent,
+            Record::RetransmitSkb { .. } => true,
+            _ => false,
+        });
+        let sent: Vec<u64> = sent.map(|event| event.at.0).collect();
+        let linear = if kernel == Kernel::V6_18 { 4 } else { 0 };
+        prop_assert_eq!(sent.len(), 7 + linear);
+        // The first timer is set within a tick, of which the kernel does not know how much has passed.
+        let tick = 1_000_000_000 / u64::from(hz);
+        for (nth, pair) in sent.windows(2).enumerate() {
+            let nominal_s = 1_u64 << nth.saturating_sub(linear);
+            let ticks = (nominal_s * 1_000_000_000).div_ceil(tick);
+            let level = (0..8).find(|level| ticks < 63 << (3 * level)).expect("a level");
+            let begun = pair[0] / tick * tick;
+            let late = (pair[1] - begun).saturating_sub(ticks * tick);
+            prop_assert!(pair[1] - pair[0] >= nominal_s * 1_000_000_000, "{nth}: early");
+            prop_assert!(late > 0 && late <= tick << (3 * level), "{nth}: {late} ns late");
+        }
     }
 
     /// Two runs that differ in one thing that the link does agree before it.

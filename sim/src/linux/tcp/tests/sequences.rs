@@ -9,6 +9,7 @@ const KERNELS: [Kernel; 2] = [Kernel::V6_1, Kernel::V6_18];
 const PLAIN: SocketOptions = SocketOptions {
     keepalive: None,
     user_timeout_ms: 0,
+    local_port: None,
 };
 
 #[track_caller]
@@ -318,6 +319,10 @@ fn a_closed_window_is_probed_without_an_event() {
     lab.send(1, End::Client, 200_000).unwrap();
     lab.run(Span::from_s(600));
     assert_eq!(table(&lab, 1), Vec::<String>::new());
+    let client = lab.buffers(1, End::Client).unwrap();
+    // 65 536 bytes are received; of the rest as much is queued as fits, and a write() waits with the others.
+    assert_eq!(client.queued + client.waiting, 200_000 - 65_536);
+    assert_eq!(client.queued, client.send_limit.min(200_000 - 65_536));
     let sent = lab
         .packets()
         .iter()
@@ -325,8 +330,20 @@ fn a_closed_window_is_probed_without_an_event() {
         .max();
     let first = lab.packets()[0].segment.seq;
     assert!(sent.unwrap() - first <= 65_536, "{sent:?}");
-    // The server ends with data unread: a RST.
     lab.accept(End::Server, PORT, 1).unwrap();
+    let server = lab.buffers(1, End::Server).unwrap();
+    assert_eq!((server.unread, server.window), (65_536, 0));
+    // Somebody reads: there is room again, the peer is told, and all of it arrives in the end.
+    let mut read = 0;
+    while read < 200_000 {
+        read += lab.read(1, End::Server).unwrap();
+        lab.run(Span::from_ms(250));
+        assert!(lab.now().0 < 700_000_000_000, "{read} bytes are read");
+    }
+    assert_eq!(lab.buffers(1, End::Client).unwrap().queued, 0);
+    lab.send(1, End::Client, 1).unwrap();
+    lab.run(Span::from_s(1));
+    // The server ends with data unread: a RST.
     lab.close(&[1], End::Server, Closing::Close).unwrap();
     assert_eq!(times(&lab, "tcp_receive_reset").len(), 1);
 }
@@ -352,4 +369,125 @@ fn what_was_lost_is_sent_again_until_it_arrives() {
         assert_eq!(lab.received(1, End::Server), Ok(200_000), "seed {seed}");
         assert_eq!(lab.sockets(End::Server)["CLOSE-WAIT"], 1);
     }
+}
+
+/// Both ends connect to each other on a link of 50 ms each way, and nobody listens.
+fn meeting() -> crate::linux::tcp::PairLab<crate::engine::source::Defaults> {
+    let from = |port| SocketOptions {
+        local_port: Some(port),
+        ..PLAIN
+    };
+    let mut lab = slow_pair(Kernel::V6_18, &[], 50);
+    lab.connect(End::Server, 9102, 1, from(9101), true);
+    lab.connect(End::Client, 9101, 1, from(9102), true);
+    lab
+}
+
+/// Simultaneous open, as Linux 6.18 showed it.
+#[test]
+fn two_syns_that_meet_make_one_connection() {
+    let mut lab = meeting();
+    lab.run(Span::from_ms(400));
+    assert_eq!(
+        table(&lab, 0),
+        [
+            "0 client 1 CLOSE > SYN_SENT",
+            "0 server 2 CLOSE > SYN_SENT",
+            "50 client 1 SYN_SENT > SYN_RECV",
+            "50 server 2 SYN_SENT > SYN_RECV",
+            "100 client 1 SYN_RECV > ESTABLISHED",
+            "100 server 2 SYN_RECV > ESTABLISHED",
+        ]
+    );
+    lab.send(1, End::Client, 100).unwrap();
+    lab.send(2, End::Server, 200).unwrap();
+    lab.run(Span::from_ms(200));
+    assert_eq!(lab.received(2, End::Server), Ok(100));
+    assert_eq!(lab.received(1, End::Client), Ok(200));
+}
+
+#[test]
+fn close_while_two_syns_meet_sends_a_fin_at_once() {
+    let mut lab = meeting();
+    lab.run(Span::from_ms(60));
+    lab.close(&[1], End::Client, Closing::Close).unwrap();
+    lab.run(Span::from_ms(740));
+    assert_eq!(
+        table(&lab, 60),
+        [
+            "60 client 1 SYN_RECV > FIN_WAIT1",
+            "100 server 2 SYN_RECV > ESTABLISHED",
+            "110 server 2 ESTABLISHED > CLOSE_WAIT",
+            "200 client 1 FIN_WAIT1 > FIN_WAIT2",
+            "200 client 1 FIN_WAIT2 > CLOSE",
+            "200 client 1 tcp_destroy_sock",
+        ]
+    );
+}
+
+/// SYNs that are lost go out again, in the same second on 6.18, and meet then.
+#[test]
+fn lost_syns_meet_when_they_are_sent_again() {
+    let mut lab = meeting();
+    lab.run(Span::from_ms(500));
+    let mut lost = meeting();
+    lost.set_link(None, None, Some(true));
+    // What was sent before it went down arrives.
+    lost.run(Span::from_ms(500));
+    assert_eq!(times(&lost, "SYN_SENT > SYN_RECV"), [50, 50]);
+    // Now each has sent its SYN-ACK in vain; the timer sends it again.
+    lost.set_link(None, None, Some(false));
+    lost.run(Span::from_s(2));
+    assert_within(
+        &times(&lost, "tcp_retransmit_skb SYN_RECV"),
+        &[(1_004, 1_032), (1_004, 1_032)],
+    );
+    assert_within(
+        &times(&lost, "SYN_RECV > ESTABLISHED"),
+        &[(1_054, 1_082), (1_054, 1_082)],
+    );
+}
+
+#[test]
+fn a_server_connects_to_a_client_that_listens() {
+    let mut lab = slow_pair(Kernel::V6_18, &[], 10);
+    lab.listen(End::Client, PORT, Listening::default()).unwrap();
+    lab.connect(End::Client, PORT, 1, PLAIN, true);
+    lab.run(Span::from_ms(100));
+    assert_eq!(
+        table(&lab, 0)[1..],
+        [
+            "0 server 1 CLOSE > SYN_SENT sport 0",
+            "20 server 1 SYN_SENT > ESTABLISHED",
+            "30 client 1 LISTEN > SYN_RECV",
+            "30 client 1 SYN_RECV > ESTABLISHED",
+        ]
+    );
+    assert!(lab.is_port_in_use(End::Client, PORT));
+}
+
+/// The context of events, as ftrace showed it: calls of applications, and what the kernel does for nobody.
+#[test]
+fn events_of_calls_are_their_process_s_and_those_of_timers_nobody_s() {
+    use crate::linux::tracepoint::Record;
+    let mut lab = pair(Kernel::V6_18, &[]);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.close(&[1], End::Client, Closing::Abort).unwrap();
+    lab.connect(End::Server, PORT + 1, 1, PLAIN, true);
+    lab.set_deaf(End::Server, PORT, true);
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.run(Span::from_s(2));
+    let contexts = |kind: &str, of: &dyn Fn(&Record) -> bool| -> Vec<Option<bool>> {
+        let records = lab.events().iter().map(|event| &event.record);
+        let wanted = records.filter(|record| record.kind() == kind && of(record));
+        wanted.map(Record::softirq).collect()
+    };
+    assert_eq!(contexts("tcp_retransmit_skb", &|_| true), [Some(true)]);
+    // The abort's RST, then that of the closed port.
+    let resets = contexts("tcp_send_reset", &|_| true);
+    assert_eq!(resets, [Some(false), Some(true)]);
+    let connects = |record: &Record| record.words().contains("to TCP_SYN_SENT");
+    let connects = contexts("inet_sock_set_state", &connects);
+    assert_eq!(connects, [Some(false); 3]);
 }

@@ -1,0 +1,49 @@
+//! In what context the events fire, and so what pid and comm are worth there.
+
+use super::{Record, RstReason, TcpState};
+
+impl Record {
+    /// Whether the event fires in softirq, where pid and comm are those of whoever was interrupted (an idle CPU,
+    /// the peer, an unrelated process), or in a system call of the process whose socket it is. None where that
+    /// depends: a segment that meets a socket in use waits in its backlog and is then processed by the owner, on
+    /// a virtual link a whole handshake may run in one system call, and the same change of state can be the
+    /// work of a call, a segment or a timer. What applications report has no context. (Measured on Linux 6.1
+    /// and 6.18; to know whose connection it is, keep the pid of TCP_CLOSE to TCP_SYN_SENT, and that of accept().)
+    pub fn softirq(&self) -> Option<bool> {
+        use TcpState::{
+            Close, CloseWait, Closing, Established, FinWait1, FinWait2, LastAck, Listen, SynRecv,
+            SynSent, TimeWait, Unknown,
+        };
+        match self {
+            Record::SetState {
+                oldstate,
+                newstate,
+                sport,
+                ..
+            } => match (oldstate, newstate) {
+                (Close, SynSent | Listen) | (Listen, Close) => Some(false),
+                (Established | SynRecv, FinWait1) | (CloseWait, LastAck) => Some(false),
+                // connect() found no local port.
+                (SynSent, Close) if *sport == 0 => Some(false),
+                (Listen, SynRecv) | (SynRecv, Established) | (Established, CloseWait) => Some(true),
+                (FinWait1, FinWait2 | Closing) | (Closing, Close) => Some(true),
+                // close() after shutdown().
+                (old, new) if old == new => Some(false),
+                _ => None,
+            },
+            Record::RetransmitSkb { .. } | Record::RetransmitSynack { .. } => Some(true),
+            Record::SendReset { state, reason, .. } => match (state, reason) {
+                (Unknown | TimeWait | Listen, _) => Some(true),
+                (_, RstReason::KeepaliveTimeout | RstReason::AbortOnData) => Some(true),
+                (
+                    Close,
+                    RstReason::State | RstReason::AbortOnClose | RstReason::DisconnectWithData,
+                ) => Some(false),
+                (FinWait2, RstReason::State) => Some(true),
+                _ => None,
+            },
+            Record::ReceiveReset { .. } | Record::DestroySock { .. } => None,
+            Record::App { .. } | Record::Call { .. } => None,
+        }
+    }
+}
