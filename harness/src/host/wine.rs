@@ -66,6 +66,12 @@ impl Loader {
         })
     }
 
+    /// Whether its cmd.exe runs `&&` and `||` as they are meant.
+    fn runs_scripts(&self) -> bool {
+        let major = self.version.split('.').next().unwrap_or_default();
+        major.parse().is_ok_and(|major: u32| major >= 10)
+    }
+
     /// The server that belongs to it.
     fn server(&self) -> PathBuf {
         let beside = self.path.with_file_name("wineserver");
@@ -103,7 +109,12 @@ fn environment(command: &mut Command, prefix: &Path) {
 pub fn state(places: &Places) -> State {
     match (Loader::find(places), win32_probe::compiler()) {
         (Some(wine), Some(compiler)) => {
-            State::Usable(format!("Wine {}, mingw-w64 gcc {compiler}", wine.version))
+            let scripts = match wine.runs_scripts() {
+                true => "",
+                false => " (for batch files it takes Wine 10, as Debian 13 has it)",
+            };
+            let version = wine.version;
+            State::Usable(format!("Wine {version}{scripts}, mingw-w64 gcc {compiler}"))
         }
         (None, _) => State::Missing("there is no Wine".into(), INSTALL),
         (_, None) => State::Missing(

@@ -31,6 +31,9 @@ pub struct Divergence {
     /// The request has a text longer than this, in UTF-16 units.
     #[serde(default)]
     pub longer: Option<usize>,
+    /// The field in which alone the answers differ.
+    #[serde(default)]
+    pub only: Option<String>,
     /// What the models answer, as compact JSON.
     #[serde(default = "anything")]
     pub model: String,
@@ -81,10 +84,23 @@ impl Divergence {
             .unwrap_or_default();
         self.is_of(op)
             && self.longer.is_none_or(|limit| longest(request) > limit)
+            && self
+                .only
+                .as_ref()
+                .is_none_or(|field| without(model, field) == without(answer, field))
             && matches(&self.request, &request.to_string())
             && matches(&self.model, &model.to_string())
             && matches(&self.answer, &answer.to_string())
     }
+}
+
+/// A success less one of its fields.
+fn without(answer: &Value, field: &str) -> Value {
+    let mut answer = answer.clone();
+    if let Some(fields) = answer.get_mut("ok").and_then(Value::as_object_mut) {
+        fields.remove(field);
+    }
+    answer
 }
 
 fn longest(request: &Value) -> usize {
@@ -146,6 +162,7 @@ mod tests {
             op: "*".into(),
             request: anything(),
             longer: None,
+            only: None,
             model: anything(),
             answer: anything(),
             reason: String::new(),

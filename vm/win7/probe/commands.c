@@ -148,9 +148,13 @@ static void cmd_run(Request *request) {
         return unsupported(request, "cmd.run: cmd.exe of Wine before 10 runs both sides of && and ||");
     const WCHAR *script = text_of(request, "script"), *directory = maybe_text(request, "cwd");
     const Value *env = field(request->fields, "env"), *files = field(request->fields, "files");
+    DWORD bits = 64;
     if (env && env->kind != J_OBJECT) bad(request, "env", "is an object of texts");
     if (files && files->kind != J_OBJECT) bad(request, "files", "is an object of texts");
+    if (field(request->fields, "bits")) number_of(request, "bits", &bits);
     if (request->bad) return;
+    // Debian's Wine has no 32-bit programs unless asked for, and starts them in silence where they lack.
+    if (bits == 32 && wine) return unsupported(request, "cmd.run: a 32-bit cmd.exe in Wine");
     for (const Value *file = files ? files->first : NULL; file; file = file->next) {
         if (file->kind != J_STRING) return bad(request, "files", "is an object of texts");
         if (GetFileAttributesW(file->name) != INVALID_FILE_ATTRIBUTES && !was_made(file->name))
@@ -159,6 +163,8 @@ static void cmd_run(Request *request) {
         const char *bytes = narrow(file->text);
         if (!write_file(file->name, bytes, strlen(bytes))) return fail(request, GetLastError());
         note_made(file->name);
+        // It may be a script too, or a .reg file.
+        note_script(file->text);
     }
     if (directory && GetFileAttributesW(directory) == INVALID_FILE_ATTRIBUTES) {
         WCHAR *below = take((wcslen(directory) + 3) * sizeof *below);
@@ -166,13 +172,14 @@ static void cmd_run(Request *request) {
         wcscat(below, L"\\");
         make_folders(below);
     }
+    note_script(script);
     WCHAR *path = scratch(L"BATCH.bat");
     int length = WideCharToMultiByte(CP_OEMCP, 0, script, -1, NULL, 0, NULL, NULL);
     char *bytes = take((size_t)length);
     WideCharToMultiByte(CP_OEMCP, 0, script, -1, bytes, length, NULL, NULL);
     if (!write_file(path, bytes, (size_t)length - 1)) return fail(request, GetLastError());
-    WCHAR *command = take((wcslen(path) + 32) * sizeof *command);
-    wcscpy(command, L"cmd.exe /c \"");
+    WCHAR *command = take((wcslen(path) + 48) * sizeof *command);
+    wcscpy(command, bits == 32 ? L"C:\\Windows\\SysWOW64\\cmd.exe /c \"" : L"cmd.exe /c \"");
     wcscat(command, path);
     wcscat(command, L"\"");
     DWORD exit_code = 0;

@@ -82,6 +82,8 @@ void note_key_created(HKEY root, const WCHAR *sub, REGSAM view);  // about to cr
 void note_key(HKEY root, const WCHAR *sub, REGSAM view);          // about to change or delete: keeps what is there
 void note_made(const WCHAR *path);                                // a file or directory that was made
 bool was_made(const WCHAR *path);
+void note_script(const WCHAR *script);  // about to run: keys that it names, and whatever it puts into directories that were made
+void note_keys_in_script(const WCHAR *script);
 
 // ---- more than one file needs these
 bool root_of(const WCHAR *key, HKEY *root, const WCHAR **sub);

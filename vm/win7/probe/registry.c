@@ -1,6 +1,7 @@
 // reg.*: the registry through its API.
 #include "probe.h"
 #include <string.h>
+#include <wctype.h>
 
 bool root_of(const WCHAR *key, HKEY *root, const WCHAR **sub) {
     static const struct {
@@ -287,6 +288,27 @@ static void note_keys_of(const WCHAR *text, REGSAM view) {
         if (root_of(key, &root, &sub)) {
             note_key_created(root, sub, view);
             note_key(root, sub, view);
+        }
+    }
+}
+
+// A script may change any key that it names: with quotes up to the next one, else up to what divides.
+void note_keys_in_script(const WCHAR *script) {
+    for (const WCHAR *at = script; *at; at++) {
+        bool begins = at == script || !iswalnum(at[-1]);
+        if (!begins || _wcsnicmp(at, L"HK", 2)) continue;
+        bool quoted = at > script && at[-1] == '"';
+        size_t length = wcscspn(at, quoted ? L"\"\r\n" : L"\"\r\n \t&|<>()[]");
+        WCHAR *key = take((length + 1) * sizeof *key);
+        memcpy(key, at, length * sizeof *key);
+        key[length] = 0;
+        HKEY root;
+        const WCHAR *sub;
+        if (!root_of(key, &root, &sub)) continue;
+        const REGSAM views[] = {KEY_WOW64_64KEY, KEY_WOW64_32KEY};
+        for (int view = 0; view < 2; view++) {
+            note_key_created(root, sub, views[view]);
+            note_key(root, sub, views[view]);
         }
     }
 }

@@ -195,6 +195,37 @@ static WCHAR *long_path(const WCHAR *path) {
     return full;
 }
 
+// Whether a script ran, which may have put anything into the directories that the session made.
+static bool script_ran;
+
+void note_script(const WCHAR *script) {
+    script_ran = true;
+    note_keys_in_script(script);
+}
+
+static void delete_tree(const WCHAR *path) {
+    WIN32_FIND_DATAW found;
+    WCHAR *all = malloc((wcslen(path) + MAX_PATH + 4) * sizeof *all);
+    if (!all) abort();
+    wcscpy(all, path);
+    wcscat(all, L"\\*");
+    HANDLE find = FindFirstFileW(all, &found);
+    while (find != INVALID_HANDLE_VALUE) {
+        if (wcscmp(found.cFileName, L".") && wcscmp(found.cFileName, L"..")) {
+            wcscpy(all + wcslen(path) + 1, found.cFileName);
+            bool is_link = found.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT;
+            SetFileAttributesW(all, FILE_ATTRIBUTE_NORMAL);
+            if (!(found.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY)) DeleteFileW(all);
+            else if (is_link) RemoveDirectoryW(all);
+            else delete_tree(all);
+        }
+        if (!FindNextFileW(find, &found)) break;
+    }
+    if (find != INVALID_HANDLE_VALUE) FindClose(find);
+    free(all);
+    RemoveDirectoryW(path);
+}
+
 void note_made(const WCHAR *path) {
     if (!*start_directory) GetCurrentDirectoryW(MAX_PATH, start_directory);
     WCHAR *full = long_path(path);
@@ -236,8 +267,11 @@ void undo_to(void *mark) {
             DWORD attributes = GetFileAttributesW(act->path);
             if (attributes == INVALID_FILE_ATTRIBUTES) break;
             SetFileAttributesW(act->path, FILE_ATTRIBUTE_NORMAL);
-            if (attributes & FILE_ATTRIBUTE_DIRECTORY) RemoveDirectoryW(act->path);
-            else DeleteFileW(act->path);
+            if (attributes & FILE_ATTRIBUTE_DIRECTORY) {
+                if (!RemoveDirectoryW(act->path) && script_ran) delete_tree(act->path);
+            } else {
+                DeleteFileW(act->path);
+            }
             break;
         }
         }

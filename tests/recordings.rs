@@ -1,0 +1,26 @@
+//! The models against what hosts answered that are not here: `data/recordings/`.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Wine 10 runs batch files as Windows does, but for what `vm/divergences.ron` says.
+#[test]
+fn what_wine_10_answered_is_what_the_models_answer() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recordings/wine-10.0.jsonl");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultlab"));
+    command.args(["validate", "--json", "--recorded"]).arg(file);
+    let output = command.output().expect("the binary starts");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        (&told["version"], &told["agrees"]),
+        (&"10.0".into(), &true.into())
+    );
+    let same = |set: &str| told["sets"][set]["same"].as_u64().expect("a count");
+    for (set, least) in [("cmd", 236), ("reg-exe", 132), ("resolve", 27)] {
+        assert!(same(set) >= least, "{set}: {}", same(set));
+    }
+}
