@@ -77,6 +77,9 @@ pub enum Command {
                             faultlab day --shard 1/2 > one.json"
     )]
     Day(Day),
+    /// Measure what each way to observe costs on the same incident, and what it finds
+    #[command(after_help = "Example:\n  faultlab bench observers --html observers.html")]
+    Bench(Bench),
     /// Put the shards of a sweep or of a day together: prints what one would print
     #[command(
         after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000 --shard 1/2 > one.json\n  \
@@ -129,6 +132,45 @@ pub enum Command {
     /// Say which hosts are usable here
     #[command(after_help = "Example:\n  faultlab doctor")]
     Doctor,
+}
+
+/// `bench`
+#[derive(Clone, Debug, Args)]
+pub struct Bench {
+    /// What to measure
+    #[command(subcommand)]
+    pub what: BenchWhat,
+}
+
+/// What `bench` measures.
+#[derive(Clone, Debug, Subcommand)]
+pub enum BenchWhat {
+    /// Observers, on the events of one node: time, allocations and bytes an event, loss, delay
+    #[command(
+        after_help = "Times are those of this machine's processor. Ratios are what to read.\n\nExample:\n  \
+                      faultlab bench observers --json"
+    )]
+    Observers(BenchObservers),
+}
+
+/// `bench observers`
+#[derive(Clone, Debug, Args)]
+pub struct BenchObservers {
+    /// Where to measure
+    #[arg(long, value_enum, default_value_t)]
+    pub host: Host,
+    /// How many connections a second the node has
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
+    pub rate: u64,
+    /// One JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Also write a page with the table, charts and what the article says
+    #[arg(long, value_name = "OUT.html")]
+    pub html: Option<PathBuf>,
+    /// Also write the charts alone
+    #[arg(long, value_name = "OUT.svg")]
+    pub svg: Option<PathBuf>,
 }
 
 /// `lesson`

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod bench;
 pub mod capture_file;
 pub mod cli;
 pub mod cmd;
@@ -112,6 +113,7 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Explore(args) => explore::run(args, layout),
         Command::Sweep(args) => sweep::run(args, layout),
         Command::Day(args) => day::run(args),
+        Command::Bench(args) => bench::run(args),
         Command::Merge(args) if args.files.first().is_some_and(|file| day::is_shard(file)) => {
             day::merge(args)
         }
