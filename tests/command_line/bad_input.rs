@@ -242,3 +242,62 @@ fn usage() {
         assert!(!lab.run(args).refuses(2).is_empty(), "{args:?}");
     }
 }
+
+/// What the kernel refuses is told by its errno, what the lab refuses by its field; more connections than ports
+/// is no mistake: connect() fails as it does on a kernel.
+#[test]
+fn tcp_worlds_that_cannot_be() {
+    let lab = Lab::new();
+    let of = |fields: &str| with_world(&format!("Tcp((port: 80, until_ms: 1000, {fields}))"));
+    let sysctl = |name, value| {
+        of(&format!(
+            "clients: 1, sysctl: {{ \"net.ipv4.{name}\": \"{value}\" }}"
+        ))
+    };
+    for (text, what) in [
+        (
+            sysctl("tcp_syn_retries", "0"),
+            "net.ipv4.tcp_syn_retries: EINVAL",
+        ),
+        (
+            sysctl("tcp_retries2", "-1"),
+            "net.ipv4.tcp_retries2: EINVAL",
+        ),
+        (
+            sysctl("tcp_tw_recycle", "1"),
+            "net.ipv4.tcp_tw_recycle: ENOENT",
+        ),
+        (
+            sysctl("ip_local_port_range", "9 8"),
+            "net.ipv4.ip_local_port_range: EINVAL",
+        ),
+        (sysctl("tcp_ecn", "1"), "net.ipv4.tcp_ecn: not modelled"),
+        (of("clients: 0"), "clients: at least one"),
+        (of("clients: 99999999"), "clients: at most"),
+        (of("clients: 1, hz: 0"), "hz"),
+    ] {
+        fs::write(lab.path("bad.ron"), text).expect("writable");
+        let says = lab
+            .run(&["run", "bad.ron", "--trace", "t.jsonl"])
+            .refuses(2);
+        assert!(says.contains("bad.ron:1:"), "{says}");
+        assert!(says.contains(what), "{what}: {says}");
+        assert!(!exists(&lab.path("t.jsonl")));
+    }
+    let lost = of("clients: 1").replace(
+        "(name: \"baseline\")",
+        "(name: \"baseline\"), (name: \"lost\", faults: [(name: \"packet-loss\", at: \"client-1/*\", when: (ratio: (3, 2)))])",
+    );
+    fs::write(lab.path("bad.ron"), lost).expect("writable");
+    let says = lab.run(&["run", "bad.ron"]).refuses(2);
+    assert!(says.contains("bad.ron:1:"), "{says}");
+    assert!(says.contains("the ratio 3 in 2 is none"), "{says}");
+
+    let many = of("clients: 5, client_hosts: 1, reconnect: Never, \
+         sysctl: { \"net.ipv4.ip_local_port_range\": \"40000 40003\" }");
+    fs::write(lab.path("many.ron"), many).expect("writable");
+    lab.run(&["run", "many.ron", "--trace", "t.jsonl"]);
+    let trace = fs::read_to_string(lab.path("t.jsonl")).expect("it ran");
+    let refused = trace.lines().filter(|line| line.contains("EADDRNOTAVAIL"));
+    assert_eq!(refused.count(), 1, "{trace}");
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use super::port::Ports;
 use super::profile::Kernel;
@@ -19,6 +20,32 @@ const FEW: usize = 4;
 struct Slot {
     alarms: [Alarm; 3],
     socket: Option<Socket>,
+}
+
+/// By what segments find a socket. Kept apart from it, so that a search touches few cache lines.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Known {
+    port: u16,
+    peer_port: u16,
+    peer: HostId,
+    /// The next socket in its chain of the hash table.
+    next: u32,
+    /// Whether segments find it.
+    hashed: bool,
+}
+
+impl Known {
+    const NOTHING: Known = Known {
+        port: 0,
+        peer_port: 0,
+        peer: HostId::SERVER,
+        next: NONE,
+        hashed: false,
+    };
+
+    fn is(&self, port: u16, peer: HostId, peer_port: u16) -> bool {
+        self.hashed && (self.port, self.peer, self.peer_port) == (port, peer, peer_port)
+    }
 }
 
 /// What a host has counted, by the names in `/proc/net/snmp` and `/proc/net/netstat`.
@@ -58,13 +85,15 @@ impl Hash for Counters {
 pub(super) struct Host {
     pub(super) addr: Ipv4,
     pub(super) kernel: Kernel,
-    pub(super) sysctls: Sysctls,
+    pub(super) sysctls: Arc<Sysctls>,
     /// Ports whose arriving segments are thrown away.
     pub(super) deaf_ports: Vec<u16>,
     pub(super) counters: Counters,
     /// How many mini-sockets of TIME_WAIT and FIN_WAIT2 there are.
     pub(super) time_waits: u32,
     slots: Vec<Slot>,
+    /// invariant: as many as there are slots.
+    known: Vec<Known>,
     free: Vec<u32>,
     /// Chains of hashed sockets by their four-tuple, as in the kernel's ehash.
     /// invariant: the length is a power of two above 1, or 0 as long as there were only a few.
@@ -78,7 +107,7 @@ pub(super) struct Host {
 }
 
 impl Host {
-    pub(super) fn new(addr: Ipv4, kernel: Kernel, sysctls: Sysctls) -> Host {
+    pub(super) fn new(addr: Ipv4, kernel: Kernel, sysctls: Arc<Sysctls>) -> Host {
         Host {
             addr,
             kernel,
@@ -87,6 +116,7 @@ impl Host {
             counters: Counters::default(),
             time_waits: 0,
             slots: Vec::new(),
+            known: Vec::new(),
             free: Vec::new(),
             chains: Vec::new(),
             hashed: 0,
@@ -131,6 +161,7 @@ impl Host {
         socket.cookie = self.cookies;
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
+            self.known.push(Known::NOTHING);
             (self.slots.len() - 1) as u32
         });
         self.slots[slot as usize].socket = Some(socket);
@@ -157,30 +188,31 @@ impl Host {
 
     /// The connected socket of a four-tuple.
     pub(super) fn find(&self, port: u16, peer: HostId, peer_port: u16) -> Option<u32> {
-        let is_it = |socket: &Socket| {
-            (socket.port, socket.peer, socket.peer_port) == (port, peer, peer_port)
-        };
         if self.chains.is_empty() {
-            let it = |slot: &Slot| {
-                let socket = slot.socket.as_ref();
-                socket.is_some_and(|socket| socket.hashed && is_it(socket))
-            };
-            return self.slots.iter().position(it).map(|slot| slot as u32);
+            let it = |known: &Known| known.is(port, peer, peer_port);
+            return self.known.iter().position(it).map(|slot| slot as u32);
         }
         let mut slot = self.chains[self.chain(port, peer, peer_port)];
         while slot != NONE {
-            let socket = self.socket(slot);
-            if is_it(socket) {
+            let known = &self.known[slot as usize];
+            if known.is(port, peer, peer_port) {
                 return Some(slot);
             }
-            slot = socket.next;
+            slot = known.next;
         }
         None
     }
 
     /// Makes the socket in `slot` known by its four-tuple.
     pub(super) fn enter(&mut self, slot: u32) {
-        self.socket_mut(slot).hashed = true;
+        let socket = self.socket(slot);
+        self.known[slot as usize] = Known {
+            port: socket.port,
+            peer_port: socket.peer_port,
+            peer: socket.peer,
+            next: NONE,
+            hashed: true,
+        };
         self.hashed += 1;
         if self.hashed > self.chains.len().max(FEW) {
             self.grow();
@@ -190,14 +222,9 @@ impl Host {
     }
 
     fn link(&mut self, slot: u32) {
-        let Socket {
-            port,
-            peer,
-            peer_port,
-            ..
-        } = *self.socket(slot);
-        let chain = self.chain(port, peer, peer_port);
-        self.socket_mut(slot).next = self.chains[chain];
+        let known = self.known[slot as usize];
+        let chain = self.chain(known.port, known.peer, known.peer_port);
+        self.known[slot as usize].next = self.chains[chain];
         self.chains[chain] = slot;
     }
 
@@ -206,7 +233,7 @@ impl Host {
         self.chains.clear();
         self.chains.resize(len, NONE);
         for slot in 0..self.slots.len() as u32 {
-            if self.get(slot).is_some_and(|socket| socket.hashed) {
+            if self.known[slot as usize].hashed {
                 self.link(slot);
             }
         }
@@ -225,33 +252,25 @@ impl Host {
 
     /// Forgets the four-tuple of the socket in `slot`; the port that it owns, if it does.
     fn unlink(&mut self, slot: u32) -> Option<u16> {
-        let socket = self.socket_mut(slot);
-        if !socket.hashed {
+        let known = self.known[slot as usize];
+        if !known.hashed {
             return None;
         }
-        socket.hashed = false;
-        let Socket {
-            port,
-            peer,
-            peer_port,
-            owns_port,
-            next,
-            ..
-        } = *socket;
+        self.known[slot as usize] = Known::NOTHING;
         self.hashed -= 1;
         if !self.chains.is_empty() {
-            let chain = self.chain(port, peer, peer_port);
+            let chain = self.chain(known.port, known.peer, known.peer_port);
             if self.chains[chain] == slot {
-                self.chains[chain] = next;
+                self.chains[chain] = known.next;
             } else {
-                let mut before = self.chains[chain];
-                while self.socket(before).next != slot {
-                    before = self.socket(before).next;
+                let mut before = self.chains[chain] as usize;
+                while self.known[before].next != slot {
+                    before = self.known[before].next as usize;
                 }
-                self.socket_mut(before).next = next;
+                self.known[before].next = known.next;
             }
         }
-        owns_port.then_some(port)
+        self.socket(slot).owns_port.then_some(known.port)
     }
 
     /// The mini-socket in `mini` takes the place of the full one in `slot` in the hash table, and its port.
@@ -296,7 +315,7 @@ impl Host {
         to: (HostId, u16),
         may_reuse: impl Fn(&Socket) -> bool,
     ) -> Option<(u16, Option<u32>)> {
-        let mut ports = self.ports.remove(&to).unwrap_or_default();
+        let mut ports = std::mem::take(self.ports.entry(to).or_default());
         let port = ports.take(&self.sysctls, |port| {
             let old = self.find(port, to.0, to.1);
             old.is_some_and(|old| may_reuse(self.socket(old)))
@@ -314,9 +333,10 @@ impl Host {
 
     /// Whether some socket has the local port, one in TIME_WAIT too: bind() then fails.
     pub(super) fn is_port_in_use(&self, port: u16) -> bool {
-        let has_it = |slot| {
+        let has_it = |slot: u32| {
             let socket = self.socket(slot);
-            socket.port == port && (socket.hashed || socket.state == TcpState::Listen)
+            let is_used = self.known[slot as usize].hashed || socket.state == TcpState::Listen;
+            socket.port == port && is_used
         };
         self.occupied().any(has_it)
     }
@@ -358,7 +378,7 @@ mod tests {
     fn sockets_are_found_by_their_four_tuple_until_unhashed() {
         let flow = Flow { client: 0, conn: 1 };
         let addr = Ipv4::new(10, 0, 0, 1);
-        let mut host = Host::new(addr, Kernel::V6_18, Sysctls::of(Kernel::V6_18));
+        let mut host = Host::new(addr, Kernel::V6_18, Sysctls::of(Kernel::V6_18).into());
         let mut slots = Vec::new();
         for n in 0..500u16 {
             let peer = (HostId(1 + u32::from(n % 7)), 40_000 + n);

@@ -66,7 +66,7 @@ impl Lab {
         let server = Entity::of(Lab::SERVER);
         let delay = Span::from_us(config.link_delay_us);
         let link = Link::new(delay, Span(config.link_packet_ns));
-        let sysctls = config.sysctls()?;
+        let sysctls = std::sync::Arc::new(config.sysctls()?);
         let kernel = config.kernel;
         let mut net = Net::new(server, kernel, sysctls.clone(), config.clock(), link);
         let hosts = match config.client_hosts {

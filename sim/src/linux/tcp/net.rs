@@ -1,6 +1,8 @@
 //! The kernels of all hosts and the link between them: the common ground of the parts that receive
 //! segments, serve system calls and run timers.
 
+use std::sync::Arc;
+
 use super::Event;
 use super::flood::Flood;
 use super::host::Host;
@@ -23,7 +25,7 @@ pub(super) trait Out {
     fn strikes(&mut self, fault: &'static str, entity: Entity) -> bool;
     fn choose(&mut self, site: &'static str, entity: Entity, options: &Options<'_>) -> u64;
     fn name(&mut self, path: &str) -> Entity;
-    fn path(&self, entity: Entity) -> std::sync::Arc<str>;
+    fn path(&self, entity: Entity) -> Arc<str>;
 
     fn choose_number(&mut self, site: &'static str, entity: Entity, low: u64, high: u64) -> u64 {
         low + self.choose(site, entity, &Options::numbers(low, high))
@@ -52,7 +54,7 @@ impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
     fn name(&mut self, path: &str) -> Entity {
         Cx::name(self, path)
     }
-    fn path(&self, entity: Entity) -> std::sync::Arc<str> {
+    fn path(&self, entity: Entity) -> Arc<str> {
         Cx::path(self, entity).clone()
     }
 }
@@ -100,7 +102,7 @@ impl Net {
     pub(super) fn new(
         server: Entity,
         kernel: Kernel,
-        sysctls: Sysctls,
+        sysctls: Arc<Sysctls>,
         clock: Clock,
         link: Link,
     ) -> Net {
@@ -116,7 +118,7 @@ impl Net {
     }
 
     /// One more client host: 10.1.0.1 and so on.
-    pub(super) fn add_host(&mut self, kernel: Kernel, sysctls: Sysctls) -> HostId {
+    pub(super) fn add_host(&mut self, kernel: Kernel, sysctls: Arc<Sysctls>) -> HostId {
         let id = HostId(self.hosts.len() as u32);
         let addr = Ipv4(Ipv4::new(10, 1, 0, 0).0 + id.0);
         self.hosts.push(Host::new(addr, kernel, sysctls));

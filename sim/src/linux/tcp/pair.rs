@@ -287,8 +287,9 @@ impl Pair {
         let clock = Clock::of_hz(config.hz);
         let mut link = Link::new(config.delay, Span::ZERO);
         link.lost_of_million = config.lost_of_million;
-        let mut net = Net::new(server, config.kernel, config.sysctls.clone(), clock, link);
-        net.add_host(config.kernel, config.sysctls.clone());
+        let sysctls = std::sync::Arc::new(config.sysctls.clone());
+        let mut net = Net::new(server, config.kernel, sysctls.clone(), clock, link);
+        net.add_host(config.kernel, sysctls);
         net.clients.push(Entity::of(End::Client.name()));
         Pair {
             net,

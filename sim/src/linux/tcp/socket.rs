@@ -75,10 +75,6 @@ pub(super) struct Socket {
     /// When a mini-socket of TIME_WAIT heard of its peer last: milliseconds of the timestamp clock, and
     /// whole seconds of the kernel's.
     pub(super) waits_since: (u64, u64),
-    /// Whether segments find it.
-    pub(super) hashed: bool,
-    /// The next socket in its chain of the hash table.
-    pub(super) next: u32,
 }
 
 /// Something that was sent and is not acknowledged.
@@ -440,8 +436,6 @@ impl Socket {
             request: Request::default(),
             listener: None,
             waits_since: (0, 0),
-            hashed: false,
-            next: NONE,
         }
     }
 

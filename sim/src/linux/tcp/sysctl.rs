@@ -47,7 +47,7 @@ pub enum SysctlError {
 impl fmt::Display for SysctlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SysctlError::Errno(errno) => write!(f, "{errno}"),
+            SysctlError::Errno(errno) => write!(f, "{} ({errno})", errno.name()),
             SysctlError::NotModelled => f.write_str("not modelled"),
         }
     }
