@@ -368,6 +368,39 @@ proptest! {
         prop_assert_eq!(before(&first), before(&second));
     }
 
+    /// There are never more mini-sockets than tcp_max_tw_buckets, and as many as that if enough connections end.
+    #[test]
+    fn time_wait_fills_its_buckets_and_no_more(
+        limit in 0_u32..6,
+        count in 1_u32..12,
+        first in end(),
+        delay_ms in 0_u64..40,
+        seed in any::<u64>(),
+    ) {
+        let mut config = PairConfig::of(Kernel::V6_18);
+        config.delay = Span::from_ms(delay_ms);
+        let set = config.set("net.ipv4.tcp_max_tw_buckets", &limit.to_string());
+        prop_assert!(set.is_ok());
+        let mut lab = PairLab::new(&config, Seed(seed));
+        lab.listen(End::Server, PORT, Listening::default()).expect("nobody listens");
+        lab.connect(End::Server, PORT, count, SocketOptions::default(), true);
+        lab.run(Span::from_ms(500));
+        let conns: Vec<u32> = (1..=count).collect();
+        for end in [first, first.other()] {
+            lab.close(&conns, end, Closing::Close).expect("they are open");
+            for _ in 0..20 {
+                lab.run(Span::from_ms(20));
+                let counts = lab.sockets(first);
+                let of = |state| counts.get(state).copied().unwrap_or(0);
+                prop_assert!(of("TIME-WAIT") + of("FIN-WAIT-2") <= limit);
+            }
+        }
+        let waiting = lab.sockets(first).get("TIME-WAIT").copied().unwrap_or(0);
+        prop_assert_eq!(waiting, count.min(limit));
+        let overflow = lab.counters(first).time_wait_overflow;
+        prop_assert_eq!(overflow, u64::from(count.saturating_sub(limit)));
+    }
+
     /// Every connect() comes to an end: established, refused, timed out or closed by its application.
     #[test]
     fn every_syn_sent_ends(world in world()) {
