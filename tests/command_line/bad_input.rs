@@ -248,6 +248,15 @@ fn usage() {
 #[test]
 fn tcp_worlds_that_cannot_be() {
     let lab = Lab::new();
+    let refused = |args: &[&str]| {
+        let ran = lab.run(args);
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        let words = ran.stderr.split_whitespace();
+        words
+            .filter(|word| *word != "│")
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let of = |fields: &str| with_world(&format!("Tcp((port: 80, until_ms: 1000, {fields}))"));
     let sysctl = |name, value| {
         of(&format!(
@@ -277,9 +286,7 @@ fn tcp_worlds_that_cannot_be() {
         (of("clients: 1, hz: 0"), "hz"),
     ] {
         fs::write(lab.path("bad.ron"), text).expect("writable");
-        let says = lab
-            .run(&["run", "bad.ron", "--trace", "t.jsonl"])
-            .refuses(2);
+        let says = refused(&["run", "bad.ron", "--trace", "t.jsonl"]);
         assert!(says.contains("bad.ron:1:"), "{says}");
         assert!(says.contains(what), "{what}: {says}");
         assert!(!exists(&lab.path("t.jsonl")));
@@ -289,7 +296,7 @@ fn tcp_worlds_that_cannot_be() {
         "(name: \"baseline\"), (name: \"lost\", faults: [(name: \"packet-loss\", at: \"client-1/*\", when: (ratio: (3, 2)))])",
     );
     fs::write(lab.path("bad.ron"), lost).expect("writable");
-    let says = lab.run(&["run", "bad.ron"]).refuses(2);
+    let says = refused(&["run", "bad.ron"]);
     assert!(says.contains("bad.ron:1:"), "{says}");
     assert!(says.contains("the ratio 3 in 2 is none"), "{says}");
 
