@@ -232,8 +232,14 @@ fn built(
         }],
         claims,
     };
-    load_built("the command line", scenario, beside.clone())
-        .map_err(|mistake| Failure::bad_input(mistake.what).help(mistake.help.unwrap_or_default()))
+    load_built("the command line", scenario, beside.clone()).map_err(|mistake| {
+        let failure = Failure::bad_input(mistake.what);
+        match mistake.help {
+            Some(help) => failure.help(help),
+            None => failure
+                .help("faultlab cmd --help has the accounts, `faultlab list --faults` the faults"),
+        }
+    })
 }
 
 /// How the choices of a script that runs alone are taken.

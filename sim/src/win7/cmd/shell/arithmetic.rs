@@ -149,10 +149,6 @@ const LEVELS: &[&[&str]] = &[
     &["*", "/", "%"],
 ];
 
-const ASSIGNMENTS: &[&str] = &[
-    "<<=", ">>=", "*=", "/=", "%=", "+=", "-=", "&=", "^=", "|=", "=",
-];
-
 impl Evaluator<'_> {
     fn peek(&self) -> Option<char> {
         self.text.get(self.at).copied()
@@ -171,6 +167,19 @@ impl Evaluator<'_> {
             self.at += word.len();
         }
         found
+    }
+
+    /// The operator before `=`, if an assignment is here; an empty one for `=` itself.
+    fn assigning(&mut self) -> Option<&'static str> {
+        let start = self.at;
+        let operators = LEVELS.iter().copied().flatten().copied().chain([""]);
+        for operator in operators {
+            if self.takes(operator) && self.takes("=") {
+                return Some(operator);
+            }
+            self.at = start;
+        }
+        None
     }
 
     fn comma(&mut self) -> Result<i32, Flaw> {
@@ -201,11 +210,11 @@ impl Evaluator<'_> {
         let start = self.at;
         if let Some(name) = self.name() {
             self.blanks();
-            if let Some(operator) = ASSIGNMENTS.iter().find(|operator| self.takes(operator)) {
+            if let Some(operator) = self.assigning() {
                 let right = self.assignment()?;
-                let value = match operator.strip_suffix('=') {
-                    Some("") | None => right,
-                    Some(operator) => {
+                let value = match operator {
+                    "" => right,
+                    operator => {
                         let left = self.variable(&name)?;
                         apply(operator, left, right)?
                     }
