@@ -163,6 +163,9 @@ fn known_hashes_move_only_with_a_model_version() {
         "path-lost-update",
         "c-go-acl",
         "max-path",
+        "socket-buffers",
+        // Nothing was measured: what it says then.
+        "query-latency",
     ] {
         lines.extend(hashes_of_arms(id, &shipped(id)));
     }
@@ -176,6 +179,10 @@ fn known_hashes_move_only_with_a_model_version() {
         text.replace("seconds: 60", "seconds: 2")
     });
     lines.extend(hashes_of_arms("map-full-runbook, 2 seconds", &observed));
+    let costs = edited("observer-cost", &|text| {
+        text.replace("seconds: 5,", "seconds: 1,")
+    });
+    lines.extend(hashes_of_arms("observer-cost, a second each", &costs));
     insta::assert_snapshot!(lines.join("\n"));
 }
 

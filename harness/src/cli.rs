@@ -80,6 +80,15 @@ pub enum Command {
     /// Measure what each way to observe costs on the same incident, and what it finds
     #[command(after_help = "Example:\n  faultlab bench observers --html observers.html")]
     Bench(Bench),
+    /// Score every observer, as it is and with each fault, against incidents that were injected
+    #[command(
+        after_help = "Example:\n  faultlab detect\n  faultlab detect --csv > table.csv\n  \
+                            faultlab detect --print > mine.ron; faultlab detect mine.ron"
+    )]
+    Detect(Detect),
+    /// Play a node and its observers in real time: metrics for Prometheus, alerts to files and webhooks
+    #[command(after_help = SERVE_HELP)]
+    Serve(Serve),
     /// Put the shards of a sweep or of a day together: prints what one would print
     #[command(
         after_help = "Example:\n  faultlab sweep path-lost-update --seeds 0..1000 --shard 1/2 > one.json\n  \
@@ -171,6 +180,79 @@ pub struct BenchObservers {
     /// Also write the charts alone
     #[arg(long, value_name = "OUT.svg")]
     pub svg: Option<PathBuf>,
+}
+
+const SERVE_HELP: &str = "\
+Examples:
+  faultlab serve detection
+  faultlab serve map-full-runbook --rules rules.ron --speed 0 --until-end
+
+A file of rules:
+  (
+      version: 1,
+      fallback: \"undelivered.jsonl\",
+      rules: [
+          (name: \"map-full\", observer: \"map*\", when: Own(signal: FailedUpdates, least: 1, within_s: 10),
+           again_after_s: 60, to: [File(\"alerts.jsonl\"), Webhook(\"http://127.0.0.1:9000/hook\")]),
+          (name: \"flood\", when: Calls(SynFlood), to: [File(\"alerts.jsonl\")]),
+      ],
+  )
+Signals: FailedUpdates, VanishedKeys, Drops, LogGap, and MapFill in thousandths. Troubles: SynTimeouts, ResetBurst,
+TimeWaitGrowth, PoolLeak, PortExhaustion, SynFlood, BufferOverflow. What cannot be delivered is said, and goes to
+the fallback, or to standard error.
+
+Exit codes: 0; 1 an alert was not delivered where it should have been; 2 bad input.";
+
+/// `detect`
+#[derive(Clone, Debug, Args)]
+pub struct Detect {
+    /// Population, buffer and observers; without it, those that come with faultlab
+    #[arg(value_name = "FILE.ron")]
+    pub file: Option<PathBuf>,
+    /// Print the file instead of playing it, to begin one of your own
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    pub print: bool,
+    /// The seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// How many threads; without it, one a core
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+    /// One JSON object
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// A line for each observer, fault and trouble, with a head
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// `serve`
+#[derive(Clone, Debug, Args)]
+pub struct Serve {
+    /// A scenario with a world of observers: its id, or a path
+    #[arg(value_name = "ID|FILE")]
+    pub name: String,
+    /// Which of its arms
+    #[arg(long, value_name = "ARM", default_value = faultlab_sim::scenario::BASELINE)]
+    pub arm: String,
+    /// The seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Where to serve /metrics, /state.json and /state.csv
+    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = crate::serve::USUAL)]
+    pub listen: std::net::SocketAddr,
+    /// Serve nothing, only alert
+    #[arg(long, conflicts_with = "listen", requires = "until_end")]
+    pub no_listen: bool,
+    /// How many seconds of the node's time pass in one; 0: as fast as possible
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub speed: u64,
+    /// End when the node's time is over, in place of going on to serve what it came to
+    #[arg(long)]
+    pub until_end: bool,
+    /// A file of alert rules
+    #[arg(long, value_name = "RULES.ron")]
+    pub rules: Option<PathBuf>,
 }
 
 /// `lesson`

@@ -4,6 +4,7 @@ use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::host::{Host, Places, State};
+use crate::prometheus;
 use crate::render::{Page, style};
 
 /// Runs the command.
@@ -27,6 +28,17 @@ pub fn run(layout: Layout) -> Result<Exit> {
         };
         page.row(2, 10, host.name(), &format!("{}; {state}", host.what()));
     }
+    page.gap();
+    page.heading("Other programs");
+    let found = match prometheus::version() {
+        Some(version) => page.paint(style::GOOD, format!("usable: {version}")),
+        None => {
+            let missing = page.paint(style::BAD, "no prometheus and promtool on PATH");
+            format!("{missing}; to install it: {}", prometheus::INSTALL)
+        }
+    };
+    let what = "what query-latency asks, and a test of `serve`";
+    page.row(2, 12, "prometheus", &format!("{what}; {found}"));
     console::print(&page.into_text())?;
     Ok(Exit::AsRecorded)
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod alert;
 pub mod bench;
 pub mod capture_file;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod cmd;
 pub mod console;
 pub mod day;
 pub mod deciding;
+pub mod detect;
 pub mod doctor;
 pub mod exit;
 pub mod explain;
@@ -34,9 +36,11 @@ pub mod perfetto;
 pub mod point_of_no_return;
 pub mod probe;
 pub mod progress;
+pub mod prometheus;
 pub mod render;
 pub mod replay;
 pub mod run;
+pub mod serve;
 pub mod step;
 pub mod sweep;
 pub mod threads;
@@ -114,6 +118,8 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::Sweep(args) => sweep::run(args, layout),
         Command::Day(args) => day::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Detect(args) => detect::run(args),
+        Command::Serve(args) => serve::run(args),
         Command::Merge(args) if args.files.first().is_some_and(|file| day::is_shard(file)) => {
             day::merge(args)
         }

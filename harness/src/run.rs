@@ -21,6 +21,7 @@ use crate::on_arm;
 use crate::output::Output;
 use crate::perfetto;
 use crate::progress::Progress;
+use crate::prometheus;
 use crate::render::{Page, claim, counted, schedule, style, took};
 use crate::step;
 use crate::threads::Threads;
@@ -55,8 +56,9 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     let mut tally = Tally::default();
     let mut worst = Exit::AsRecorded;
     for loaded in scenarios {
-        let judged = loaded.and_then(|loaded| {
+        let judged = loaded.and_then(|mut loaded| {
             outputs.check(&loaded)?;
+            prometheus::measure(&mut loaded, &Progress::spinner())?;
             Ok((judge(&loaded, args.seed)?, loaded))
         });
         let (report, loaded) = match judged {

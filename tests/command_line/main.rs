@@ -4,6 +4,7 @@ mod bad_input;
 mod base;
 mod batch;
 mod day;
+mod detect;
 mod explore;
 mod lesson;
 mod look;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::buffer::BufferLevel;
 use super::event::{Event, Packet, Signal, signal_of};
 use super::map::{CounterMap, Key, MapKind};
-use super::observer::{Observer, Sample, Toll};
+use super::observer::{Observer, OwnSignal, Sample, Toll};
 use crate::engine::{Span, Time};
 
 /// What the program makes a key of. The key's cardinality decides what aggregation costs.
@@ -124,6 +125,9 @@ pub struct Aggregate {
     /// What the walk under way has found.
     found: [u64; Signal::COUNT],
     from: Time,
+    /// What the program last noted of the watched socket's buffer.
+    level: Option<BufferLevel>,
+    vanished: u64,
     samples: Vec<Sample>,
     toll: Toll,
 }
@@ -145,6 +149,8 @@ impl Aggregate {
             before_of_key: BTreeMap::new(),
             found: [0; Signal::COUNT],
             from: start,
+            level: None,
+            vanished: 0,
             samples: Vec::new(),
             toll: Toll::default(),
         }
@@ -231,8 +237,9 @@ impl Aggregate {
         }
         self.end_walk(walk.began, ended, rows);
         if self.gives_up() {
-            let map = &self.map;
+            let (map, known) = (&self.map, self.before_of_key.len());
             self.before_of_key.retain(|key, _| map.lookup(key).is_ok());
+            self.vanished += (known - self.before_of_key.len()) as u64;
         }
     }
 
@@ -267,10 +274,20 @@ impl Aggregate {
                 self.samples.push(Sample {
                     from: self.from,
                     at: ended,
+                    stamp: ended,
                     signal: *signal,
                     value,
                 });
             }
+        }
+        if let Some(level) = &self.level {
+            self.samples.push(Sample {
+                from: level.at,
+                at: ended,
+                stamp: ended,
+                signal: Signal::BufferFill,
+                value: level.queued_permille(),
+            });
         }
         self.from = began;
         // A walk that takes longer than the period is followed by the next at once.
@@ -338,6 +355,12 @@ impl Observer for Aggregate {
 
     fn packet(&mut self, _at: Time, _cpu: u8, _packet: &Packet) {}
 
+    /// The program keeps the last level in a place of its own: an array's, which is never full.
+    fn buffer(&mut self, level: &BufferLevel) {
+        self.read_before(level.at);
+        self.level = Some(*level);
+    }
+
     fn read(&mut self, now: Time, samples: &mut Vec<Sample>) {
         self.read_before(now);
         samples.append(&mut self.samples);
@@ -357,5 +380,16 @@ impl Observer for Aggregate {
         self.config
             .counts_failures
             .then_some("the program's own count of updates that failed")
+    }
+
+    fn own_signals(&self, each: &mut dyn FnMut(OwnSignal, u64)) {
+        if let Some(failures) = self.failures() {
+            each(OwnSignal::FailedUpdates, failures);
+        }
+        if self.gives_up() && self.config.reading == Reading::Differences {
+            each(OwnSignal::VanishedKeys, self.vanished);
+        }
+        let fill = u64::from(self.map.len()) * 1_000 / u64::from(self.map.max_entries());
+        each(OwnSignal::MapFill, fill);
     }
 }

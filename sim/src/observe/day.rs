@@ -66,6 +66,7 @@ impl Population {
                 trouble: incident.trouble,
                 from: at(incident.from_s),
                 until: at(incident.from_s + incident.for_s),
+                deadline: None,
             })
             .collect()
     }

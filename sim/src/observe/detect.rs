@@ -24,17 +24,20 @@ pub enum Trouble {
     PortExhaustion,
     /// SYNs whose senders never answer.
     SynFlood,
+    /// A socket's receive buffer is filling up: to be called before it is full.
+    BufferOverflow,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Trouble; 6] = [
+    pub const ALL: [Trouble; 7] = [
         Trouble::SynTimeouts,
         Trouble::ResetBurst,
         Trouble::TimeWaitGrowth,
         Trouble::PoolLeak,
         Trouble::PortExhaustion,
         Trouble::SynFlood,
+        Trouble::BufferOverflow,
     ];
 
     /// Its name in records and tables.
@@ -46,6 +49,7 @@ impl Trouble {
             Trouble::PoolLeak => "pool-leak",
             Trouble::PortExhaustion => "port-exhaustion",
             Trouble::SynFlood => "syn-flood",
+            Trouble::BufferOverflow => "buffer-overflow",
         }
     }
 
@@ -58,7 +62,7 @@ impl Trouble {
             Trouble::SynFlood => Span::from_s(63),
             // A leak leaves what it leaked.
             Trouble::PoolLeak => Span::from_s(300),
-            Trouble::ResetBurst | Trouble::PortExhaustion => Span::ZERO,
+            Trouble::ResetBurst | Trouble::PortExhaustion | Trouble::BufferOverflow => Span::ZERO,
         }
     }
 }
@@ -69,56 +73,115 @@ impl fmt::Display for Trouble {
     }
 }
 
-/// When a detector calls: the weighted sum of what came in a window, or a level, reaches a number.
+/// What is held against a rule's number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Over {
+    /// The weighted sum of what came within so long, in ms.
+    Window(u64),
+    /// A level, as it was last seen.
+    Level,
+    /// Where a level will be, by the straight line that is nearest to what was seen of it; where it is while
+    /// that was seen for less than half of `window_ms`, or does not rise.
+    Trend {
+        /// How far back it is looked at, in ms.
+        window_ms: u64,
+        /// How far ahead, in ms.
+        ahead_ms: u64,
+    },
+}
+
+impl Over {
+    /// How long what was seen counts; none: until the next.
+    const fn window(self) -> Option<Span> {
+        match self {
+            Over::Window(ms) | Over::Trend { window_ms: ms, .. } => Some(Span::from_ms(ms)),
+            Over::Level => None,
+        }
+    }
+}
+
+/// When a detector calls: a sum, a level or a trend reaches a number.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Rule {
     /// What it calls.
     pub trouble: Trouble,
     /// Which signals count, and how much each.
     pub signals: &'static [(Signal, i64)],
-    /// The window, in ms.
-    pub window_ms: u64,
-    /// From which sum or level on.
+    /// What is made of them.
+    pub over: Over,
+    /// From which number on.
     pub least: i64,
 }
 
+/// How a socket's buffer is watched.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+pub enum BufferWatch {
+    /// By its level: it calls at four fifths.
+    #[default]
+    Level,
+    /// By its trend: it calls when the line through the last 5 s is at the bound within 20 s.
+    Trend,
+}
+
 impl Rule {
-    /// One rule or more for each trouble: over counts, and over the levels that pollers have.
+    /// The rule that watches a socket's buffer.
+    pub const fn of_buffer(watch: BufferWatch) -> &'static Rule {
+        const LEVEL: Rule = Rule {
+            trouble: Trouble::BufferOverflow,
+            signals: &[(Signal::BufferFill, 1)],
+            over: Over::Level,
+            least: 800,
+        };
+        const TREND: Rule = Rule {
+            over: Over::Trend {
+                window_ms: 5_000,
+                ahead_ms: 20_000,
+            },
+            least: 1_000,
+            ..LEVEL
+        };
+        match watch {
+            BufferWatch::Level => &LEVEL,
+            BufferWatch::Trend => &TREND,
+        }
+    }
+
+    /// One rule or more for each trouble but a full buffer: over counts, and over the levels that pollers have.
     pub const ALL: &'static [Rule] = &[
         Rule {
             trouble: Trouble::SynTimeouts,
             signals: &[(Signal::SynRetransmit, 1)],
-            window_ms: 2_000,
+            over: Over::Window(2_000),
             least: 20,
         },
         Rule {
             trouble: Trouble::SynTimeouts,
             signals: &[(Signal::SynSentNow, 1)],
-            window_ms: 0,
+            over: Over::Level,
             least: 40,
         },
         Rule {
             trouble: Trouble::ResetBurst,
             signals: &[(Signal::ResetSent, 1), (Signal::ResetReceived, 1)],
-            window_ms: 2_000,
+            over: Over::Window(2_000),
             least: 200,
         },
         Rule {
             trouble: Trouble::TimeWaitGrowth,
             signals: &[(Signal::TimeWaitMade, 1)],
-            window_ms: 60_000,
+            over: Over::Window(60_000),
             least: 8_000,
         },
         Rule {
             trouble: Trouble::TimeWaitGrowth,
             signals: &[(Signal::TimeWaitSeen, 1)],
-            window_ms: 60_000,
+            over: Over::Window(60_000),
             least: 1,
         },
         Rule {
             trouble: Trouble::TimeWaitGrowth,
             signals: &[(Signal::TimeWaitNow, 1)],
-            window_ms: 0,
+            over: Over::Level,
             least: 8_000,
         },
         Rule {
@@ -129,31 +192,31 @@ impl Rule {
                 (Signal::Closed, -1),
                 (Signal::TimeWaitMade, -1),
             ],
-            window_ms: 60_000,
+            over: Over::Window(60_000),
             least: 1_000,
         },
         Rule {
             trouble: Trouble::PoolLeak,
             signals: &[(Signal::OpenNow, 1)],
-            window_ms: 0,
+            over: Over::Level,
             least: 1_000,
         },
         Rule {
             trouble: Trouble::PortExhaustion,
             signals: &[(Signal::NoPort, 1)],
-            window_ms: 2_000,
+            over: Over::Window(2_000),
             least: 1,
         },
         Rule {
             trouble: Trouble::SynFlood,
             signals: &[(Signal::SynAckRetransmit, 1)],
-            window_ms: 2_000,
+            over: Over::Window(2_000),
             least: 200,
         },
         Rule {
             trouble: Trouble::SynFlood,
             signals: &[(Signal::SynReceived, 1)],
-            window_ms: 1_000,
+            over: Over::Window(1_000),
             least: 1_000,
         },
     ];
@@ -177,18 +240,24 @@ const PIECES: u64 = 20;
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Watch {
     rule: &'static Rule,
-    // invariant: `sum` is that of `pieces`, which are in the order of time.
+    /// Sums of what is stamped within a twentieth of the window after its time; of a trend the last level there.
+    // invariant: in the order of time; of a window's rule `value` is the sum of their values.
     pieces: VecDeque<(Time, i64)>,
-    sum: i64,
+    /// The sum, or the level as it was last seen.
+    value: i64,
     since: Option<Time>,
 }
 
 /// All rules over the samples of one observer of one node.
+///
+/// Its time is the latest stamp that it has seen, or the reader's own if that is later: what is stamped earlier
+/// than a window before it counts no more.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Detector {
     watches: Vec<Watch>,
     /// Which of the rules look at a signal, by its number.
     looks: Vec<Vec<(usize, i64)>>,
+    latest: Time,
     alarms: Vec<Alarm>,
 }
 
@@ -199,26 +268,32 @@ impl Default for Detector {
 }
 
 impl Detector {
-    /// With nothing seen.
+    /// With nothing seen; buffers are watched by their level.
     pub fn new() -> Detector {
+        Detector::watching(BufferWatch::Level)
+    }
+
+    /// With nothing seen.
+    pub fn watching(buffer: BufferWatch) -> Detector {
+        let rules = || Rule::ALL.iter().chain([Rule::of_buffer(buffer)]);
         let looks = Signal::ALL.iter().map(|signal| {
-            let weights = Rule::ALL.iter().enumerate().filter_map(|(index, rule)| {
+            let weights = rules().enumerate().filter_map(|(index, rule)| {
                 let weight = rule.signals.iter().find(|(each, _)| each == signal)?.1;
                 Some((index, weight))
             });
             weights.collect()
         });
         Detector {
-            watches: Rule::ALL
-                .iter()
+            watches: rules()
                 .map(|rule| Watch {
                     rule,
                     pieces: VecDeque::new(),
-                    sum: 0,
+                    value: 0,
                     since: None,
                 })
                 .collect(),
             looks: looks.collect(),
+            latest: Time::default(),
             alarms: Vec::new(),
         }
     }
@@ -226,6 +301,7 @@ impl Detector {
     /// Takes samples in, in the order in which the reader had them, and what time it is after them.
     pub fn feed(&mut self, samples: &[Sample], now: Time) {
         for (index, sample) in samples.iter().enumerate() {
+            self.latest = self.latest.max(sample.stamp);
             for (rule, weight) in &self.looks[sample.signal as usize] {
                 self.watches[*rule].add(sample, *weight);
             }
@@ -241,9 +317,16 @@ impl Detector {
     }
 
     fn judge(&mut self, now: Time) {
+        self.latest = self.latest.max(now);
         for watch in &mut self.watches {
-            watch.judge(now, &mut self.alarms);
+            watch.judge(now, self.latest, &mut self.alarms);
         }
+    }
+
+    /// What is being called now, and since when, in the order of rules.
+    pub fn ringing(&self) -> impl Iterator<Item = (Trouble, Time)> {
+        let watches = self.watches.iter();
+        watches.filter_map(|watch| Some((watch.rule.trouble, watch.since?)))
     }
 
     /// What was called, in the order of time; ends what is still being called.
@@ -267,28 +350,44 @@ impl Watch {
         let value = i64::try_from(sample.value)
             .unwrap_or(i64::MAX)
             .saturating_mul(weight);
-        if sample.signal.is_level() {
-            self.sum = value;
+        let is_level = sample.signal.is_level();
+        self.value = if is_level { value } else { self.value + value };
+        let Some(window) = self.rule.over.window() else {
             return;
-        }
-        self.sum += value;
-        let piece = Span::from_ms(self.rule.window_ms).0 / PIECES;
-        match self.pieces.back_mut() {
-            Some((at, sum)) if (sample.at - *at).0 < piece => *sum += value,
-            _ => self.pieces.push_back((sample.at, value)),
+        };
+        // Only a clock that is wrong, or readers of several buffers, stamp earlier than the last.
+        let stamp = sample.stamp;
+        let before = self.pieces.iter().rposition(|(at, _)| *at <= stamp);
+        match before.map(|place| &mut self.pieces[place]) {
+            Some((at, piece)) if (stamp - *at).0 < window.0 / PIECES => {
+                *piece = if is_level { value } else { *piece + value };
+            }
+            _ => self
+                .pieces
+                .insert(before.map_or(0, |place| place + 1), (stamp, value)),
         }
     }
 
-    fn judge(&mut self, now: Time, alarms: &mut Vec<Alarm>) {
-        let window = Span::from_ms(self.rule.window_ms);
-        while let Some((at, value)) = self.pieces.front().copied() {
-            if at + window > now {
-                break;
+    fn judge(&mut self, now: Time, latest: Time, alarms: &mut Vec<Alarm>) {
+        if let Some(window) = self.rule.over.window() {
+            while let Some((at, value)) = self.pieces.front().copied() {
+                if at + window > latest {
+                    break;
+                }
+                self.pieces.pop_front();
+                if let Over::Window(_) = self.rule.over {
+                    self.value -= value;
+                }
             }
-            self.pieces.pop_front();
-            self.sum -= value;
         }
-        match (self.sum >= self.rule.least, self.since) {
+        let value = match self.rule.over {
+            Over::Window(_) | Over::Level => self.value,
+            Over::Trend {
+                window_ms,
+                ahead_ms,
+            } => projected(&self.pieces, self.value, window_ms, ahead_ms),
+        };
+        match (value >= self.rule.least, self.since) {
             (true, None) => self.since = Some(now),
             (false, Some(at)) => {
                 self.since = None;
@@ -303,6 +402,32 @@ impl Watch {
     }
 }
 
+/// Where a level that is `value` now will be `ahead_ms` later, by the line of least squares through `pieces`.
+fn projected(pieces: &VecDeque<(Time, i64)>, value: i64, window_ms: u64, ahead_ms: u64) -> i64 {
+    let (Some((first, _)), Some((last, _))) = (pieces.front(), pieces.back()) else {
+        return value;
+    };
+    if (*last - *first).0 < Span::from_ms(window_ms).0 / 2 {
+        return value;
+    }
+    let ms = |at: Time| i128::from((at - *first).0 / 1_000_000);
+    let count = pieces.len() as i128;
+    let (mut t, mut v, mut tt, mut tv) = (0, 0, 0, 0);
+    for (at, level) in pieces {
+        let (at, level) = (ms(*at), i128::from(*level));
+        t += at;
+        v += level;
+        tt += at * at;
+        tv += at * level;
+    }
+    let (rise, run) = (count * tv - t * v, count * tt - t * t);
+    if rise <= 0 || run <= 0 {
+        return value;
+    }
+    let risen = rise * i128::from(ahead_ms) / run;
+    value.saturating_add(i64::try_from(risen).unwrap_or(i64::MAX))
+}
+
 /// Something that was injected, on one node.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Injected {
@@ -312,6 +437,8 @@ pub struct Injected {
     pub from: Time,
     /// Until when.
     pub until: Time,
+    /// Whoever calls it from then on is too late; none: it is never too late.
+    pub deadline: Option<Time>,
 }
 
 /// How well alarms match what was injected. Scores of several nodes add up.
@@ -320,7 +447,7 @@ pub struct Injected {
 pub struct Score {
     /// How many were injected.
     pub injected: u64,
-    /// How many of them were called.
+    /// How many of them were called, in time where time is short.
     pub found: u64,
     /// How many alarms there were.
     pub alarms: u64,
@@ -338,11 +465,12 @@ impl Score {
             .iter()
             .filter(|alarm| alarm.trouble == trouble)
             .collect();
-        let matches = |truth: &Injected, alarm: &Alarm| {
+        let concerns = |truth: &Injected, alarm: &Alarm| {
             let ends = truth.until + trouble.lingers();
-            alarm.at < ends.max(truth.until + Span::from_s(2))
-                && alarm.until.is_none_or(|until| until > truth.from)
+            alarm.at >= truth.from && alarm.at < ends.max(truth.until + Span::from_s(2))
         };
+        let is_in_time =
+            |truth: &Injected, alarm: &Alarm| truth.deadline.is_none_or(|late| alarm.at < late);
         let mut score = Score {
             alarms: calls.len() as u64,
             ..Score::default()
@@ -352,8 +480,10 @@ impl Score {
             score.injected += 1;
             let mut delay = None;
             for (index, alarm) in calls.iter().enumerate() {
-                if matches(truth, alarm) {
+                if concerns(truth, alarm) {
                     is_true[index] = true;
+                }
+                if concerns(truth, alarm) && is_in_time(truth, alarm) {
                     let after = (alarm.at - truth.from).0;
                     delay = Some(delay.map_or(after, |first: u64| first.min(after)));
                 }
@@ -404,6 +534,7 @@ mod tests {
         Sample {
             from: at,
             at,
+            stamp: at,
             signal,
             value,
         }
@@ -456,16 +587,19 @@ mod tests {
                 trouble: Trouble::ResetBurst,
                 from: at(10),
                 until: at(20),
+                deadline: None,
             },
             Injected {
                 trouble: Trouble::ResetBurst,
                 from: at(100),
                 until: at(110),
+                deadline: None,
             },
             Injected {
                 trouble: Trouble::SynFlood,
                 from: at(0),
                 until: at(200),
+                deadline: None,
             },
         ];
         let alarm = |from, until| Alarm {
@@ -483,5 +617,85 @@ mod tests {
         assert_eq!(score.delays_ns, [1_000_000_000]);
         assert_eq!(score.precision_permille(), Some(666));
         assert_eq!(score.recall_permille(), Some(500));
+    }
+
+    #[test]
+    fn what_rang_before_it_began_has_not_found_it() {
+        let at = |s: u64| Time::default() + Span::from_s(s);
+        let injected = [Injected {
+            trouble: Trouble::ResetBurst,
+            from: at(10),
+            until: at(20),
+            deadline: None,
+        }];
+        let ringing = Alarm {
+            at: at(3),
+            trouble: Trouble::ResetBurst,
+            until: None,
+        };
+        let score = Score::of(Trouble::ResetBurst, &injected, &[ringing]);
+        assert_eq!((score.found, score.false_alarms), (0, 1));
+    }
+
+    #[test]
+    fn an_alarm_after_the_deadline_is_not_false_and_finds_nothing() {
+        let at = |s: u64| Time::default() + Span::from_s(s);
+        let injected = [Injected {
+            trouble: Trouble::BufferOverflow,
+            from: at(10),
+            until: at(20),
+            deadline: Some(at(12)),
+        }];
+        let alarm = |from| Alarm {
+            at: at(from),
+            trouble: Trouble::BufferOverflow,
+            until: None,
+        };
+        let score = |from| Score::of(Trouble::BufferOverflow, &injected, &[alarm(from)]);
+        assert_eq!((score(11).found, score(11).false_alarms), (1, 0));
+        assert_eq!((score(12).found, score(12).false_alarms), (0, 0));
+    }
+
+    /// A level that rises by 20 a second is full 50 s after 0, and at four fifths after 40 s.
+    #[test]
+    fn a_trend_calls_before_a_level() {
+        let first = |watch: BufferWatch, per_s: u64| {
+            let mut detector = Detector::watching(watch);
+            for ms in (0..50_000).step_by(100) {
+                let level = sample(Signal::BufferFill, ms, ms * per_s / 1_000);
+                detector.feed(&[level], level.at);
+            }
+            let alarms = detector.finish();
+            alarms.first().map(|alarm| alarm.at.0 / 1_000_000_000)
+        };
+        assert_eq!(first(BufferWatch::Level, 20), Some(40));
+        assert_eq!(first(BufferWatch::Trend, 20), Some(30));
+        assert_eq!(first(BufferWatch::Trend, 0), None);
+    }
+
+    #[test]
+    fn what_is_stamped_a_window_ago_counts_no_more() {
+        let alarms = |behind_ms: u64| {
+            let mut detector = Detector::new();
+            for ms in (10_000..11_000).step_by(10) {
+                let on_time = sample(Signal::SynRetransmit, ms, 1);
+                let stamp = Time(on_time.at.0 - behind_ms * 1_000_000);
+                detector.feed(&[Sample { stamp, ..on_time }], on_time.at);
+            }
+            detector.finish().len()
+        };
+        assert_eq!((alarms(0), alarms(1_500), alarms(3_000)), (1, 1, 0));
+    }
+
+    #[test]
+    fn stamps_of_two_clocks_push_each_other_out() {
+        let mut detector = Detector::new();
+        for ms in (10_000..11_000).step_by(10) {
+            let one = sample(Signal::SynRetransmit, ms, 1);
+            let other = sample(Signal::ResetSent, ms, 1);
+            let stamp = other.stamp + Span::from_s(3);
+            detector.feed(&[one, Sample { stamp, ..other }], one.at);
+        }
+        assert!(detector.finish().is_empty(), "retransmissions seem 3 s old");
     }
 }

@@ -116,6 +116,8 @@ signals! {
     TimeWaitNow = "time_wait_now",
     /// A step between two states of closing, or a socket's end, of which nothing follows.
     Other = "other",
+    /// Level: how full the receive buffer of the watched socket is, in thousandths of sk_rcvbuf.
+    BufferFill = "buffer_fill",
 }
 
 impl Signal {
@@ -123,7 +125,7 @@ impl Signal {
     pub const fn is_level(self) -> bool {
         matches!(
             self,
-            Signal::OpenNow | Signal::SynSentNow | Signal::TimeWaitNow
+            Signal::OpenNow | Signal::SynSentNow | Signal::TimeWaitNow | Signal::BufferFill
         )
     }
 

@@ -4,9 +4,12 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use super::buffer::BufferLevel;
 use super::event::{Event, Packet, Signal, record_bytes, signal_of};
-use super::observer::{Observer, Sample, Toll};
+use super::observer::{Observer, OwnSignal, Sample, Toll};
+use super::stamp::StampClock;
 use crate::engine::{Span, Time};
+use crate::linux::tracepoint::Record;
 
 /// Which buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -59,7 +62,9 @@ struct Queued {
     made: Time,
     /// When the reader is through with it.
     done: Time,
+    stamp: Time,
     signal: Signal,
+    value: u64,
     bytes: u32,
 }
 
@@ -76,6 +81,7 @@ struct Queue {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Export {
     config: ExportConfig,
+    clock: StampClock,
     queues: Vec<Queue>,
     read: Vec<Sample>,
     toll: Toll,
@@ -103,6 +109,7 @@ impl Export {
         };
         Export {
             config,
+            clock: StampClock::Ktime,
             queues: vec![Queue::default(); usize::from(buffers)],
             read: Vec::new(),
             toll: Toll::default(),
@@ -110,10 +117,14 @@ impl Export {
         }
     }
 
+    /// The same, its records stamped by another clock than bpf_ktime_get_ns.
+    pub fn stamped_by(self, clock: StampClock) -> Export {
+        Export { clock, ..self }
+    }
+
     /// What a record takes in the buffer: with the header of 8 bytes of a ring's, or a perf record's
     /// header and size; of the trace pipe, the line's text.
-    fn bytes_of(&self, event: &Event) -> u32 {
-        let record = record_bytes(&event.record);
+    fn bytes_of(&self, record: u32) -> u32 {
         match self.config.buffer {
             Buffer::Ring { .. } => (record + 8).next_multiple_of(8),
             Buffer::Perf => (record + 12).next_multiple_of(8),
@@ -136,19 +147,32 @@ impl Export {
                 self.read.push(Sample {
                     from: record.made,
                     at: record.done,
+                    stamp: record.stamp,
                     signal: record.signal,
-                    value: 1,
+                    value: record.value,
                 });
             }
         }
     }
 }
 
-impl Observer for Export {
-    fn tracepoint(&mut self, event: &Event) {
-        self.take(event.at);
+/// What a program makes a record of.
+struct Made {
+    at: Time,
+    cpu: u8,
+    signal: Signal,
+    value: u64,
+    /// How many bytes it has, headers apart.
+    bytes: u32,
+    /// Whether it is another program's than that of the state events.
+    is_other_program: bool,
+}
+
+impl Export {
+    fn put(&mut self, made: &Made) {
+        self.take(made.at);
         self.toll.offered += 1;
-        let bytes = self.bytes_of(event);
+        let bytes = self.bytes_of(made.bytes);
         let ExportConfig {
             buffer,
             bytes: room,
@@ -156,7 +180,7 @@ impl Observer for Export {
             reader_ns,
             ..
         } = self.config;
-        let number = usize::from(event.cpu) % self.queues.len();
+        let number = usize::from(made.cpu) % self.queues.len();
         let queue = &mut self.queues[number];
         if queue.bytes + bytes > room {
             self.lost += 1;
@@ -169,17 +193,44 @@ impl Observer for Export {
             }
         }
         // A reader that is not busy sleeps, and has to be woken.
-        let begins = queue.free_at.max(event.at + Span(wake_ns));
+        let begins = queue.free_at.max(made.at + Span(wake_ns));
         queue.free_at = begins + Span(reader_ns);
         queue.bytes += bytes;
         queue.records.push_back(Queued {
-            made: event.at,
+            made: made.at,
             done: queue.free_at,
-            signal: signal_of(&event.record),
+            stamp: self.clock.stamp(made.at, made.is_other_program),
+            signal: made.signal,
+            value: made.value,
             bytes,
         });
         let held = queue.records.len() as u64;
         self.toll.most_held = self.toll.most_held.max(held);
+    }
+}
+
+impl Observer for Export {
+    fn tracepoint(&mut self, event: &Event) {
+        self.put(&Made {
+            at: event.at,
+            cpu: event.cpu,
+            signal: signal_of(&event.record),
+            value: 1,
+            bytes: record_bytes(&event.record),
+            is_other_program: !matches!(event.record, Record::SetState { .. }),
+        });
+    }
+
+    /// A program at the receive path reads sk_rmem_alloc and hands it over: a cookie, two levels, a stamp.
+    fn buffer(&mut self, level: &BufferLevel) {
+        self.put(&Made {
+            at: level.at,
+            cpu: 0,
+            signal: Signal::BufferFill,
+            value: level.queued_permille(),
+            bytes: 24,
+            is_other_program: true,
+        });
     }
 
     fn packet(&mut self, _at: Time, _cpu: u8, _packet: &Packet) {}
@@ -214,6 +265,12 @@ impl Observer for Export {
             Buffer::Ring { .. } => Some("the program's own count of reservations that failed"),
             Buffer::Perf => Some("PERF_RECORD_LOST"),
             Buffer::TracePipe => Some("`LOST n EVENTS` in trace_pipe"),
+        }
+    }
+
+    fn own_signals(&self, each: &mut dyn FnMut(OwnSignal, u64)) {
+        if self.loss_signal().is_some() {
+            each(OwnSignal::Drops, self.lost);
         }
     }
 }

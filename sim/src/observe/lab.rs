@@ -4,20 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Aggregate, AggregateConfig, Reading, signal_of_key};
-use super::detect::{Detector, Score, Trouble};
-use super::event::{Packet, record_bytes};
-use super::export::{Buffer, Export, ExportConfig};
-use super::log::{Log, LogConfig};
-use super::map::{CounterMap, MapKind};
-use super::observer::{Observer, Sample, Toll};
-use super::population::{Drawn, NodeStream, PacketEvent, Population, PopulationError};
-use super::procfs::{Poll, PollConfig};
-use super::{Event as Seen, netfilter::LogRule};
-use crate::engine::{
-    Armed, Cx, Entity, FaultSpec, ParamKind, ParamSpec, Record as EngineRecord, Span, Time,
-    matches_pattern,
-};
+use super::aggregate::AggregateConfig;
+use super::buffer::{BufferError, SocketBuffer};
+use super::detect::{Alarm, BufferWatch, Injected, Score, Trouble};
+use super::export::ExportConfig;
+use super::population::{Drawn, Population, PopulationError};
+use super::procfs::PollConfig;
+use super::station::{Station, Stations};
+use crate::engine::{Armed, Cx, Entity, Record as EngineRecord, Span, Time, matches_pattern};
 
 /// A node and who observes it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -28,8 +22,66 @@ pub struct ObserveLab {
     /// Which of its nodes, from 0.
     #[serde(default)]
     pub node: u32,
+    /// A socket of the node whose buffer is watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buffer: Option<SocketBuffer>,
     /// The observers.
     pub observers: Vec<Named>,
+    /// The observer with which the others are compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl ObserveLab {
+    /// What is injected on a node: incidents, and stalls in which the buffer runs full.
+    pub fn injected(&self, node: u32) -> Vec<Injected> {
+        let mut injected = self.population.injected(node);
+        let end = Time::default() + Span::from_s(self.population.seconds);
+        if let Some(buffer) = &self.buffer {
+            injected.extend(buffer.injected(end));
+        }
+        injected
+    }
+
+    /// Its observers, each with the faults that strike it.
+    ///
+    /// # Errors
+    /// A fault that does not strike such an observer, or numbers that make no sense.
+    pub fn stations(&self, faults: &[Armed]) -> Result<Vec<Station>, LabError> {
+        let station = |named: &Named| {
+            let on_it = faults
+                .iter()
+                .filter(|fault| matches_pattern(&fault.at, &named.name));
+            Station::new(named, self.population.cpus, on_it).map_err(LabError::Other)
+        };
+        self.observers.iter().map(station).collect()
+    }
+
+    /// Whether it makes sense.
+    ///
+    /// # Errors
+    /// The first thing that does not.
+    pub fn check(&self) -> Result<(), LabError> {
+        let other = |what: String| Err(LabError::Other(what));
+        self.population.check().map_err(LabError::Population)?;
+        if let Some(buffer) = &self.buffer {
+            buffer.check().map_err(LabError::Buffer)?;
+        }
+        if self.node >= self.population.nodes {
+            return other(format!("node: there is no node {}", self.node));
+        }
+        let names: Vec<&str> = self.observers.iter().map(|named| &*named.name).collect();
+        if let Some(twice) = (1..names.len()).find(|index| names[..*index].contains(&names[*index]))
+        {
+            return other(format!("observers: {:?} is there twice", names[twice]));
+        }
+        match &self.reference {
+            Some(name) if !names.contains(&&**name) => {
+                other(format!("reference: there is no observer {name:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// An observer and its name: the actor of what is recorded of it.
@@ -40,6 +92,13 @@ pub struct Named {
     pub name: String,
     /// What it is.
     pub by: By,
+    /// How its detector watches the buffer.
+    #[serde(default, skip_serializing_if = "is_by_level")]
+    pub watches: BufferWatch,
+}
+
+fn is_by_level(watch: &BufferWatch) -> bool {
+    *watch == BufferWatch::Level
 }
 
 /// What an observer is.
@@ -58,74 +117,6 @@ pub enum By {
     /// Polling.
     Poll(PollConfig),
 }
-
-const fn number(name: &'static str, doc: &'static str) -> ParamSpec {
-    ParamSpec {
-        name,
-        kind: ParamKind::Number,
-        required: true,
-        doc,
-    }
-}
-
-/// What can be wrong with observers. Each lasts for the whole run, at the observers that `at` names.
-pub const FAULTS: &[FaultSpec] = &[
-    FaultSpec {
-        name: "map-full",
-        doc: "A map has room for fewer keys than there are: updates with new ones fail with -E2BIG, \
-              known ones still count. A key with an ephemeral port in it does it.",
-        params: &[number("max_entries", "How many keys it may hold.")],
-    },
-    FaultSpec {
-        name: "lru-evict",
-        doc: "The map is an LRU map of this size: it never fails, and gives up keys early, in batches of \
-              128, with what they had counted. No counter tells.",
-        params: &[number("max_entries", "How many keys it may hold.")],
-    },
-    FaultSpec {
-        name: "uncounted-failures",
-        doc: "The program does not look at what an update or a reservation returns, as most do not.",
-        params: &[],
-    },
-    FaultSpec {
-        name: "torn-snapshot",
-        doc: "Each system call of a map's reader takes this long, so that its rows are of different times.",
-        params: &[number("call_us", "How long, in us.")],
-    },
-    FaultSpec {
-        name: "read-and-delete",
-        doc: "A map's reader looks a key up and then deletes it: what is counted in between is gone, and \
-              nothing can notice.",
-        params: &[number(
-            "call_us",
-            "How long each of the two calls takes, in us.",
-        )],
-    },
-    FaultSpec {
-        name: "ringbuf-drop",
-        doc: "A buffer has this size, and its reader takes this long for each record: what does not fit \
-              is dropped, or in a trace pipe overwritten.",
-        params: &[
-            number(
-                "bytes",
-                "The size: for a ring a power of two, at least 4096.",
-            ),
-            number("reader_us", "How long, in us."),
-        ],
-    },
-    FaultSpec {
-        name: "log-overrun",
-        doc: "The reader of the kernel's log takes this long for each line: the oldest are overwritten, \
-              and the reader sees a gap in the sequence numbers.",
-        params: &[number("reader_us", "How long, in us.")],
-    },
-    FaultSpec {
-        name: "log-in-namespace",
-        doc: "The LOG rule is in a container's network namespace, and nf_log_all_netns is 0 as by \
-              default: it prints nothing (measured on Linux 6.18).",
-        params: &[],
-    },
-];
 
 crate::records! {
     /// What observers come to.
@@ -196,82 +187,66 @@ crate::records! {
             /// The same, 99 of 100.
             delay_p99_us: u64,
         },
+        /// An observer has counted a signal, or of a level has seen it last.
+        Counted = "counted", "has {count} of {signal}" {
+            /// The signal.
+            signal: &'static str,
+            /// How many, or how high.
+            count: u64,
+        },
+        /// What an observer's reader can know of the observer.
+        OwnSignal = "own_signal", "has {value} of {signal}" {
+            /// The signal.
+            signal: &'static str,
+            /// How many, or how high in thousandths.
+            value: u64,
+        },
+        /// What observing cost, where that was measured.
+        ObserverCpu = "observer_cpu", "costs {core_ppm} millionths of a processor" {
+            /// How long one processor was busy with it, in us.
+            cpu_us: u64,
+            /// Millionths of the run's time on one processor.
+            core_ppm: u64,
+        },
+        /// What observing cost beside the observer of reference.
+        CpuCompared = "cpu_compared", "costs {permille} thousandths of what {with} does" {
+            /// The observer of reference.
+            with: Arc<str>,
+            /// Thousandths of its time.
+            permille: u64,
+        },
+        /// A detector called before the deadline of something injected, or not.
+        Warned = "warned", "calls {trouble} {before_ms} ms before it is too late" {
+            /// What.
+            trouble: &'static str,
+            /// When it knew.
+            at_ms: u64,
+            /// How long before it was too late; 0 if it was too late.
+            before_ms: u64,
+        },
+        /// The same beside the observer of reference, of the first that both called.
+        WarnedEarlier = "warned_earlier", "calls {trouble} {earlier_ms} ms earlier than {than}" {
+            /// What.
+            trouble: &'static str,
+            /// The observer of reference.
+            than: Arc<str>,
+            /// How much earlier; negative: later.
+            earlier_ms: i64,
+        },
     }
-}
-
-/// An observer at work.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Watcher {
-    Map(Box<Aggregate>),
-    Export(Box<Export>),
-    Log(Box<Log>),
-    Poll(Box<Poll>),
-}
-
-impl Watcher {
-    fn get(&self) -> &dyn Observer {
-        match self {
-            Watcher::Map(map) => &**map,
-            Watcher::Export(export) => &**export,
-            Watcher::Log(log) => &**log,
-            Watcher::Poll(poll) => &**poll,
-        }
-    }
-
-    fn get_mut(&mut self) -> &mut dyn Observer {
-        match self {
-            Watcher::Map(map) => &mut **map,
-            Watcher::Export(export) => &mut **export,
-            Watcher::Log(log) => &mut **log,
-            Watcher::Poll(poll) => &mut **poll,
-        }
-    }
-
-    /// The first rows of a map.
-    fn dump(&self) -> Arc<str> {
-        match self {
-            Watcher::Map(aggregate) => rows(aggregate.map()).into(),
-            _ => "".into(),
-        }
-    }
-}
-
-/// How many rows an alert has.
-const DUMPED: usize = 20;
-
-fn rows(map: &CounterMap) -> String {
-    let rows = map.walk().take(DUMPED).map(|(key, slots)| {
-        let count: u64 = slots.iter().sum();
-        format!(
-            "{} {:016x}{:016x} {count}\n",
-            signal_of_key(key),
-            key[0],
-            key[1]
-        )
-    });
-    rows.collect()
-}
-
-/// An observer under way.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-struct Station {
-    entity: Entity,
-    name: String,
-    watcher: Watcher,
-    detector: Detector,
-    has_alerted: bool,
-    /// How long samples took to their reader, in us.
-    delays_us: Vec<u32>,
 }
 
 /// The observers of a node under way.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lab {
     config: Arc<ObserveLab>,
-    /// invariant: there from the beginning of the run, where chance decides what it is.
-    stream: Option<NodeStream>,
-    stations: Vec<Station>,
-    raw_bytes: u64,
+    /// invariant: one for each observer, in their order.
+    entities: Vec<Entity>,
+    has_alerted: Vec<bool>,
+    /// The observers until the run begins.
+    idle: Vec<Station>,
+    /// invariant: there from the beginning of the run, where chance decides what the node does.
+    stations: Option<Stations>,
 }
 
 /// What the agenda holds.
@@ -288,6 +263,8 @@ pub enum Event {
 pub enum LabError {
     /// The population does not.
     Population(PopulationError),
+    /// The buffer does not.
+    Buffer(BufferError),
     /// Something else.
     Other(String),
 }
@@ -296,6 +273,7 @@ impl std::fmt::Display for LabError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             LabError::Population(error) => error.fmt(f),
+            LabError::Buffer(error) => error.fmt(f),
             LabError::Other(what) => f.write_str(what),
         }
     }
@@ -304,6 +282,11 @@ impl std::fmt::Display for LabError {
 impl std::error::Error for LabError {}
 
 impl Lab {
+    /// What it is of.
+    pub fn config(&self) -> &ObserveLab {
+        &self.config
+    }
+
     /// The entity that notes what is injected.
     pub const POPULATION: &'static str = "population";
 
@@ -316,43 +299,28 @@ impl Lab {
     /// The first thing that makes no sense.
     pub fn new(config: &ObserveLab, faults: &[Armed]) -> Result<Lab, LabError> {
         let other = |what: String| Err(LabError::Other(what));
-        config.population.check().map_err(LabError::Population)?;
+        config.check()?;
         if config.population.seconds > Lab::LONGEST_S {
             return other(format!("seconds: at most {} here", Lab::LONGEST_S));
-        }
-        if config.node >= config.population.nodes {
-            return other(format!("node: there is no node {}", config.node));
         }
         let is_whole = |fault: &&Armed| fault.when == crate::engine::When::default();
         if let Some(fault) = faults.iter().find(|fault| !is_whole(fault)) {
             return other(format!("{}: lasts for the whole run here", fault.name));
         }
-        let mut stations = Vec::new();
-        for Named { name, by } in &config.observers {
-            if stations
-                .iter()
-                .any(|station: &Station| station.name == *name)
-            {
-                return other(format!("observers: {name:?} is there twice"));
-            }
-            let on_it = faults
-                .iter()
-                .filter(|fault| matches_pattern(&fault.at, name));
-            stations.push(Station {
-                entity: Entity::of(name),
-                name: name.clone(),
-                watcher: watcher(by, &config.population, on_it)
-                    .map_err(|what| LabError::Other(format!("observer {name}: {what}")))?,
-                detector: Detector::new(),
-                has_alerted: false,
-                delays_us: Vec::new(),
-            });
+        let mut stations = config.stations(faults)?;
+        for station in &mut stations {
+            station.keep_delays();
         }
         Ok(Lab {
-            stream: None,
+            entities: config
+                .observers
+                .iter()
+                .map(|named| Entity::of(&named.name))
+                .collect(),
+            has_alerted: vec![false; config.observers.len()],
+            idle: stations,
+            stations: None,
             config: Arc::new(config.clone()),
-            stations,
-            raw_bytes: 0,
         })
     }
 
@@ -372,10 +340,10 @@ impl Lab {
             let who = cx.name(path);
             cx.choose(site, who, options)
         });
-        let stream = NodeStream::new(nodes, *node, &drawn, Time::default(), true);
-        self.stream = Some(stream);
-        for station in &self.stations {
-            cx.name(&station.name);
+        let idle = std::mem::take(&mut self.idle);
+        self.stations = Some(Stations::new(&self.config, *node, &drawn, idle));
+        for named in &self.config.observers {
+            cx.name(&named.name);
         }
         for (number, incident) in self.config.population.incidents.iter().enumerate() {
             let (first, end) = incident.nodes;
@@ -420,18 +388,15 @@ impl Lab {
     where
         R: EngineRecord + From<Record>,
     {
-        let now = cx.now();
-        let (mut events, mut packets) = (Vec::new(), Vec::new());
-        let stream = self.stream.as_mut().expect("the run has begun");
-        stream.take(now, &mut events, &mut packets);
-        for event in &events {
-            self.raw_bytes += u64::from(record_bytes(&event.record));
-        }
-        for station in &mut self.stations {
-            station.show(&events, &packets);
-            station.read(now);
-            if let Some(record) = station.alert() {
-                cx.record(station.entity, record);
+        let stations = self.stations.as_mut().expect(BEGUN);
+        stations.play(cx.now());
+        for (index, station) in stations.all().iter().enumerate() {
+            if self.has_alerted[index] {
+                continue;
+            }
+            if let Some(record) = alert(station) {
+                self.has_alerted[index] = true;
+                cx.record(self.entities[index], record);
             }
         }
     }
@@ -441,201 +406,156 @@ impl Lab {
     where
         R: EngineRecord + From<Record>,
     {
-        let injected = self.config.population.injected(self.config.node);
-        for station in std::mem::take(&mut self.stations) {
-            let entity = station.entity;
-            cx.record(entity, station.observed(self.raw_bytes));
-            let alarms = station.detector.finish();
+        let injected = self.config.injected(self.config.node);
+        let reference = self.config.reference.as_deref();
+        let played = self.stations.as_ref().expect(BEGUN);
+        let stations = played.all();
+        let beside = stations
+            .iter()
+            .find(|station| reference == Some(station.name()));
+        let beside = beside.map(|station| (station, station.alarms()));
+        for (station, entity) in stations.iter().zip(&self.entities) {
+            let mut note = |record: Record| cx.record(*entity, record);
+            note(observed(station, played.raw_bytes()));
+            for (signal, count) in station.seen() {
+                let signal = signal.name();
+                note(Record::Counted { signal, count });
+            }
+            for (signal, value) in station.own_signals() {
+                let signal = signal.name();
+                note(Record::OwnSignal { signal, value });
+            }
+            let alarms = station.alarms();
             for alarm in &alarms {
-                let record = Record::Alarm {
+                note(Record::Alarm {
                     trouble: alarm.trouble.name(),
                     at_ms: alarm.at.0 / 1_000_000,
-                };
-                cx.record(entity, record);
+                });
             }
             for trouble in Trouble::ALL {
                 let score = Score::of(trouble, &injected, &alarms);
                 if score.injected + score.alarms == 0 {
                     continue;
                 }
-                let record = Record::Score {
+                note(Record::Score {
                     trouble: trouble.name(),
                     injected: score.injected,
                     found: score.found,
                     alarms: score.alarms,
                     false_alarms: score.false_alarms,
                     delay_us: score.median_delay().map_or(0, |delay| delay.0 / 1_000),
-                };
-                cx.record(entity, record);
+                });
             }
-        }
-    }
-}
-
-impl Station {
-    /// Shows it events and packets; of equal times the event first.
-    fn show(&mut self, events: &[Seen], packets: &[PacketEvent]) {
-        let observer = self.watcher.get_mut();
-        let mut packets = packets.iter().peekable();
-        let mut pass = |observer: &mut dyn Observer, before: Option<Time>| {
-            while let Some(PacketEvent { at, cpu, packet }) =
-                packets.next_if(|packet| before.is_none_or(|before| packet.at < before))
+            if let Some(cpu_ns) = station.cpu_ns() {
+                note(Record::ObserverCpu {
+                    cpu_us: cpu_ns / 1_000,
+                    core_ppm: cpu_ns / self.config.population.seconds / 1_000,
+                });
+            }
+            for warning in warnings(&injected, &alarms) {
+                note(warning);
+            }
+            if let Some((other, others_alarms)) = &beside
+                && other.name() != station.name()
             {
-                let packet: &Packet = packet;
-                observer.packet(*at, *cpu, packet);
+                compare(station, &alarms, other, others_alarms, &injected)
+                    .into_iter()
+                    .for_each(note);
             }
-        };
-        for event in events {
-            pass(observer, Some(event.at));
-            observer.tracepoint(event);
-        }
-        pass(observer, None);
-    }
-
-    fn read(&mut self, now: Time) {
-        let mut samples: Vec<Sample> = Vec::new();
-        self.watcher.get_mut().read(now, &mut samples);
-        for sample in &samples {
-            let delay = (sample.at - sample.from).0 / 1_000;
-            self.delays_us
-                .push(u32::try_from(delay).unwrap_or(u32::MAX));
-        }
-        self.detector.feed(&samples, now);
-    }
-
-    fn alert(&mut self) -> Option<Record> {
-        let observer = self.watcher.get();
-        let signal = observer.loss_signal()?;
-        // A walk over a map that is under way makes no loss.
-        let Toll {
-            told, most_held, ..
-        } = observer.toll();
-        if self.has_alerted || told == 0 {
-            return None;
-        }
-        self.has_alerted = true;
-        Some(Record::Alert {
-            signal,
-            lost: told,
-            held: most_held,
-            dump: self.watcher.dump(),
-        })
-    }
-
-    fn observed(&self, raw_bytes: u64) -> Record {
-        let observer = self.watcher.get();
-        let toll = observer.toll();
-        let mut delays = self.delays_us.clone();
-        delays.sort_unstable();
-        let quantile = |percent: usize| {
-            let at = (delays.len() * percent / 100).min(delays.len().saturating_sub(1));
-            delays.get(at).copied().unwrap_or(0).into()
-        };
-        let ratio = u128::from(toll.bytes) * 1_000_000 / u128::from(raw_bytes.max(1));
-        Record::Observed {
-            offered: toll.offered,
-            reported: toll.reported,
-            lost: toll.lost(),
-            silent: toll.silent(),
-            loss_signal: observer.loss_signal().unwrap_or(""),
-            bytes: toll.bytes,
-            raw_bytes,
-            ratio_ppm: ratio as u64,
-            most_held: toll.most_held,
-            delay_p50_us: quantile(50),
-            delay_p99_us: quantile(99),
         }
     }
 }
 
-/// An observer with the faults that strike it.
-fn watcher<'a>(
-    by: &By,
-    population: &Population,
-    faults: impl Iterator<Item = &'a Armed>,
-) -> Result<Watcher, String> {
-    let start = Time::default();
-    let faults: Vec<&Armed> = faults.collect();
-    let number = |fault: &Armed, name: &str| {
-        let number = fault.number(name).unwrap_or_default();
-        u32::try_from(number).map_err(|_| format!("{}: {name} is too large", fault.name))
-    };
-    let unknown = |fault: &Armed| Err(format!("{} does not strike such an observer", fault.name));
-    match by {
-        By::Map(config) => {
-            let mut config = AggregateConfig {
-                cpus: population.cpus,
-                ..*config
-            };
-            for fault in faults {
-                match fault.name {
-                    "map-full" => config.max_entries = number(fault, "max_entries")?,
-                    "lru-evict" => {
-                        config.map = MapKind::Lru;
-                        config.max_entries = number(fault, "max_entries")?;
-                    }
-                    "uncounted-failures" => config.counts_failures = false,
-                    "torn-snapshot" => {
-                        config.call_ns = u64::from(number(fault, "call_us")?) * 1_000;
-                    }
-                    "read-and-delete" => {
-                        config.reading = Reading::Delete;
-                        config.call_ns = u64::from(number(fault, "call_us")?) * 1_000;
-                    }
-                    _ => return unknown(fault),
-                }
-            }
-            if !(1..=10_000_000).contains(&config.max_entries) || config.period_ms == 0 {
-                return Err("max_entries is from 1 to 10000000, period_ms at least 1".into());
-            }
-            Ok(Watcher::Map(Box::new(Aggregate::new(config, start))))
-        }
-        By::Export(config) => {
-            let mut config = ExportConfig {
-                cpus: population.cpus,
-                ..*config
-            };
-            for fault in faults {
-                match (fault.name, &mut config.buffer) {
-                    ("ringbuf-drop", _) => {
-                        config.bytes = number(fault, "bytes")?;
-                        config.reader_ns = u64::from(number(fault, "reader_us")?) * 1_000;
-                    }
-                    ("uncounted-failures", Buffer::Ring { counts_drops }) => *counts_drops = false,
-                    _ => return unknown(fault),
-                }
-            }
-            let is_ring = matches!(config.buffer, Buffer::Ring { .. });
-            if config.bytes < 4_096 || is_ring && !config.bytes.is_power_of_two() {
-                return Err("bytes is at least 4096, of a ring a power of two".into());
-            }
-            Ok(Watcher::Export(Box::new(Export::new(config))))
-        }
-        By::Log { reader_ns } => {
-            let mut config = LogConfig {
-                rule: LogRule::default(),
-                reader_ns: *reader_ns,
-                ..LogConfig::default()
-            };
-            for fault in faults {
-                match fault.name {
-                    "log-overrun" => {
-                        config.reader_ns = u64::from(number(fault, "reader_us")?) * 1_000;
-                    }
-                    "log-in-namespace" => config.in_namespace = true,
-                    _ => return unknown(fault),
-                }
-            }
-            Ok(Watcher::Log(Box::new(Log::new(config))))
-        }
-        By::Poll(config) => {
-            if let Some(fault) = faults.first() {
-                return unknown(fault);
-            }
-            if config.period_ms == 0 || ![100, 250, 300, 1000].contains(&config.hz) {
-                return Err("period_ms is at least 1, hz 100, 250, 300 or 1000".into());
-            }
-            Ok(Watcher::Poll(Box::new(Poll::new(*config, start))))
-        }
+/// What lets a step be taken.
+const BEGUN: &str = "the run has begun";
+
+/// The first alert of a station, if its own signal tells of a loss.
+fn alert(station: &Station) -> Option<Record> {
+    let signal = station.loss_signal()?;
+    // A walk over a map that is under way makes no loss.
+    let toll = station.toll();
+    (toll.told > 0).then(|| Record::Alert {
+        signal,
+        lost: toll.told,
+        held: toll.most_held,
+        dump: station.dump_text(),
+    })
+}
+
+fn observed(station: &Station, raw_bytes: u64) -> Record {
+    let toll = station.toll();
+    let ratio = u128::from(toll.bytes) * 1_000_000 / u128::from(raw_bytes.max(1));
+    Record::Observed {
+        offered: toll.offered,
+        reported: toll.reported,
+        lost: toll.lost(),
+        silent: toll.silent(),
+        loss_signal: station.loss_signal().unwrap_or(""),
+        bytes: toll.bytes,
+        raw_bytes,
+        ratio_ppm: ratio as u64,
+        most_held: toll.most_held,
+        delay_p50_us: station.delay_us(50),
+        delay_p99_us: station.delay_us(99),
     }
+}
+
+/// The first alarm within each thing injected that has a deadline.
+fn warnings(injected: &[Injected], alarms: &[Alarm]) -> Vec<Record> {
+    let with_deadline = injected
+        .iter()
+        .filter_map(|each| Some((each, each.deadline?)));
+    let warned = with_deadline.filter_map(|(each, deadline)| {
+        let at = first_alarm(each, alarms)?;
+        Some(Record::Warned {
+            trouble: each.trouble.name(),
+            at_ms: at.0 / 1_000_000,
+            before_ms: (deadline - at).0 / 1_000_000,
+        })
+    });
+    warned.collect()
+}
+
+/// When something injected was first called.
+fn first_alarm(injected: &Injected, alarms: &[Alarm]) -> Option<Time> {
+    let of_it = alarms.iter().filter(|alarm| {
+        alarm.trouble == injected.trouble && (injected.from..injected.until).contains(&alarm.at)
+    });
+    of_it.map(|alarm| alarm.at).min()
+}
+
+/// An observer beside another.
+fn compare(
+    station: &Station,
+    alarms: &[Alarm],
+    other: &Station,
+    others_alarms: &[Alarm],
+    injected: &[Injected],
+) -> Vec<Record> {
+    let name: Arc<str> = other.name().into();
+    let mut records = Vec::new();
+    if let (Some(own), Some(others)) = (station.cpu_ns(), other.cpu_ns())
+        && others > 0
+    {
+        records.push(Record::CpuCompared {
+            with: name.clone(),
+            permille: own * 1_000 / others,
+        });
+    }
+    let called = injected.iter().find_map(|each| {
+        let (own, others) = (
+            first_alarm(each, alarms)?,
+            first_alarm(each, others_alarms)?,
+        );
+        Some((each.trouble, own, others))
+    });
+    if let Some((trouble, own, others)) = called {
+        let ms = |time: Time| i64::try_from(time.0 / 1_000_000).unwrap_or(i64::MAX);
+        records.push(Record::WarnedEarlier {
+            trouble: trouble.name(),
+            than: name,
+            earlier_ms: ms(others) - ms(own),
+        });
+    }
+    records
 }

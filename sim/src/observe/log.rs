@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 
 use super::event::{Event, Packet, signal_of_packet};
 use super::netfilter::{LogRule, format_line, parse_line};
-use super::observer::{Observer, Sample, Toll};
+use super::observer::{Observer, OwnSignal, Sample, Toll};
+use super::stamp::StampClock;
 use crate::engine::{Span, Time};
 
 /// A LOG rule for SYN, FIN and RST, and its reader.
@@ -52,6 +53,7 @@ struct Line {
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Log {
     config: LogConfig,
+    clock: StampClock,
     lines: VecDeque<Line>,
     spare: Vec<Vec<u8>>,
     bytes: u32,
@@ -70,6 +72,7 @@ impl Log {
         assert!(config.tick_ns > 0, "a kernel has a tick");
         Log {
             config,
+            clock: StampClock::Ktime,
             lines: VecDeque::new(),
             spare: Vec::new(),
             bytes: 0,
@@ -78,6 +81,11 @@ impl Log {
             toll: Toll::default(),
             overrun: 0,
         }
+    }
+
+    /// The same, its lines stamped by another clock than one that never stood still.
+    pub fn stamped_by(self, clock: StampClock) -> Log {
+        Log { clock, ..self }
     }
 
     /// Whether the rule prints at all.
@@ -102,6 +110,7 @@ impl Log {
             self.read.push(Sample {
                 from: line.made,
                 at: line.done,
+                stamp: self.clock.stamp(line.made, false),
                 signal: signal_of_packet(&packet),
                 value: 1,
             });
@@ -165,5 +174,11 @@ impl Observer for Log {
     fn loss_signal(&self) -> Option<&'static str> {
         self.prints()
             .then_some("EPIPE, and a gap in the sequence numbers of /dev/kmsg")
+    }
+
+    fn own_signals(&self, each: &mut dyn FnMut(OwnSignal, u64)) {
+        if self.prints() {
+            each(OwnSignal::LogGap, self.overrun);
+        }
     }
 }

@@ -11,10 +11,15 @@
 //! to.
 
 mod aggregate;
+mod alert;
+mod buffer;
+mod contest;
+mod cost;
 mod day;
 mod detect;
 mod event;
 mod export;
+mod fault;
 mod lab;
 mod log;
 pub mod map;
@@ -22,17 +27,25 @@ pub mod netfilter;
 mod observer;
 pub mod population;
 pub mod procfs;
+mod query;
+mod stamp;
+mod station;
 #[cfg(test)]
 mod tests;
 
 pub use aggregate::{Aggregate, AggregateConfig, KeyBy, Reading, key_of, signal_of_key};
+pub use alert::{Alert, AlertError, AlertRule, Alerter, Condition, Target};
+pub use buffer::{BufferError, BufferLevel, BufferStream, SocketBuffer, Stall};
+pub use contest::{Contender, Contest, Row};
 pub use day::Tally;
-pub use detect::{Alarm, Detector, Injected, Rule, Score, Trouble};
+pub use detect::{Alarm, BufferWatch, Detector, Injected, Over, Rule, Score, Trouble};
 pub use event::{Event, Packet, PacketFlags, Signal, record_bytes, signal_of, signal_of_packet};
 pub use export::{Buffer, Export, ExportConfig};
-pub use lab::{
-    By, Event as LabEvent, FAULTS, Lab, LabError, Named, ObserveLab, Record as LabRecord,
-};
+pub use fault::{FAULTS, arm};
+pub use lab::{By, Event as LabEvent, Lab, LabError, Named, ObserveLab, Record as LabRecord};
 pub use log::{Log, LogConfig};
-pub use observer::{Observer, Sample, Toll};
+pub use observer::{Observer, OwnSignal, Sample, Toll};
 pub use procfs::{Poll, PollConfig};
+pub use query::{Measured, QueryLab, Record as QueryRecord};
+pub use stamp::StampClock;
+pub use station::{DumpRow, Station, Stations};

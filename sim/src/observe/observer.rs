@@ -1,6 +1,9 @@
 //! What an observer is: it is shown what one node's kernel does, in the order of time, and hands out
 //! samples when its reader would have them.
 
+use serde::{Deserialize, Serialize};
+
+use super::buffer::BufferLevel;
 use super::event::{Event, Packet, Signal};
 use crate::engine::Time;
 
@@ -11,10 +14,56 @@ pub struct Sample {
     pub from: Time,
     /// When the reader has it.
     pub at: Time,
+    /// When it came about, to the reader: what the clock says that the record was stamped by, or when it was
+    /// read if it bears no stamp.
+    pub stamp: Time,
     /// Of what.
     pub signal: Signal,
     /// How many; of a level, how high.
     pub value: u64,
+}
+
+/// What an observer's reader can learn of the observer itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum OwnSignal {
+    /// Count: updates that failed with -E2BIG, if the program counts them.
+    FailedUpdates,
+    /// Count: keys that the last reading had and this one has not, of a map whose reader deletes none: an LRU
+    /// map gave them up. Keys that came and went in between nobody knows of.
+    VanishedKeys,
+    /// Count: records that a buffer dropped or overwrote, if the program or the kernel counts them.
+    Drops,
+    /// Count: lines missing between two sequence numbers of /dev/kmsg.
+    LogGap,
+    /// Level: thousandths of a map's entries that are taken.
+    MapFill,
+}
+
+impl OwnSignal {
+    /// All of them.
+    pub const ALL: [OwnSignal; 5] = [
+        OwnSignal::FailedUpdates,
+        OwnSignal::VanishedKeys,
+        OwnSignal::Drops,
+        OwnSignal::LogGap,
+        OwnSignal::MapFill,
+    ];
+
+    /// Its name in alerts and exports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            OwnSignal::FailedUpdates => "failed_updates",
+            OwnSignal::VanishedKeys => "vanished_keys",
+            OwnSignal::Drops => "drops",
+            OwnSignal::LogGap => "log_gap",
+            OwnSignal::MapFill => "map_fill",
+        }
+    }
+
+    /// Whether it is a level; otherwise a count that grows.
+    pub const fn is_level(self) -> bool {
+        matches!(self, OwnSignal::MapFill)
+    }
 }
 
 /// What observing has cost and lost so far.
@@ -63,6 +112,9 @@ pub trait Observer {
     /// A packet passes.
     fn packet(&mut self, at: Time, cpu: u8, packet: &Packet);
 
+    /// A segment has come in, and so full is the receive buffer of the watched socket. Most see nothing of it.
+    fn buffer(&mut self, _level: &BufferLevel) {}
+
     /// Time has come to `now`: adds what its reader has learnt up to then to `samples`.
     fn read(&mut self, now: Time, samples: &mut Vec<Sample>);
 
@@ -71,4 +123,7 @@ pub trait Observer {
 
     /// Which of its own signals tells of losses; none: nothing can notice them.
     fn loss_signal(&self) -> Option<&'static str>;
+
+    /// Hands `each` every signal about itself that its reader can have, and what it stands at.
+    fn own_signals(&self, _each: &mut dyn FnMut(OwnSignal, u64)) {}
 }

@@ -10,6 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::buffer::BufferLevel;
 use super::event::{Event, Packet, Signal};
 use super::observer::{Observer, Sample, Toll};
 use crate::engine::{Span, Time};
@@ -235,6 +236,10 @@ pub struct Poll {
     config: PollConfig,
     sockets: Sockets,
     next: Time,
+    polls: u64,
+    rows: u64,
+    /// What the watched socket's buffer held when it last changed.
+    level: Option<BufferLevel>,
     text: String,
     samples: Vec<Sample>,
     toll: Toll,
@@ -251,10 +256,18 @@ impl Poll {
             config,
             sockets: Sockets::new(Clock::of_hz(config.hz)),
             next: start + Span::from_ms(config.period_ms),
+            polls: 0,
+            rows: 0,
+            level: None,
             text: String::new(),
             samples: Vec::new(),
             toll: Toll::default(),
         }
+    }
+
+    /// How often it has asked, and how many rows it was given in all.
+    pub fn asked(&self) -> (u64, u64) {
+        (self.polls, self.rows)
     }
 
     fn poll_before(&mut self, now: Time) {
@@ -303,6 +316,8 @@ impl Poll {
                 }
             }
         };
+        self.polls += 1;
+        self.rows += rows as u64;
         self.toll.bytes += bytes as u64;
         self.toll.most_held = self.toll.most_held.max(rows as u64);
         let of = |state: TcpState| states[usize::from(state.number())];
@@ -322,7 +337,24 @@ impl Poll {
             self.samples.push(Sample {
                 from: at,
                 at,
+                stamp: at,
                 signal,
+                value,
+            });
+        }
+        // The queues' columns are payload; inet_diag's skmeminfo has what the kernel counts against the bound;
+        // sockstat has no single socket.
+        let fill = self.level.as_ref().and_then(|level| match config.source {
+            Source::ProcNetTcp => Some(level.unread_permille(at)),
+            Source::InetDiag => Some(level.queued_permille_at(at)),
+            Source::Sockstat => None,
+        });
+        if let Some(value) = fill {
+            self.samples.push(Sample {
+                from: at,
+                at,
+                stamp: at,
+                signal: Signal::BufferFill,
                 value,
             });
         }
@@ -336,6 +368,11 @@ impl Observer for Poll {
     }
 
     fn packet(&mut self, _at: Time, _cpu: u8, _packet: &Packet) {}
+
+    fn buffer(&mut self, level: &BufferLevel) {
+        self.poll_before(level.at);
+        self.level = Some(*level);
+    }
 
     fn read(&mut self, now: Time, samples: &mut Vec<Sample>) {
         self.poll_before(now);

@@ -61,7 +61,11 @@ impl Causes {
             Record::Cmd(record) => self.cmd(index, frame, record),
             Record::Tcp(record) => self.tcp(index, record),
             // Models write no record that was seen elsewhere.
-            Record::Clocks(_) | Record::Lab(_) | Record::Observe(_) | Record::Observed(_) => None,
+            Record::Clocks(_)
+            | Record::Lab(_)
+            | Record::Observe(_)
+            | Record::Observed(_)
+            | Record::Query(_) => None,
         };
         let mut met = None;
         for touched in &frame.touched {

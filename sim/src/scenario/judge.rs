@@ -252,7 +252,10 @@ impl Loaded {
         }
         let claims = self.scenario.claims.iter().enumerate();
         let claims = claims
-            .map(|(index, claim)| judge_claim(index, claim, &searched))
+            .map(|(index, claim)| {
+                let expected = self.scenario.expected(claim);
+                judge_claim(index, claim, expected, &searched)
+            })
             .collect();
         let mut hasher = TraceHasher::new();
         for run in &runs {
@@ -322,6 +325,7 @@ fn truth_over(statement: &Statement, truths: &[Option<bool>]) -> Option<bool> {
 fn judge_claim(
     index: usize,
     claim: &Claim,
+    expected: &Verdict,
     searched: &BTreeMap<&str, SearchedArm<'_>>,
 ) -> ClaimReport {
     let mut report = ClaimReport {
@@ -329,7 +333,7 @@ fn judge_claim(
         says: claim.says.clone(),
         note: claim.note.clone(),
         verdict: Verdict::Undecided,
-        expected: claim.expected.clone(),
+        expected: expected.clone(),
         basis: Basis::Run,
         sure: claim.sure,
         canonical: claim.canonical,
@@ -396,7 +400,9 @@ fn judge_claim(
         }
     };
     let so = matches!(report.verdict, Verdict::Holds | Verdict::HoldsUnder(_));
-    for arm in &claim.control {
+    // What was not measured says nothing in control arms either.
+    let is_open = report.verdict == Verdict::Undecided && *expected == Verdict::Undecided;
+    for arm in claim.control.iter().filter(|_| !is_open) {
         if tried(arm, &mut report) != Some(!so) {
             report.silent_controls.push(arm.clone());
         }

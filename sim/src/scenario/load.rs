@@ -173,7 +173,11 @@ impl World {
     /// The scripts that it runs, by the names that the scenario gives them.
     pub fn script_names(&self) -> Vec<String> {
         match self {
-            World::Nothing | World::Tcp(_) | World::Clocks(_) | World::Observe(_) => Vec::new(),
+            World::Nothing
+            | World::Tcp(_)
+            | World::Clocks(_)
+            | World::Observe(_)
+            | World::Prometheus(_) => Vec::new(),
             World::Windows(setup) => setup.beside().cloned().collect(),
             World::Linux(setup) => setup
                 .processes

@@ -23,7 +23,7 @@ use super::load::{Loaded, arm_faults};
 use super::mistake::{Mistake, locate};
 use super::pattern::Watch;
 use super::schema::{Arm, World};
-use super::stage::{Event, Record, Stage};
+use super::stage::{Event, LabRecord, Record, Stage};
 
 /// An arm with its values filled in, ready to begin any number of runs.
 #[derive(Clone, Debug)]
@@ -203,6 +203,14 @@ impl Prepared {
         let mut machine = world.machine.fork();
         let prepared = world.setup.prepare_disk(&mut machine, &world.params);
         Some(prepared.map(|()| machine))
+    }
+
+    /// The node and its observers, with the faults that strike them; none for another world.
+    pub fn observed(&self) -> Option<(&observe::ObserveLab, &[Armed])> {
+        match &*self.built {
+            Built::Observe(lab) => Some((lab.config(), &self.faults)),
+            _ => None,
+        }
     }
 
     /// The same, on the assumption that no process changes a file: see
@@ -416,6 +424,7 @@ enum Built {
     Tcp(tcp::Lab),
     Clocks(Clocks),
     Observe(Box<observe::Lab>),
+    Prometheus(observe::QueryLab),
 }
 
 #[derive(Clone, Debug)]
@@ -485,6 +494,13 @@ impl Built {
                 })?;
                 Built::Observe(Box::new(lab))
             }
+            World::Prometheus(lab) => {
+                lab.check().map_err(|what| SetupError {
+                    at: "Prometheus".into(),
+                    what,
+                })?;
+                Built::Prometheus(lab.clone())
+            }
             World::Linux(setup) => Built::Linux(setup.build(scripts, faults, &fill)?),
         })
     }
@@ -518,6 +534,13 @@ impl Built {
                 let mut clocks = clocks.clone();
                 clocks.begin(cx);
                 Stage::Clocks(clocks)
+            }
+            Built::Prometheus(lab) => {
+                if let Err(what) = lab.begin(cx) {
+                    let note = cx.name("lab");
+                    cx.record(note, LabRecord::Unsupported { what: what.into() });
+                }
+                Stage::Empty
             }
             Built::Observe(lab) => {
                 let mut lab = lab.clone();

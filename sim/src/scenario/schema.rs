@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::{Param, When};
 use crate::linux::clock::ClockLab;
 use crate::linux::tcp::TcpLab;
-use crate::observe::ObserveLab;
+use crate::observe::{ObserveLab, QueryLab};
 use crate::win7::program as win7;
 
 use super::linux::LinuxSetup;
@@ -84,6 +84,8 @@ pub enum World {
     Clocks(ClockLab),
     /// A node of a population, and observers of it.
     Observe(ObserveLab),
+    /// A real Prometheus that was asked, or is to be.
+    Prometheus(QueryLab),
 }
 
 /// A variant of the scenario.
@@ -289,7 +291,33 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+impl World {
+    /// Whether it is of what is measured, and was not.
+    pub fn is_unmeasured(&self) -> bool {
+        matches!(self, World::Prometheus(lab) if lab.measured.is_none())
+    }
+}
+
 impl Scenario {
+    /// The world of an arm.
+    pub fn world_of<'a>(&'a self, arm: &'a Arm) -> &'a World {
+        arm.world.as_ref().unwrap_or(&self.world)
+    }
+
+    /// What a claim is expected to come to: what it says, but `Undecided` if it rests on an arm of what is measured
+    /// and was not.
+    pub fn expected<'a>(&'a self, claim: &'a Claim) -> &'a Verdict {
+        let arms = claim
+            .arms
+            .iter()
+            .chain([&claim.on])
+            .filter_map(|arm| self.arm(arm));
+        match arms.map(|arm| self.world_of(arm)).any(World::is_unmeasured) {
+            true => &Verdict::Undecided,
+            false => &claim.expected,
+        }
+    }
+
     /// The arm called `name`.
     pub fn arm(&self, name: &str) -> Option<&Arm> {
         self.arms.iter().find(|arm| arm.name == name)

@@ -329,7 +329,7 @@ impl World {
     /// All worlds that are smaller by one actor or step, actors first, with what was taken away.
     fn smaller(&self, scripts: &Scripts) -> Vec<(String, World, Scripts)> {
         match self {
-            World::Nothing | World::Clocks(_) => Vec::new(),
+            World::Nothing | World::Clocks(_) | World::Prometheus(_) => Vec::new(),
             World::Tcp(setup) => smaller_tcp(setup, scripts),
             World::Observe(setup) => smaller_observe(setup, scripts),
             World::Linux(setup) => smaller_linux(setup, scripts),
@@ -415,7 +415,14 @@ fn smaller_observe(setup: &ObserveLab, scripts: &Scripts) -> Vec<(String, World,
     for (index, observer) in setup.observers.iter().enumerate() {
         let mut less = setup.clone();
         less.observers.remove(index);
+        // Nobody is compared with one who is not there.
+        less.reference = less.reference.filter(|name| *name != observer.name);
         add(format!("the observer {}", observer.name), less);
+    }
+    if setup.buffer.is_some() {
+        let mut less = setup.clone();
+        less.buffer = None;
+        add("the socket's buffer".into(), less);
     }
     for (index, incident) in setup.population.incidents.iter().enumerate() {
         let mut less = setup.clone();

@@ -86,6 +86,8 @@ families! {
     Tcp(tracepoint::Record),
     /// What observers come to.
     Observe(observe::LabRecord),
+    /// What a database was measured to do.
+    Query(observe::QueryRecord),
     /// What was seen elsewhere, and is imported.
     Observed(Observed),
     /// What clocks tell.

@@ -109,7 +109,9 @@ impl Arrivals {
             true => {
                 let number = stretch.first.wrapping_add(cell);
                 let chance = spread(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 32;
-                (chance * (stretch.cell >> FINE)) >> 32
+                // Rare ones are further apart than 32 bits of nanoseconds.
+                let cell_ns = u128::from(stretch.cell >> FINE);
+                ((u128::from(chance) * cell_ns) >> 32) as u64
             }
             false => 0,
         };
@@ -130,4 +132,27 @@ impl Arrivals {
 pub(super) fn spread(word: u64) -> u64 {
     let folded = (word ^ (word >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
     (folded ^ (folded >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rare_arrivals_lie_in_their_stretch() {
+        let mut arrivals = Arrivals::new(3, true, 1);
+        let hour = Arrivals::LONGEST_NS;
+        arrivals.push(0, hour, 2);
+        let times: Vec<u64> = (0..2)
+            .map(|number| arrivals.time(number).expect("it comes"))
+            .collect();
+        assert!(
+            times[0] < hour / 2 && (hour / 2..hour).contains(&times[1]),
+            "{times:?}"
+        );
+        assert!(
+            times[0] > u64::from(u32::MAX),
+            "not all in the first seconds"
+        );
+    }
 }
