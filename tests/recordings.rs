@@ -24,3 +24,21 @@ fn what_wine_10_answered_is_what_the_models_answer() {
         assert!(same(set) >= least, "{set}: {}", same(set));
     }
 }
+
+/// 48 cases of TCP, with the events of a real kernel and their times.
+#[test]
+fn what_linux_6_18_answered_is_what_the_model_answers() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/recordings/linux-6.18.jsonl");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_faultlab"));
+    command.args(["validate", "--json", "--recorded"]).arg(file);
+    let output = command.output().expect("the binary starts");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(
+        (&told["agrees"], &told["informative"]),
+        (&true.into(), &false.into())
+    );
+    let sets = told["sets"].as_object().expect("sets");
+    assert_eq!(sets.len(), 48);
+}

@@ -98,7 +98,7 @@ pub enum Command {
     Merge(Merge),
     /// Hold the models against a host, difference by difference: exit 4 if they differ
     #[command(
-        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate --host linux\n  faultlab validate tcp/c_client_close_618 --host linux\n  faultlab validate registry text --recorded their-machine.jsonl"
+        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate --host linux\n  faultlab validate tcp/c_client_close_618 --host linux --times\n  faultlab validate registry text --recorded their-machine.jsonl"
     )]
     Validate(Validate),
     /// Save what a host answers, for `validate --recorded` where the host is not
@@ -605,6 +605,9 @@ pub struct Validate {
     #[command(flatten)]
     #[expect(missing_docs, reason = "it would become a help text")]
     pub asking: Asking,
+    /// List a kernel's events beside the model's, with the times of both
+    #[arg(long, conflicts_with = "json")]
+    pub times: bool,
     /// Count differences as such on a kernel of which the models have no profile, too
     #[arg(long)]
     pub strict: bool,

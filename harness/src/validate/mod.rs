@@ -137,7 +137,7 @@ pub fn run(args: &cli::Validate, layout: Layout) -> Result<Exit> {
         exit = exit.and(validation.exit());
         match args.json {
             true => report::json(validation)?,
-            false => report::page(validation, args.verbose, layout)?,
+            false => report::page(validation, args.verbose, args.times, layout)?,
         }
     }
     if let Some(output) = &mut junit {
@@ -230,6 +230,11 @@ pub fn record(args: &cli::Record) -> Result<Exit> {
     let (identity, answered) = ask::host(args.host, &args.places, &sets, args.asking.jobs, None)?;
     let mut lines = vec![json!(Header::now(&identity))];
     for set in answered {
+        // Of a case that the host cannot even begin, such as one of another kernel's, there is nothing to keep.
+        let is_unsupported = |asked: &ask::Asked| asked.answer.get("unsupported").is_some();
+        if set.asked.iter().all(is_unsupported) {
+            continue;
+        }
         for asked in set.asked {
             lines.push(json!(Answered {
                 set: set.name.clone(),

@@ -13,6 +13,7 @@ use crate::render::{Page, counted, style};
 
 use super::Validation;
 use super::compare::{Compared, Outcome};
+use super::tcp;
 
 /// Columns of the table, with the word of each outcome.
 const COLUMNS: [(&str, &str); 6] = [
@@ -25,7 +26,12 @@ const COLUMNS: [(&str, &str); 6] = [
 ];
 
 /// Prints it for a reader.
-pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Result<()> {
+pub(super) fn page(
+    validation: &Validation,
+    verbose: bool,
+    times: bool,
+    layout: Layout,
+) -> Result<()> {
     let mut page = Page::new(layout);
     let identity = &validation.identity;
     page.heading(&format!(
@@ -56,6 +62,9 @@ pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Re
     let mut text = page.into_text();
     for line in &lines {
         text += &format!("  {line}\n");
+    }
+    if times {
+        text += &side_by_side(validation);
     }
     let mut page = Page::new(layout);
     page.gap();
@@ -132,6 +141,28 @@ pub(super) fn page(validation: &Validation, verbose: bool, layout: Layout) -> Re
     page.paragraph(0, &format!("{questions}: {verdict}."));
     text += &page.into_text();
     console::print(&text)
+}
+
+/// The events of each case, with their times on the model and on the kernel.
+fn side_by_side(validation: &Validation) -> String {
+    let mut text = String::new();
+    for compared in &validation.compared {
+        let pairs = tcp::pairs(&compared.model, &compared.host);
+        if pairs.is_empty() {
+            continue;
+        }
+        let ms = |at: Option<f64>| at.map_or("-".into(), |at| format!("{at:.1}"));
+        text += &format!(
+            "\n  {:<52}{:>12}{:>12}\n",
+            compared.set, "model, ms", "kernel, ms"
+        );
+        for pair in pairs {
+            let what = format!("{}: {}", pair.place, pair.what);
+            let (model, host) = (ms(pair.model_ms), ms(pair.host_ms));
+            text += &format!("  {what:<52}{model:>12}{host:>12}\n");
+        }
+    }
+    text
 }
 
 fn cut(text: &str) -> String {

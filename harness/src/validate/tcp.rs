@@ -21,8 +21,8 @@ const PHASES: [i64; 17] = [0, -1, 1, -2, 2, -3, 3, -4, 4, -5, 5, -6, 6, -7, 7, -
 /// Ports from here on are chosen by a kernel, in its own order.
 const EPHEMERAL: u64 = 32_768;
 
-/// The fields of an event that are this kernel's own affair.
-const OWN: [&str; 5] = ["t_ns", "skaddr", "req", "sock_cookie", "conn"];
+/// The fields of an event that are this kernel's own affair, or that no host measures: the context.
+const OWN: [&str; 6] = ["t_ns", "skaddr", "req", "sock_cookie", "conn", "softirq"];
 
 /// What the model answers to a case, played on the kernel's clock, where it is known.
 ///
@@ -219,8 +219,63 @@ fn one_difference(
     differences.min_by(|one, other| one.0.total_cmp(&other.0))
 }
 
-/// An event in a few words.
+/// An event of a model and a kernel, side by side.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Pair {
+    /// Where: `client, connection 1`.
+    pub place: String,
+    /// What.
+    pub what: String,
+    /// When it came on the model, in ms, if it did.
+    pub model_ms: Option<f64>,
+    /// When it came on the kernel.
+    pub host_ms: Option<f64>,
+}
+
+/// The events of two answers side by side, by time.
+pub fn pairs(model: &Value, host: &Value) -> Vec<Pair> {
+    let (Some(model), Some(host)) = (events(model), events(host)) else {
+        return Vec::new();
+    };
+    let (of_model, of_host) = (by_connection(model), by_connection(host));
+    let conns: BTreeSet<_> = of_model.keys().chain(of_host.keys()).copied().collect();
+    let mut pairs = Vec::new();
+    for conn in conns {
+        let none = Events::new();
+        let model = of_model.get(&conn).unwrap_or(&none);
+        let host = of_host.get(&conn).unwrap_or(&none);
+        let whose: BTreeSet<_> = model.keys().chain(host.keys()).copied().collect();
+        for whose in whose {
+            let nothing = Vec::new();
+            let model = model.get(&whose).unwrap_or(&nothing);
+            let host = host.get(&whose).unwrap_or(&nothing);
+            for at in 0..model.len().max(host.len()) {
+                let (model, host) = (model.get(at), host.get(at));
+                let of = model.or(host).expect("one is that long");
+                pairs.push(Pair {
+                    place: match conn {
+                        Some(conn) => format!("{} {conn}", whose.0),
+                        None => format!("{} listener", whose.0),
+                    },
+                    what: what(of),
+                    model_ms: model.map(|event| ms(event)),
+                    host_ms: host.map(|event| ms(event)),
+                });
+            }
+        }
+    }
+    let at = |pair: &Pair| pair.model_ms.or(pair.host_ms).unwrap_or_default();
+    pairs.sort_by(|one, other| at(one).total_cmp(&at(other)));
+    pairs
+}
+
+/// An event in a few words, with its time.
 fn words(event: &Map<String, Value>) -> String {
+    format!("{} at {:.1} ms", what(event), ms(event))
+}
+
+/// An event in a few words.
+fn what(event: &Map<String, Value>) -> String {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     let what = match text("event") {
         "inet_sock_set_state" => format!("{}>{}", text("oldstate"), text("newstate")),
@@ -228,11 +283,7 @@ fn words(event: &Map<String, Value>) -> String {
         "tcp_send_reset" => format!("tcp_send_reset {} {}", text("state"), text("reason")),
         other => other.to_owned(),
     };
-    format!(
-        "{} at {:.1} ms",
-        what.trim_end().replace("TCP_", ""),
-        ms(event)
-    )
+    what.trim_end().replace("TCP_", "")
 }
 
 /// The first field in which two events differ.
@@ -326,6 +377,25 @@ mod tests {
         let close = state(10, "client", "TCP_CLOSE");
         let why = difference(json!([fin]), json!([close])).expect("another state");
         assert!(why.contains("newstate"), "{why}");
+    }
+
+    #[test]
+    fn side_by_side_each_event_has_its_two_times() {
+        let (fin, wait) = (
+            state(10, "client", "TCP_FIN_WAIT1"),
+            state(12, "server", "TCP_CLOSE_WAIT"),
+        );
+        let late = state(11, "client", "TCP_FIN_WAIT1");
+        let pairs = pairs(&answer(json!([fin, wait])), &answer(json!([late])));
+        let short: Vec<_> = pairs
+            .iter()
+            .map(|pair| (&*pair.place, &*pair.what, pair.model_ms, pair.host_ms))
+            .collect();
+        let expected = [
+            ("client 1", "ESTABLISHED>FIN_WAIT1", Some(10.0), Some(11.0)),
+            ("server 1", "ESTABLISHED>CLOSE_WAIT", Some(12.0), None),
+        ];
+        assert_eq!(short, expected);
     }
 
     #[test]
