@@ -1,5 +1,6 @@
 //! What the command line takes. Commands and flags are an interface: these spellings stay.
 
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -141,6 +142,35 @@ pub enum Command {
     /// Say which hosts are usable here
     #[command(after_help = "Example:\n  faultlab doctor")]
     Doctor,
+    /// What this program does for the host linux-vm in processes of its own
+    #[cfg(target_os = "linux")]
+    #[command(
+        hide = true,
+        subcommand,
+        after_help = "Example:\n  faultlab vm guard 4711 qemu-system-x86_64 -nodefaults"
+    )]
+    Vm(Vm),
+}
+
+/// `vm`
+#[cfg(target_os = "linux")]
+#[derive(Clone, Debug, Subcommand)]
+pub enum Vm {
+    /// Become a program that dies with the process that started this
+    Guard {
+        /// The number of that process
+        parent: u32,
+        /// The program
+        program: OsString,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Be the first process of a guest
+    Guest {
+        /// How its time passes
+        clock: crate::host::linux_vm::guest::Clock,
+    },
 }
 
 /// `bench`

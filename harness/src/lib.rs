@@ -143,6 +143,14 @@ fn perform(command: &Command, layout: Layout, errors: Layout) -> Result<Exit> {
         Command::ExplainAccess(args) => explain_access::run(args, layout),
         Command::Lesson(args) => lesson::run(args, layout),
         Command::Doctor => doctor::run(layout),
+        #[cfg(target_os = "linux")]
+        Command::Vm(cli::Vm::Guard {
+            parent,
+            program,
+            args,
+        }) => host::linux_vm::guard::run(*parent, program, args),
+        #[cfg(target_os = "linux")]
+        Command::Vm(cli::Vm::Guest { clock }) => host::linux_vm::guest::run(*clock),
     }
 }
 

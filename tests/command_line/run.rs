@@ -210,8 +210,8 @@ fn what_is_not_built_yet_says_so_with_exit_3() {
     for args in [
         &["run", "--host", "wine"][..],
         &["run", "--host", "linux-vm", "two-writers.ron"],
-        &["validate", "--host", "wine", "--require", "wine,linux-vm"],
-        &["record", "--host", "linux-vm", "out.jsonl"],
+        &["validate", "--host", "wine", "--require", "wine,win7"],
+        &["record", "--host", "win7", "out.jsonl"],
         &["probe", "--host", "win7"],
     ] {
         let says = lab.run(args).refuses(3);

@@ -3,6 +3,8 @@
 pub mod go;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "linux")]
+pub mod linux_vm;
 pub mod recording;
 pub mod session;
 pub mod win32_probe;
@@ -41,6 +43,19 @@ pub struct Places {
     /// Build a Go for Windows from Debian's sources (once, some minutes), to answer go.*
     #[arg(long)]
     pub with_go: bool,
+    /// The kernel of linux-vm: a file (vmlinuz, .deb), or a package of Debian, perhaps of a suite
+    /// (linux-image-cloud-amd64/trixie); without it, that of Debian 12
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "FILE|PACKAGE")]
+    pub kernel: Option<String>,
+    /// What runs the instructions of linux-vm
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_enum, default_value_t)]
+    pub accel: linux_vm::Accel,
+    /// Also tell the kernel of linux-vm this, such as a setting of its command line
+    #[cfg(target_os = "linux")]
+    #[arg(long, value_name = "TEXT")]
+    pub kernel_arguments: Option<String>,
 }
 
 impl Host {
@@ -77,7 +92,7 @@ impl Host {
 
     /// Whether this version can use it.
     pub fn is_built(self) -> bool {
-        matches!(self, Host::Sim | Host::Wine | Host::Linux)
+        matches!(self, Host::Sim | Host::Wine | Host::Linux | Host::LinuxVm)
     }
 
     /// Nothing if this version can use it.
@@ -113,10 +128,12 @@ impl Host {
             Host::Wine => Ok(Box::new(wine::Wine::start(places, progress)?)),
             #[cfg(target_os = "linux")]
             Host::Linux => Ok(Box::new(linux::Linux::start(progress)?)),
+            #[cfg(target_os = "linux")]
+            Host::LinuxVm => Ok(Box::new(linux_vm::LinuxVm::start(places, progress)?)),
             #[cfg(not(target_os = "linux"))]
-            Host::Linux => Err(Failure::new(
+            Host::Linux | Host::LinuxVm => Err(Failure::new(
                 Exit::NoHost,
-                "the host linux: this is no Linux",
+                format!("the host {}: this is no Linux", self.name()),
             )),
             _ => Err(self.require_built().expect_err("it is not built")),
         }
@@ -155,8 +172,12 @@ impl Host {
             Host::Wine => wine::state(places),
             #[cfg(target_os = "linux")]
             Host::Linux => linux::state(),
+            #[cfg(target_os = "linux")]
+            Host::LinuxVm => linux_vm::state(places),
             #[cfg(not(target_os = "linux"))]
-            Host::Linux => State::Missing("this is no Linux".into(), "use a Linux machine"),
+            Host::Linux | Host::LinuxVm => {
+                State::Missing("this is no Linux".into(), "use a Linux machine")
+            }
             _ => State::NotBuilt,
         }
     }

@@ -1,6 +1,6 @@
 //! A conversation with a host: a line of the probe protocol in, a line out.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 
 use serde_json::Value;
 
@@ -49,6 +49,32 @@ pub fn ask_json(session: &mut dyn Session, request: &Value) -> Result<Value> {
         );
         Failure::new(crate::exit::Exit::NoHost, what)
     })
+}
+
+/// [`Session::serve`] line by line, for hosts that are asked.
+///
+/// # Errors
+/// As [`Session::serve`].
+pub(super) fn serve_by_asking(
+    session: &mut dyn Session,
+    reader: &mut dyn Read,
+    writer: &mut dyn Write,
+) -> Result<()> {
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = reader.read_until(b'\n', &mut line);
+        if read.map_err(Failure::output)? == 0 {
+            return Ok(());
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        let answer = session.ask(&String::from_utf8_lossy(&line))?;
+        writeln!(writer, "{answer}").map_err(Failure::output)?;
+        writer.flush().map_err(Failure::output)?;
+    }
 }
 
 /// The models.

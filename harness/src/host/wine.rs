@@ -289,21 +289,7 @@ impl Session for Wine {
     }
 
     fn serve(&mut self, reader: &mut dyn Read, writer: &mut dyn Write) -> Result<()> {
-        let mut reader = BufReader::new(reader);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let read = reader.read_until(b'\n', &mut line);
-            if read.map_err(Failure::output)? == 0 {
-                return Ok(());
-            }
-            if line.last() == Some(&b'\n') {
-                line.pop();
-            }
-            let answer = self.ask(&String::from_utf8_lossy(&line))?;
-            writeln!(writer, "{answer}").map_err(Failure::output)?;
-            writer.flush().map_err(Failure::output)?;
-        }
+        super::session::serve_by_asking(self, reader, writer)
     }
 }
 

@@ -365,13 +365,14 @@ impl<'a> Conns<'a> {
             return None;
         }
         let is_socket = event.sk != 0 && event.kind != Kind::RetransmitSynack;
+        let is_birth =
+            event.kind == Kind::SetState && event.what == i32::from(TcpState::SynRecv.number());
+        // Where a socket is born, another may have been before.
         let known = self.server.get(&event.sk).copied().flatten();
         let conn = by_port(event.dport, event.t_ns)
-            .or(known.filter(|_| is_socket))
+            .or(known.filter(|_| is_socket && !is_birth))
             .or_else(|| {
                 // 6.1 says where a child is made before it has addresses.
-                let is_birth = event.kind == Kind::SetState
-                    && event.what == i32::from(TcpState::SynRecv.number());
                 let later = self.seen.iter().find(|later| {
                     later.sk == event.sk && later.t_ns > event.t_ns && later.dport > 0
                 });
