@@ -57,7 +57,7 @@ fn page(browser: &Browser, folder: &Path, id: &str, records: &str) {
     for _ in 0..3 {
         let began = Instant::now();
         browser.open(&page);
-        browser.run("wake(document.querySelector('.viewer')).timeline.paint()");
+        browser.run("(await wake(document.querySelector('.viewer')).ready).timeline.paint()");
         opened.push(began.elapsed().as_millis());
     }
     browser.assert_quiet(&page);

@@ -41,8 +41,7 @@ fn text(path: &Path) -> &str {
 const TOUR: &str = r#"
 const said = [];
 const ask = (so, what) => { if (!so) said.push(what); };
-const painted = (viewer) => {
-  const { canvas } = viewer.timeline;
+const painted = (viewer, { canvas } = viewer.timeline) => {
   viewer.timeline.paint();
   const copy = document.createElement('canvas'), pen = copy.getContext('2d', { willReadFrequently: true });
   Object.assign(copy, { width: canvas.width, height: canvas.height });
@@ -53,10 +52,11 @@ const painted = (viewer) => {
 for (const place of document.querySelectorAll('.viewer')) {
   const viewer = wake(place);
   for (let index = 0; index < viewer.islands.length; index++) {
-    viewer.open(index);
+    await viewer.open(index);
     const { run } = viewer, at = `${place.id} ${viewer.islands[index].dataset.title}`;
     if (run.n === 0) continue;
     ask(painted(viewer), `${at}: nothing is painted`);
+    ask(!viewer.curve || painted(viewer, viewer.curve), `${at}: no futures are painted`);
     viewer.end(-1);
     ask(viewer.cursor === 0, `${at}: Home`);
     const first = viewer.where.textContent;
@@ -233,6 +233,95 @@ fn a_race_is_stepped_through_with_keys() {
     }
 }
 
+/// The share of futures that fail is a curve above the timeline, a table, and a sentence beside each record; all
+/// say what the command says.
+#[test]
+fn the_futures_along_a_run_are_shown() {
+    let Some(browser) = Browser::start(&[]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let page = folder.path().join("futures.html");
+    let done = Command::new(env!("CARGO_BIN_EXE_faultlab"))
+        .args(["explore", "goroot-race", "--point-of-no-return", "--json"])
+        .args(["--html", text(&page)])
+        .output()
+        .expect("the binary was built");
+    assert!(done.status.success(), "{done:?}");
+    let lines = String::from_utf8(done.stdout).expect("UTF-8");
+    let told: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an object a line"))
+        .collect();
+    let of = |claim: &str| told.iter().find(|told| told["claim"] == claim);
+    let race = &of("2.5-f").expect("it is about the race")["futures"];
+    let point = race["point"].as_u64().expect("it has one") as usize;
+    let record = race["points"][point]["records"]["end"]
+        .as_u64()
+        .expect("it wrote")
+        - 1;
+
+    browser.open(&page);
+    assert_eq!(browser.run(TOUR), json!([]));
+    browser.open(&page);
+    browser.run("wake(document.querySelector('.viewer')).list.element.focus()");
+    press(&browser, "p");
+    let seen = browser.run(
+        "const viewer = wake(document.querySelector('.viewer')), { curve, timeline, run } = viewer;
+         const height = (i) => curve.share(curve.after(i))[0];
+         return {
+           title: viewer.picker.selectedOptions[0].text, where: viewer.where.textContent,
+           state: viewer.state.textContent, label: curve.canvas.getAttribute('aria-label'),
+           heights: [...run.time.keys()].map(height),
+           aligned: Math.abs(curve.element.clientWidth - timeline.wide.clientWidth) <= 2,
+           marked: [...document.querySelectorAll('.futures .point')].map((row) => row.innerText) }",
+    );
+    let says = |name: &str| seen[name].as_str().unwrap_or_default().to_owned();
+    assert!(
+        says("title").starts_with("2.5-f: so, arm shared-symlink"),
+        "{seen}"
+    );
+    assert!(
+        says("where").starts_with(&format!("record {record} of 0..")),
+        "{seen}"
+    );
+    assert!(
+        says("state").contains("After it, 100 % of the futures still fail (before it: "),
+        "{seen}"
+    );
+    assert!(
+        says("label").contains(&format!("after record {record}")),
+        "{seen}"
+    );
+    assert_eq!(seen["aligned"], true);
+    let heights = seen["heights"].as_array().expect("a list");
+    let all = json!(1_000_000);
+    assert!(
+        heights[record as usize..]
+            .iter()
+            .all(|height| *height == all),
+        "{seen}"
+    );
+    assert_ne!(heights[record as usize - 1], all);
+    let marked = seen["marked"].as_array().expect("a list");
+    assert!(
+        marked.iter().any(|row| row
+            .as_str()
+            .is_some_and(|row| row.starts_with(&format!("{record}")) && row.contains("100 %"))),
+        "{seen}"
+    );
+    // From the table to the record of that run.
+    let went = browser.run(
+        "const button = [...document.querySelectorAll('.futures .point button')].at(-1);
+         button.click();
+         const { run, cursor } = wake(document.querySelector('.viewer'));
+         return run.number[cursor] === Number(button.dataset.record)
+           && document.querySelector('.pick select').selectedIndex === Number(button.dataset.run)",
+    );
+    assert_eq!(went, true);
+    browser.assert_quiet(&page);
+}
+
 /// A storm has more records than are listed: whole clients are, and the chart counts all. What does not fit
 /// side by side is drawn as densities.
 #[test]
@@ -266,7 +355,7 @@ fn a_storm_of_records_is_cut_to_whole_clients_and_drawn_as_densities() {
     browser.open(&page);
     let seen = browser.run(
         "const viewer = wake(document.querySelector('.viewer'));
-         viewer.open(viewer.islands.findIndex((island) => island.dataset.title.startsWith('arm listener-down')));
+         await viewer.open(viewer.islands.findIndex((island) => island.dataset.title.startsWith('arm listener-down')));
          const { run, timeline } = viewer;
          timeline.paint();
          const clients = new Set(run.actors.filter((name) => name.startsWith('client-')));

@@ -384,7 +384,7 @@ fn chapter(
         };
         chapter.add_part(Headed::new(title, text));
     }
-    let shown = play(prepared, &chooser(args), records, None);
+    let shown = play(prepared, &chooser(args), records);
     chapter.add_run(title(args), "", &shown, true);
     chapter
 }
@@ -614,7 +614,7 @@ fn explore(args: &cli::Cmd, layout: Layout, loaded: &Loaded, prepared: &Prepared
         }
     }
     if let Some(book) = &mut book {
-        let shown = play(&prepared, &Chooser::Defaults, book.records(), None);
+        let shown = play(&prepared, &Chooser::Defaults, book.records());
         book.add(explored_chapter(&loaded, &told, shrunk.as_ref(), &shown)?);
     }
     if let Some(book) = book {

@@ -253,7 +253,7 @@ impl<'a> Explored<'a> {
             left_to_the_seed(&self.not_enumerated),
         );
         let mut chapter = Chapter::of(loaded, about);
-        let shown = play(prepared, &Chooser::Seed(SEED), records, None);
+        let shown = play(prepared, &Chooser::Seed(SEED), records);
         let title = format!("arm {}, seed {SEED}", self.arm);
         chapter.add_run(title, &prepared.arm().doc, &shown, true);
         for claim in &self.claims {

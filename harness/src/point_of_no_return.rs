@@ -17,6 +17,7 @@ use crate::deciding::{self, Deciding};
 use crate::exit::Exit;
 use crate::explore;
 use crate::failure::{Failure, Result};
+use crate::html::{Book, Chapter, ClaimView, FuturesView, Headed, play};
 use crate::on_arm::{self, OnArm, Quantifier};
 use crate::progress::Progress;
 use crate::render::search::in_parentheses;
@@ -44,6 +45,11 @@ pub fn run(args: &cli::Explore, loaded: &Loaded, layout: Layout) -> Result<Exit>
     if let Some(named) = &args.arm {
         on_arm::check_settings(loaded, on_arm::arm(loaded, named)?, &args.set)?;
     }
+    let mut book = args.html.begin()?;
+    let mut chapter = Chapter::of(
+        loaded,
+        "the futures along runs that decide a claim".to_owned(),
+    );
     let mut as_recorded = true;
     let mut page = Page::new(layout);
     page.heading(&format!(
@@ -55,8 +61,14 @@ pub fn run(args: &cli::Explore, loaded: &Loaded, layout: Layout) -> Result<Exit>
         let claims = on_arm::on_arm(loaded, &name);
         let meant = |on: &OnArm<'_>| args.arm.is_some() || ids.contains(&on.claim.id);
         let claims: Vec<OnArm<'_>> = claims.into_iter().filter(meant).collect();
-        for told in tell_arm(args, loaded, arm, &claims)? {
+        for (told, run) in tell_arm(args, loaded, arm, &claims)? {
             as_recorded &= told.is_as_recorded();
+            if let Some(book) = &book {
+                chapter.add_claim(told.view());
+                if let (Some(run), Some(futures)) = (run, &told.futures) {
+                    told.add_run(&mut chapter, &run, futures, book.records());
+                }
+            }
             match args.json {
                 true => console::print_json(&told)?,
                 false => {
@@ -67,6 +79,10 @@ pub fn run(args: &cli::Explore, loaded: &Loaded, layout: Layout) -> Result<Exit>
             }
         }
     }
+    if let Some(book) = &mut book {
+        book.add(chapter);
+    }
+    book.map_or(Ok(()), Book::commit)?;
     if !args.json {
         page.gap();
         console::print(&page.into_text())?;
@@ -127,6 +143,64 @@ impl Told<'_> {
             None => !wanted && !self.unsupported,
         }
     }
+
+    /// The arm, and what its runs come to.
+    fn place(&self) -> String {
+        format!("arm {}{}", self.arm, in_parentheses(&self.params))
+    }
+
+    fn no_run(&self) -> String {
+        let so = if self.so { "so" } else { "not so" };
+        let place = self.place();
+        format!(
+            "{place}: in no run that was looked at is it {so}: there is nothing to turn back from"
+        )
+    }
+
+    /// The claim on the page.
+    fn view(&self) -> ClaimView {
+        let (word, verdict) = match (&self.futures, self.so) {
+            (Some(_), true) => ("Holds", "so in a run"),
+            (Some(_), false) => ("Refuted", "not so in a run"),
+            (None, _) => ("Undecided", "no run to show"),
+        };
+        let mut facts = vec![Headed::new("", self.quantifier.words())];
+        facts.push(match &self.futures {
+            Some(found) => Headed::new("found", self::verdict(found)),
+            None => Headed::new("found", self.no_run()),
+        });
+        let as_expected = self.is_as_recorded();
+        ClaimView {
+            id: self.claim.into(),
+            says: self.says.into(),
+            word: word.into(),
+            verdict: verdict.into(),
+            as_expected,
+            difference: "✗ this is not as the scenario records it".into(),
+            facts,
+            records: Vec::new(),
+        }
+    }
+
+    /// The run on the page, with the futures along it.
+    fn add_run(
+        &self,
+        chapter: &mut Chapter,
+        run: &Deciding,
+        futures: &PointOfNoReturn,
+        records: usize,
+    ) {
+        let mut shown = play(&run.prepared, &run.chooser(), records);
+        let so = if self.so { "so" } else { "not so" };
+        let title = format!("{}: {so}, {}", self.claim, self.place());
+        let schedule = match self.schedule.as_slice() {
+            [] => "No choice departs from what takes all.".into(),
+            choices => format!("{}.", choices.join("; ")),
+        };
+        let view = FuturesView::new(self.claim, self.says, futures);
+        shown.futures = Some(futures.clone());
+        chapter.add_futures(view, title, &schedule, &shown);
+    }
 }
 
 fn tell_arm<'a>(
@@ -134,7 +208,7 @@ fn tell_arm<'a>(
     loaded: &'a Loaded,
     arm: &'a Arm,
     claims: &[OnArm<'a>],
-) -> Result<Vec<Told<'a>>> {
+) -> Result<Vec<(Told<'a>, Option<Deciding>)>> {
     if claims.is_empty() {
         return Err(explore::no_claim(&args.name, arm));
     }
@@ -147,7 +221,7 @@ fn tell_arm<'a>(
     for (on, looked) in claims.iter().zip(looked) {
         say(&format!("{}: counting futures", on.claim.id));
         let run = looked.run.as_ref();
-        told.push(Told {
+        let of_claim = Told {
             scenario: &loaded.scenario.id,
             arm: &arm.name,
             params: run.map(|run| run.params.clone()).unwrap_or_default(),
@@ -163,7 +237,8 @@ fn tell_arm<'a>(
             says: &on.claim.says,
             expected: on.expected,
             unsupported: looked.unsupported,
-        });
+        };
+        told.push((of_claim, looked.run));
     }
     drop(progress);
     if !args.json {
@@ -208,20 +283,30 @@ const CHANGE: u64 = 10_000;
 fn show(page: &mut Page, told: &Told<'_>) {
     let id = page.paint(style::HEADING, told.claim);
     page.item("  ", 4, &format!("{id}: {}", told.says));
-    let arm = format!("arm {}{}", told.arm, in_parentheses(&told.params));
-    let so = if told.so { "so" } else { "not so" };
     let (Some(choices), Some(found)) = (&told.choices, &told.futures) else {
-        let none = format!(
-            "{arm}: in no run that was looked at is it {so}: there is nothing to turn back from"
-        );
-        page.paragraph(4, &none);
+        page.paragraph(4, &told.no_run());
         return;
     };
-    page.paragraph(4, &format!("{arm}; {so} in this run:"));
+    let so = if told.so { "so" } else { "not so" };
+    page.paragraph(4, &format!("{}; {so} in this run:", told.place()));
     match (told.rest, choices.as_slice()) {
         (Some(Rest::Seed(seed)), []) => page.paragraph(6, &format!("all choices by seed {seed}")),
         _ => schedule::list(page, 6, choices),
     }
+    page.paragraph(4, &rests_on(found));
+    page.gap();
+    table(page, found);
+    page.gap();
+    let words = verdict(found);
+    let words = page.paint(style::BAD, words);
+    page.paragraph(4, &words);
+    if let Some(words) = largest_jump(found) {
+        page.paragraph(4, &words);
+    }
+}
+
+/// What the shares are of, and what they rest on.
+pub fn rests_on(found: &PointOfNoReturn) -> String {
     let basis = match found.counted {
         Counted::Interleavings { states } => format!(
             "every interleaving from there on, counted over {}",
@@ -233,36 +318,26 @@ fn show(page: &mut Page, told: &Told<'_>) {
         true => format!("each of {}", counted(found.steps, "step")),
         false => format!("{} of {}", found.points.len(), counted(found.steps, "step")),
     };
-    let text = format!(
+    format!(
         "how many futures come to the same, after {places} ({}): {basis}",
         counted(found.records, "record")
-    );
-    page.paragraph(4, &text);
-    page.gap();
-    table(page, found);
-    page.gap();
-    let words = verdict(found);
-    let words = page.paint(style::BAD, words);
-    page.paragraph(4, &words);
-    if let Some(jump) = found.jump.filter(|jump| Some(*jump) != found.point) {
-        page.paragraph(4, &format!("The largest jump: {}", at(found, jump)));
-    }
+    )
 }
 
 /// `after record 40, `switcher` renames ...: from 7 % to 100 %`.
 fn at(found: &PointOfNoReturn, index: usize) -> String {
     let point = &found.points[index];
     let (before, after) = (percent(found.before(index)), percent(&point.share));
-    let place = match point.words.is_empty() {
-        true => format!("after step {} (no record)", point.step),
-        false => format!("after record {}", point.records.end - 1),
+    let place = match last_record(point) {
+        None => format!("after step {} (no record)", point.step),
+        Some(record) => format!("after record {record}"),
     };
     let words = printable(&words(point));
     format!("{place}, {words}: from {before} to {after}")
 }
 
 /// What a step did.
-fn words(point: &Point) -> String {
+pub fn words(point: &Point) -> String {
     match (point.words.as_slice(), point.operation.as_str()) {
         ([], "") => format!("`{}` takes a step", point.actor),
         ([], operation) => format!("`{}` performs \"{operation}\"", point.actor),
@@ -278,44 +353,74 @@ pub fn verdict(found: &PointOfNoReturn) -> String {
     }
 }
 
+/// Where it jumps most, if that is not where it becomes all.
+pub fn largest_jump(found: &PointOfNoReturn) -> Option<String> {
+    let jump = found.jump.filter(|jump| Some(*jump) != found.point)?;
+    Some(format!("The largest jump: {}", at(found, jump)))
+}
+
+/// A row of a table of futures.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Row {
+    /// Before the first transition.
+    Start,
+    /// After the point at this index.
+    Point(usize),
+    /// So many points of little change, left out.
+    Left(usize),
+}
+
 /// A row wherever the share has changed enough since the last one. Of too many, those with the largest
 /// changes.
-fn table(page: &mut Page, found: &PointOfNoReturn) {
+pub fn rows(found: &PointOfNoReturn) -> Vec<Row> {
     let is_named = |index: usize| [found.point, found.jump].contains(&Some(index));
-    let mut rows = Vec::new();
+    let mut points = Vec::new();
     let mut last = found.start.ppm();
     for (index, point) in found.points.iter().enumerate() {
         let change = last.abs_diff(point.share.ppm());
         if change >= CHANGE || is_named(index) {
-            rows.push((index, change));
+            points.push((index, change));
             last = point.share.ppm();
         }
     }
-    if rows.len() > ROWS {
-        rows.sort_by_key(|(index, change)| std::cmp::Reverse((is_named(*index), *change)));
-        rows.truncate(ROWS);
-        rows.sort_unstable();
+    if points.len() > ROWS {
+        points.sort_by_key(|(index, change)| std::cmp::Reverse((is_named(*index), *change)));
+        points.truncate(ROWS);
+        points.sort_unstable();
     }
-    row(page, "record", &found.start, "before the first step");
-    let gap = |page: &mut Page, from: usize, to: usize| {
-        if to > from {
-            let text = format!("… {} of little change", counted(to - from, "step"));
-            let text = page.paint(style::FAINT, text);
-            page.item(&" ".repeat(COLUMNS), COLUMNS, &text);
-        }
-    };
+    let mut rows = vec![Row::Start];
     let mut next = 0;
-    for (index, _) in rows {
-        gap(page, next, index);
+    for (index, _) in points {
+        rows.extend((index > next).then(|| Row::Left(index - next)));
+        rows.push(Row::Point(index));
         next = index + 1;
-        let point = &found.points[index];
-        let record = match point.words.is_empty() {
-            true => "-".into(),
-            false => (point.records.end - 1).to_string(),
-        };
-        row(page, &record, &point.share, &printable(&words(point)));
     }
-    gap(page, next, found.points.len());
+    let after = found.points.len() - next;
+    rows.extend((after > 0).then_some(Row::Left(after)));
+    rows
+}
+
+fn table(page: &mut Page, found: &PointOfNoReturn) {
+    for of in rows(found) {
+        match of {
+            Row::Start => row(page, "record", &found.start, "before the first step"),
+            Row::Point(index) => {
+                let point = &found.points[index];
+                let record = last_record(point).map_or("-".into(), |record| record.to_string());
+                row(page, &record, &point.share, &printable(&words(point)));
+            }
+            Row::Left(count) => {
+                let text = format!("… {} of little change", counted(count, "step"));
+                let text = page.paint(style::FAINT, text);
+                page.item(&" ".repeat(COLUMNS), COLUMNS, &text);
+            }
+        }
+    }
+}
+
+/// The last record that a step wrote, if it wrote one.
+pub fn last_record(point: &Point) -> Option<usize> {
+    (!point.records.is_empty()).then(|| point.records.end - 1)
 }
 
 fn row(page: &mut Page, record: &str, share: &Share, words: &str) {

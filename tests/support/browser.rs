@@ -123,9 +123,10 @@ impl Browser {
         );
     }
 
-    /// Runs a script in the page, and waits for what it promises.
+    /// Runs a script in the page, which may `await`, and gives what it returns.
     pub fn run(&self, script: &str) -> Value {
         let path = format!("{}/execute/sync", self.session);
+        let script = format!("return (async () => {{ {script} }})()");
         self.ask("POST", &path, &json!({"script": script, "args": []}))
     }
 

@@ -1,14 +1,14 @@
 //! What the page says of one scenario.
 
-use faultlab_sim::engine::Time;
 use faultlab_sim::scenario::{
     BASELINE, Basis, Chooser, ClaimReport, Loaded, Prepared, Replay, Report, Reproduction, Search,
     Verdict, World, shrink,
 };
 use serde::Serialize;
 
-use super::pack::{self, play};
+use super::futures::FuturesView;
 use super::pair::{self, Pair};
+use super::play::{self, play};
 use crate::explain::fault;
 use crate::failure::Result;
 use crate::library::late_mistake;
@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::render::{claim, search};
 use crate::replay::parting;
 use crate::run::difference;
+use crate::threads::Threads;
 
 /// A text under a heading.
 #[derive(Serialize)]
@@ -58,8 +59,8 @@ pub struct ClaimView {
 #[derive(Serialize)]
 struct RunView {
     title: String,
-    /// The island of JSON that scripts read.
-    json: String,
+    /// What scripts read.
+    island: String,
     /// Whether it is shown first.
     first: bool,
 }
@@ -67,6 +68,9 @@ struct RunView {
 /// A scenario.
 #[derive(Serialize)]
 pub struct Chapter {
+    /// Which scenario it is about.
+    scenario: String,
+    /// What the chapter is called in links: the same, if it is the only one about it.
     id: String,
     title: String,
     /// The seed, the hash of all traces.
@@ -76,6 +80,7 @@ pub struct Chapter {
     claims: Vec<ClaimView>,
     arms: Vec<Headed>,
     runs: Vec<RunView>,
+    futures: Vec<FuturesView>,
     pairs: Vec<Pair>,
 }
 
@@ -85,9 +90,20 @@ impl Chapter {
         &self.title
     }
 
+    /// Which scenario it is about.
+    pub(super) fn scenario(&self) -> &str {
+        &self.scenario
+    }
+
+    /// Says that it is the `nth` chapter about its scenario.
+    pub(super) fn stand_as(&mut self, nth: usize) {
+        self.id = format!("{}-{nth}", self.scenario);
+    }
+
     #[cfg(test)]
     pub(super) fn of_texts(id: &str, title: &str, text: &str) -> Chapter {
         Chapter {
+            scenario: id.into(),
             id: id.into(),
             title: title.into(),
             about: text.into(),
@@ -97,9 +113,10 @@ impl Chapter {
             arms: Vec::new(),
             runs: vec![RunView {
                 title: text.into(),
-                json: "{}".into(),
+                island: "{}".into(),
                 first: true,
             }],
+            futures: Vec::new(),
             pairs: Vec::new(),
         }
     }
@@ -121,6 +138,7 @@ impl Chapter {
             Headed::new(&arm.name, parts.join("; "))
         });
         Chapter {
+            scenario: scenario.id.clone(),
             id: scenario.id.clone(),
             title: scenario.title.clone(),
             about,
@@ -133,6 +151,7 @@ impl Chapter {
             claims: Vec::new(),
             arms: arms.collect(),
             runs: Vec::new(),
+            futures: Vec::new(),
             pairs: Vec::new(),
         }
     }
@@ -150,7 +169,8 @@ impl Chapter {
             chapter.add_claim(ClaimView::of(loaded, claim));
         }
         let first = opening_arm(report);
-        for run in &report.runs {
+        let played = Threads::new(None).map(report.runs.len() as u64, 1, |range| {
+            let run = &report.runs[range.start as usize];
             progress.say(&format!("{} / {}: its records", report.scenario, run.arm));
             let arm = loaded.scenario.arm(&run.arm);
             let arm = arm.expect("a report is of the scenario's arms");
@@ -159,12 +179,15 @@ impl Chapter {
             let prepared = loaded
                 .prepare(arm, &case.params, &off)
                 .map_err(|mistake| late_mistake(loaded, mistake))?;
-            let known = Some((run.events, Time(run.virtual_ns)));
-            let shown = play(&prepared, &Chooser::Seed(report.seed), records, known);
+            let shown = play(&prepared, &Chooser::Seed(report.seed), records);
             let params = search::in_parentheses(&case.params);
-            let title = format!("arm {}{params}, seed {}", run.arm, report.seed);
-            chapter.add_run(title, &arm.doc, &shown, run.arm == first);
-        }
+            Ok(RunView {
+                title: format!("arm {}{params}, seed {}", run.arm, report.seed),
+                island: shown.island(&arm.doc),
+                first: run.arm == first,
+            })
+        });
+        chapter.runs = played.into_iter().collect::<Result<_>>()?;
         for claim in &report.claims {
             let Some(witness) = &claim.witness else {
                 continue;
@@ -233,7 +256,7 @@ impl Chapter {
                     .map_err(|mistake| late_mistake(loaded, mistake))?;
                 let choices = reproduction.choices.clone();
                 let chooser = Chooser::Named(choices, reproduction.rest);
-                let shown = play(&prepared, &chooser, records, None);
+                let shown = play(&prepared, &chooser, records);
                 let title = format!("arm {}", reproduction.arm);
                 chapter.add_run(title, &arm.doc, &shown, true);
             }
@@ -253,12 +276,27 @@ impl Chapter {
     }
 
     /// Adds a run, to step through.
-    pub fn add_run(&mut self, title: String, doc: &str, shown: &pack::Shown, first: bool) {
+    pub fn add_run(&mut self, title: String, doc: &str, shown: &play::Shown, first: bool) {
         self.runs.push(RunView {
             title,
-            json: shown.island(doc),
+            island: shown.island(doc),
             first,
         });
+    }
+
+    /// Adds a run with the futures along it. The first that has a point of no return is shown first.
+    pub fn add_futures(
+        &mut self,
+        mut view: FuturesView,
+        title: String,
+        doc: &str,
+        shown: &play::Shown,
+    ) {
+        view.stand_at(self.runs.len());
+        let turns = |view: &FuturesView| view.has_point();
+        let first = turns(&view) && !self.futures.iter().any(turns);
+        self.add_run(title, doc, shown, first);
+        self.futures.push(view);
     }
 
     /// Adds two runs that are a choice apart, if there are.
@@ -266,6 +304,10 @@ impl Chapter {
         let Some(found) = found else { return };
         let is_first = self.pairs.is_empty();
         let mut pair = found.pair;
+        if let Some(mut view) = found.futures {
+            view.stand_at(self.runs.len());
+            self.futures.push(view);
+        }
         for (side, (title, doc, shown)) in found.runs.into_iter().enumerate() {
             pair.stand_at(side, self.runs.len());
             if is_first && side == 0 {

@@ -4,26 +4,30 @@
 //! islands of JSON, and become text nodes there. Nothing is loaded from anywhere: the page's own policy forbids it.
 
 mod chapter;
+mod futures;
 mod pack;
 pub mod pair;
+mod play;
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use faultlab_sim::scenario::model_versions;
-use minijinja::{AutoEscape, Environment, context};
+use minijinja::{AutoEscape, Environment, HtmlEscape, Value, context};
 
 pub use chapter::{Chapter, ClaimView, Headed};
-pub use pack::{Shown as Run, play};
+pub use futures::FuturesView;
+pub use play::{Shown as Run, play};
 
 use crate::failure::Result;
 use crate::output::Output;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     include_str!("run.js"),
     include_str!("timeline.js"),
+    include_str!("charts.js"),
     include_str!("viewer.js"),
     include_str!("page.js"),
 ];
@@ -59,7 +63,15 @@ impl Book {
     }
 
     /// Adds a scenario.
-    pub fn add(&mut self, chapter: Chapter) {
+    pub fn add(&mut self, mut chapter: Chapter) {
+        // A scenario that is looked at in several ways has a chapter for each.
+        let earlier = self.chapters.iter();
+        let nth = earlier
+            .filter(|other| other.scenario() == chapter.scenario())
+            .count();
+        if nth > 0 {
+            chapter.stand_as(nth + 1);
+        }
         self.chapters.push(chapter);
     }
 
@@ -79,6 +91,7 @@ impl Book {
 fn page(chapters: &[Chapter]) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_filter("coded", coded);
     environment
         .add_template("page.html", PAGE)
         .expect("the template in the source is right");
@@ -104,6 +117,16 @@ fn page(chapters: &[Chapter]) -> String {
             script => SCRIPTS.map(|script| script.trim_start_matches("'use strict';\n")).concat(),
         })
         .expect("a page of plain values renders")
+}
+
+/// Prose with code in backticks, as markup; all else is escaped.
+fn coded(text: &str) -> Value {
+    let part = |(nth, part): (usize, &str)| match nth % 2 {
+        0 => HtmlEscape(part).to_string(),
+        _ => format!("<code>{}</code>", HtmlEscape(part)),
+    };
+    let parts: String = text.split('`').enumerate().map(part).collect();
+    Value::from_safe_string(parts)
 }
 
 #[cfg(test)]

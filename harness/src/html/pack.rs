@@ -1,193 +1,20 @@
 //! A run for the page, in columns of numbers and one dictionary of texts: what `run.js` decodes.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use faultlab_sim::engine::{Entity, KindSpec, Names, Observer, Record as _, Time};
-use faultlab_sim::linux::tracepoint::{Ipv4, Record as Tcp};
-use faultlab_sim::scenario::{
-    Cause, Chooser, Frame, How, Keep, Prepared, Record, Storyboard, Watch,
-};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use faultlab_sim::engine::{KindSpec, Record as _};
+use faultlab_sim::scenario::{Cause, Frame, How, Record};
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use serde::Serialize;
 
-use crate::render::{counted, grouped, schedule};
-
-/// A run to be shown.
-pub struct Shown {
-    /// The records, and what they touched.
-    pub board: Storyboard,
-    /// How often each kind was recorded, in the whole run.
-    rate: Option<Rate>,
-    /// What of the run is not among the records.
-    left: Option<String>,
-}
-
-/// The run of `prepared` under `chooser`, with at most `limit` records; of more, those of as many clients as fit,
-/// whole. `records` and `end` are what it comes to, if that is known.
-pub fn play(
-    prepared: &Prepared,
-    chooser: &Chooser,
-    limit: usize,
-    known: Option<(u64, Time)>,
-) -> Shown {
-    let (records, end) = known.unwrap_or_else(|| {
-        let outcome = prepared.run(chooser, &Watch::new(Vec::new()), Keep::default());
-        (outcome.events, outcome.at)
-    });
-    let mut rate = (records >= MANY && end.0 > 0).then(|| Rate::over(end));
-    let mut crowd = (records > limit as u64)
-        .then(|| Crowd::of(prepared, chooser, limit as u64))
-        .flatten();
-    let mut shown: usize = 0;
-    let board = prepared.storyboard_of(chooser, &mut |_, at, actor, record| {
-        if let Some(rate) = &mut rate {
-            rate.count(at, record.kind());
-        }
-        let fits = shown < limit;
-        let is_shown = fits
-            && crowd
-                .as_mut()
-                .is_none_or(|crowd| crowd.shows(actor, record));
-        shown += usize::from(is_shown);
-        is_shown
-    });
-    let kept = board.frames.len() as u64;
-    let left = (kept < board.records).then(|| match &crowd {
-        Some(crowd) => format!(
-            "Shown are all records of {} of {}, and what the server does for them: {} of {}. The chart \
-             counts all.",
-            grouped(crowd.shown.len()),
-            counted(crowd.all, "client"),
-            grouped(kept),
-            counted(board.records, "record"),
-        ),
-        None => format!(
-            "Shown are the first {} of {}.",
-            grouped(kept),
-            counted(board.records, "record")
-        ),
-    });
-    Shown { board, rate, left }
-}
-
-/// From so many records on there is a chart of how many there were when.
-const MANY: u64 = 200;
-
-/// Client addresses, some of which are shown.
-struct Crowd {
-    shown: BTreeSet<Ipv4>,
-    all: usize,
-    /// The actors that go with them.
-    actors: BTreeSet<Entity>,
-}
-
-const SERVER: Ipv4 = Ipv4::new(10, 0, 0, 1);
-
-/// The client's side of a record, if it has one.
-fn client(record: &Tcp) -> Option<Ipv4> {
-    let ((from, _), (to, _)) = record.ends();
-    [from, to]
-        .into_iter()
-        .find(|addr| *addr != SERVER && *addr != Ipv4::ANY)
-}
-
-#[derive(Default)]
-struct Census(BTreeMap<Ipv4, u64>);
-
-impl Observer<Record> for Census {
-    fn see(&mut self, _: Time, _: Entity, record: &Record, _: &Names) {
-        if let Record::Tcp(record) = record
-            && let Some(client) = client(record)
-        {
-            *self.0.entry(client).or_default() += 1;
-        }
-    }
-}
-
-impl Crowd {
-    /// The first clients whose records are no more than `limit` together; none if it is no crowd.
-    fn of(prepared: &Prepared, chooser: &Chooser, limit: u64) -> Option<Crowd> {
-        let mut census = Census::default();
-        prepared.run_seen(
-            chooser,
-            &Watch::new(Vec::new()),
-            Keep::default(),
-            &mut census,
-        );
-        let mut records = 0;
-        let shown = census.0.iter().take_while(|(_, count)| {
-            records += **count;
-            records <= limit
-        });
-        let shown: BTreeSet<Ipv4> = shown.map(|(addr, _)| *addr).collect();
-        let all = census.0.len();
-        (!shown.is_empty() && shown.len() < all).then_some(Crowd {
-            shown,
-            all,
-            actors: BTreeSet::from(["server", "link", "lab", "kernel"].map(Entity::of)),
-        })
-    }
-
-    fn shows(&mut self, actor: Entity, record: &Record) -> bool {
-        match record {
-            Record::Tcp(record) => {
-                let is_shown = client(record).is_none_or(|client| self.shown.contains(&client));
-                if is_shown {
-                    self.actors.insert(actor);
-                }
-                is_shown
-            }
-            _ => self.actors.contains(&actor),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct Rate {
-    /// How long each part is, in ns.
-    step: u64,
-    buckets: usize,
-    counts: BTreeMap<&'static str, Vec<u64>>,
-    tones: BTreeMap<&'static str, &'static str>,
-    /// Which kind to begin with.
-    first: &'static str,
-}
-
-impl Rate {
-    const ALL: &'static str = "all records";
-
-    fn over(end: Time) -> Rate {
-        // The smallest of 1, 2, 5 times a power of ten that makes at most 300 parts.
-        let least = (end.0 / 300).max(1);
-        let powers = (0..19).map(|power| 10u64.pow(power));
-        let mut steps = powers.flat_map(|power| [power, 2 * power, 5 * power]);
-        let step = steps.find(|step| *step >= least).unwrap_or(least);
-        let buckets = (end.0 / step + 1) as usize;
-        Rate {
-            step,
-            buckets,
-            counts: BTreeMap::from([(Rate::ALL, vec![0; buckets])]),
-            tones: BTreeMap::from([(Rate::ALL, "accent")]),
-            first: Rate::ALL,
-        }
-    }
-
-    fn count(&mut self, at: Time, kind: &'static str) {
-        let bucket = ((at.0 / self.step) as usize).min(self.buckets - 1);
-        if kind == "tcp_send_reset" {
-            self.first = kind;
-        }
-        for name in [Rate::ALL, kind] {
-            let counts = self.counts.entry(name).or_insert_with(|| {
-                self.tones.insert(name, tone(name));
-                vec![0; self.buckets]
-            });
-            counts[bucket] += 1;
-        }
-    }
-}
+use super::futures::Curve;
+use super::play::{Rate, Shown};
+use crate::render::schedule;
 
 /// What a kind of record is to an eye that passes over it: one of six.
-fn tone(kind: &str) -> &'static str {
+pub(super) fn tone(kind: &str) -> &'static str {
     match kind {
         "fault" | "disk_fault" | "unsupported" | "budget_spent" => "fault",
         "syscall_failed"
@@ -298,14 +125,28 @@ struct Island<'a> {
     hows: [How; 4],
     d: Vec<Decided>,
     rate: &'a Option<Rate>,
+    futures: Option<Curve>,
 }
 
 /// More decisions than this are not listed, beside those that depart from the default.
 const DECISIONS: usize = 20_000;
 
+/// How hard it is packed: more takes twice as long for a few per cent.
+const LEVEL: u8 = 6;
+/// From so many bytes on an island is packed: then it is a tenth as large, and a browser has it open sooner.
+const LARGE: usize = 100_000;
+
 impl Shown {
-    /// The island of JSON, in which no `<` stands.
+    /// The island: JSON in which no `<` stands, or if that is large, its deflated bytes (zlib, RFC 1950) in base64.
     pub fn island(&self, doc: &str) -> String {
+        let json = self.json(doc);
+        match json.len() < LARGE {
+            true => json.replace('<', "\\u003c"),
+            false => STANDARD.encode(compress_to_vec_zlib(json.as_bytes(), LEVEL)),
+        }
+    }
+
+    fn json(&self, doc: &str) -> String {
         let board = &self.board;
         let mut texts = Texts::default();
         let (actors, a) = actors(&board.frames);
@@ -336,7 +177,9 @@ impl Shown {
             hows: HOWS,
             d: Vec::new(),
             rate: &self.rate,
+            futures: self.futures.as_ref().map(Curve::new),
         };
+        let mut last = 0;
         for (index, frame) in board.frames.iter().enumerate() {
             for touched in &frame.touched {
                 island.tw.push(texts.number(&touched.what));
@@ -350,7 +193,11 @@ impl Shown {
             let met = met.filter(|met| Some(*met) != frame.cause);
             for cause in frame.cause.into_iter().chain(met) {
                 let how = HOWS.iter().position(|how| *how == cause.how);
-                island.c.extend([index, cause.frame, how.unwrap_or(0)]);
+                // Small numbers pack well: how far from the last such record, and how far back.
+                island
+                    .c
+                    .extend([index - last, index - cause.frame, how.unwrap_or(0)]);
+                last = index;
             }
         }
         for (nth, decision) in board.decisions.iter().enumerate() {
@@ -370,8 +217,7 @@ impl Shown {
                 .push((frame, at, place, options, standard, take, count));
         }
         island.s = texts.all;
-        let json = serde_json::to_string(&island).expect("plain values");
-        json.replace('<', "\\u003c")
+        serde_json::to_string(&island).expect("plain values")
     }
 }
 
@@ -488,16 +334,5 @@ mod tests {
                 "x/y"
             ]
         );
-    }
-
-    #[test]
-    fn a_rate_has_round_parts_that_cover_the_run() {
-        for end in [1, 299, 1_000_000, 60_000_000_000, u64::MAX / 2] {
-            let mut rate = Rate::over(Time(end));
-            assert!(rate.buckets <= 301, "{}", rate.buckets);
-            rate.count(Time(end), "exit");
-            assert_eq!(rate.counts["exit"].iter().sum::<u64>(), 1);
-            assert_eq!(rate.counts[Rate::ALL].last(), Some(&1));
-        }
     }
 }

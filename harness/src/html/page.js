@@ -23,7 +23,7 @@ document.addEventListener('click', (event) => {
   const to = event.target.closest('[data-run]');
   if (!to) return;
   const place = document.getElementById(to.dataset.viewer);
-  wake(place).open(Number(to.dataset.run), Number(to.dataset.frame ?? 0));
+  wake(place).open(Number(to.dataset.run), Number(to.dataset.record));
   place.scrollIntoView({ block: 'start' });
 });
 
@@ -36,7 +36,7 @@ document.getElementById('theme').addEventListener('click', () => {
 
 function redraw() {
   for (const { timeline, rate } of viewers.values()) {
-    timeline.paint();
+    timeline?.paint(); // and with it the curve
     rate?.draw();
   }
 }

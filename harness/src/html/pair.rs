@@ -1,12 +1,16 @@
 //! Two runs that are one choice apart: the shortest that decides a claim, and the same with a choice left out.
 
 use faultlab_sim::engine::Choice;
-use faultlab_sim::scenario::{Chooser, Keep, Mistake, Prepared, Reproduction, Storyboard, Watch};
+use faultlab_sim::scenario::{
+    Chooser, Futures, Keep, Mistake, Prepared, Reproduction, Storyboard, Watch, point_of_no_return,
+};
 use serde::Serialize;
 
-use super::pack::{self, play};
+use super::futures::FuturesView;
+use super::play::{self, play};
 use crate::failure::{Failure, Result};
 use crate::render::schedule;
+use crate::threads::Threads;
 
 /// How many records from a reproduction the page lists at most.
 const RECORDS: usize = 20_000;
@@ -14,6 +18,9 @@ const RECORDS: usize = 20_000;
 /// How many rows before the parting are shown, and how many after it.
 const BEFORE: usize = 6;
 const AFTER: usize = 60;
+
+/// How the futures along the shortest run are looked at: nobody asked, so it may not take long.
+const FUTURES: Futures = Futures::CountedOr(50_000, 100);
 
 #[derive(Serialize)]
 struct Row {
@@ -33,15 +40,17 @@ pub struct Pair {
     right: String,
     left_run: usize,
     right_run: usize,
-    left_frame: usize,
-    right_frame: usize,
+    left_record: usize,
+    right_record: usize,
     rows: Vec<Row>,
 }
 
 /// A pair, with its runs: title, what it is, records.
 pub struct Found {
     pub(super) pair: Pair,
-    pub(super) runs: [(String, String, pack::Shown); 2],
+    pub(super) runs: [(String, String, play::Shown); 2],
+    /// The futures along the first.
+    pub(super) futures: Option<FuturesView>,
 }
 
 impl Pair {
@@ -73,8 +82,8 @@ pub fn of(reproduction: &Reproduction) -> Result<Option<Found>> {
         return Ok(None);
     };
     let chooser = |choices: &[Choice]| Chooser::Named(choices.to_vec(), reproduction.rest);
-    let with = play(&prepared, &chooser(&reproduction.choices), RECORDS, None);
-    let without = play(&prepared, &chooser(&others), RECORDS, None);
+    let mut with = play(&prepared, &chooser(&reproduction.choices), RECORDS);
+    let without = play(&prepared, &chooser(&others), RECORDS);
     let sentence = schedule::sentence(&reproduction.choices[left_out]);
     let (is_so, is_not) = match reproduction.so {
         true => ("it is so", "it is not so"),
@@ -111,8 +120,8 @@ pub fn of(reproduction: &Reproduction) -> Result<Option<Found>> {
         right: format!("Without it, {is_not}."),
         left_run: 0,
         right_run: 0,
-        left_frame: parting,
-        right_frame: parting.min(without.board.frames.len().saturating_sub(1)),
+        left_record: parting,
+        right_record: parting.min(without.board.frames.len().saturating_sub(1)),
         rows: rows(
             &with.board,
             &without.board,
@@ -120,11 +129,24 @@ pub fn of(reproduction: &Reproduction) -> Result<Option<Found>> {
             &reproduction.choices[left_out],
         ),
     };
+    let futures = point_of_no_return(
+        &prepared,
+        &watch,
+        reproduction.so,
+        &chooser(&reproduction.choices),
+        FUTURES,
+        &Threads::new(None),
+    );
+    let view = futures
+        .as_ref()
+        .map(|found| FuturesView::new(&reproduction.claim, &pair.says, found));
+    with.futures = futures;
     let [first, second] = titles;
     let [with_doc, without_doc] = docs;
     Ok(Some(Found {
         pair,
         runs: [(first, with_doc, with), (second, without_doc, without)],
+        futures: view,
     }))
 }
 

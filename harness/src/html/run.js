@@ -23,8 +23,9 @@ class Run {
     this.causesOf = new Map();
     this.effectsOf = new Map();
     const put = (map, key, value) => { if (map.has(key)) map.get(key).push(value); else map.set(key, [value]); };
-    for (let at = 0; at < data.c.length; at += 3) {
-      const [to, from, how] = data.c.slice(at, at + 3);
+    for (let at = 0, to = 0; at < data.c.length; at += 3) {
+      to += data.c[at];
+      const from = to - data.c[at + 1], how = data.c[at + 2];
       put(this.causesOf, to, { from, how: data.hows[how] });
       put(this.effectsOf, from, { to, how: data.hows[how] });
     }
@@ -34,6 +35,16 @@ class Run {
       if (!this.decisionsAt.has(frame)) this.decisionsAt.set(frame, []);
       this.decisionsAt.get(frame).push(this.decision(index));
     });
+  }
+
+  // How many of the records here are among the first `records` of the whole run.
+  after(records) {
+    let [low, high] = [0, this.n];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.number[middle] < records) low = middle + 1; else high = middle;
+    }
+    return low;
   }
 
   text(index) { return index === 0 ? null : this.s[index - 1]; }
@@ -98,6 +109,21 @@ class Run {
   }
 }
 
+// The run of an island: at once, or a promise of it if the island is packed (base64 of zlib's format).
+function unpacked(text) {
+  if (text.startsWith('{')) return new Run(JSON.parse(text));
+  if (!('DecompressionStream' in window)) return Promise.reject(new Error('this browser is too old to unpack a large run'));
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let at = 0; at < raw.length; at++) bytes[at] = raw.charCodeAt(at);
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate'));
+  return new Response(stream).json().then((data) => new Run(data));
+}
+
+// Prose with code in backticks, as nodes.
+function coded(text) {
+  return text.split('`').map((part, at) => (at % 2 ? make('code', {}, part) : part));
+}
+
 // `1.004 s`, `250 µs`: as many digits as there are.
 function clock(ns) {
   if (ns === 0) return '0 s';
@@ -105,9 +131,10 @@ function clock(ns) {
   return `${+(ns / size).toFixed(6)} ${unit}`;
 }
 
-// 12 345
+// 12 345, but 1234
 function grouped(number) {
-  return String(number).replace(/\B(?=(\d{3})+(?!\d))/g, '\u2009');
+  const digits = String(number);
+  return digits.length < 5 ? digits : digits.replace(/\B(?=(\d{3})+(?!\d))/g, '\u2009');
 }
 
 // The smallest of 1, 2, 5 times a power of ten that is not below `least`.

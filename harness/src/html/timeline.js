@@ -199,7 +199,7 @@ class Timeline {
       pen.stroke();
       const known = this.mode === 'order' && Math.round(tick) < run.n;
       if (this.mode === 'time' || known) {
-        const text = this.mode === 'time' ? ticked(tick, step) : grouped(run.number[Math.round(tick)] + 1);
+        const text = this.mode === 'time' ? ticked(tick, step) : grouped(run.number[Math.round(tick)]);
         if (x + pen.measureText(text).width / 2 < this.width) pen.fillText(text, x, 10);
       }
     }

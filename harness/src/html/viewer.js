@@ -20,33 +20,48 @@ class Viewer {
     this.open(Math.max(start, 0));
   }
 
-  open(index, frame = 0) {
+  // Opens a run at a record, or without one where it is best begun; `ready` is when it is there.
+  open(index, record = null) {
     this.picker.selectedIndex = index;
-    this.runs[index] ??= new Run(JSON.parse(this.islands[index].textContent));
-    this.show(this.runs[index]);
-    if (frame) this.go(frame);
+    const run = this.runs[index] ??= unpacked(this.islands[index].textContent);
+    if (run instanceof Run) {
+      this.show(run, record);
+      return this.ready = Promise.resolve(this);
+    }
+    this.body.replaceChildren(make('p', { class: 'about', role: 'status' }, 'Unpacking the run…'));
+    const done = (found) => {
+      this.runs[index] = found;
+      if (this.picker.selectedIndex === index) this.show(found, record);
+      return this;
+    };
+    const failed = (error) => this.body.replaceChildren(make('p', { class: 'left', role: 'alert' }, `The run cannot be shown: ${error.message}.`));
+    return this.ready = run.then(done, failed);
   }
 
-  show(run) {
+  show(run, record) {
     this.run = run;
     this.cursor = 0;
     this.shown = null; // the indices that pass the filter, or null for all
     this.timeline = new Timeline(run, {
       picked: (i) => this.go(i),
-      moved: (view) => this.rate?.draw(this.timeline.mode === 'time' ? view : null),
+      moved: (view) => {
+        this.rate?.draw(this.timeline.mode === 'time' ? view : null);
+        this.curve?.draw();
+      },
     });
+    this.curve = run.futures ? new Curve(run, this.timeline, (i) => this.pick(i)) : null;
     this.rate = run.rate ? new Rate(run, (time) => this.jump(time)) : null;
     this.list = new List(this);
     this.state = make('div', { class: 'state', 'aria-live': 'polite', 'aria-atomic': true });
     this.body.replaceChildren(
-      make('p', { class: 'about' }, run.doc),
+      make('p', { class: 'about' }, ...coded(run.doc)),
       run.left ? make('p', { class: 'left' }, run.left) : '',
       this.toolbar(), this.filterBar(),
-      this.rate?.element ?? '', this.timeline.wide, legend(run),
+      this.rate?.element ?? '', this.curve?.element ?? '', this.timeline.wide, legend(run),
       make('div', { class: 'panes' }, this.state, this.list.element),
     );
     this.timeline.draw();
-    this.go(run.n ? this.opening() : 0);
+    this.go(record === null || !run.n ? this.opening() : Math.min(run.after(record), run.n - 1));
   }
 
   // Where there are thousands of records, the first fault is a better beginning than the first record.
@@ -70,6 +85,7 @@ class Viewer {
       button('▶|', 'Last record (End)', () => this.end(1), { class: 'last' }),
       button('▼ choice', 'Next choice that departs from the default (])', () => this.nextChoice(1), { class: 'choice' }),
       button('◆ fault', 'Next fault (f)', () => this.nextTone('fault')),
+      this.run.futures?.point != null ? button('no return', 'The point of no return (p)', () => this.noReturn(), { class: 'no-return' }) : null,
       this.where,
       make('span', { class: 'grow' }),
       button('−', 'Zoom out (−)', () => this.timeline.zoom(1.6), { class: 'zoom-out' }),
@@ -148,7 +164,16 @@ class Viewer {
 
   end(side) { if (this.count()) this.go(this.nth(side < 0 ? 0 : this.count() - 1)); }
 
-  jump(time) { this.go(this.nth(Math.min(this.rank(this.run.firstAt(time)), this.count() - 1)) ?? 0); }
+  jump(time) { this.pick(this.run.firstAt(time)); }
+
+  // To a record, or to the first shown one after it.
+  pick(i) { if (this.count()) this.go(this.nth(Math.min(this.rank(i), this.count() - 1))); }
+
+  // To the record after which every future fails.
+  noReturn() {
+    const { futures } = this.run;
+    if (futures && futures.point !== null) this.pick(Math.max(this.run.after(futures.points[futures.point][0]) - 1, 0));
+  }
 
   nextChoice(side) {
     const { d } = this.run, frames = d.filter((decision) => decision[4] !== decision[5]).map(([frame]) => frame);
@@ -172,7 +197,7 @@ class Viewer {
       return;
     }
     this.cursor = this.timeline.cursor = i;
-    this.where.textContent = `record ${grouped(run.number[i] + 1)} of ${grouped(run.records)} · ${clock(run.time[i])}`;
+    this.where.textContent = `record ${grouped(run.number[i])} of 0..${grouped(run.records - 1)} · ${clock(run.time[i])}`;
     this.timeline.reveal();
     this.list.reveal(i);
     this.state.replaceChildren(...this.tell(i));
@@ -190,6 +215,11 @@ class Viewer {
       const more = effects.length > 6 ? ` and ${grouped(effects.length - 6)} more` : '';
       parts.push(make('p', { class: 'cause' }, 'brings about ', ...links, more));
     }
+    if (this.curve) {
+      const [after, before] = this.curve.tell(i);
+      const was = before === null || before === after ? '' : ` (before it: ${before})`;
+      parts.push(make('p', { class: 'cause' }, `After it, ${after} of the futures still fail${was}.`));
+    }
     const touched = run.touched(i);
     if (touched.length) parts.push(stateTable(touched));
     const rows = run.fields(i).map(([name, value]) =>
@@ -201,7 +231,7 @@ class Viewer {
 
   link(i) {
     return make('button', { type: 'button', class: 'link', onclick: () => this.go(i) },
-      `record ${grouped(this.run.number[i] + 1)}: ${this.run.sentence(i)}`);
+      `record ${grouped(this.run.number[i])}: ${this.run.sentence(i)}`);
   }
 
   tellDecision(decision) {
@@ -210,7 +240,7 @@ class Viewer {
     const said = decision.options.length ? make('ul', {}, ...options)
       : make('p', {}, `${decision.take}, out of ${grouped(decision.count)}`);
     return make('div', { class: decision.departs ? 'decision departs' : 'decision' },
-      make('p', {}, `▼ ${decision.place}`), said);
+      make('p', {}, '▼ ', ...coded(decision.place)), said);
   }
 
   key(event) {
@@ -223,7 +253,7 @@ class Viewer {
       PageDown: () => this.step(20), PageUp: () => this.step(-20),
       Home: () => this.end(-1), End: () => this.end(1),
       '+': () => this.zoomIn(), '=': () => this.zoomIn(), '-': () => this.timeline.zoom(1.6), 0: () => this.timeline.fit(),
-      ']': () => this.nextChoice(1), '[': () => this.nextChoice(-1), f: () => this.nextTone('fault'),
+      ']': () => this.nextChoice(1), '[': () => this.nextChoice(-1), f: () => this.nextTone('fault'), p: () => this.noReturn(),
       c: () => { const [cause] = this.run.causes(this.cursor); if (cause) this.go(cause.from); },
       t: () => this.toggleMode(), '/': () => this.query.focus(),
     };
@@ -276,7 +306,7 @@ class List {
     this.viewer = viewer;
     this.rows = make('div', { class: 'rows' });
     this.element = make('div', {
-      class: 'list', role: 'listbox', tabindex: 0, 'aria-label': 'Records', onscroll: () => this.draw(),
+      class: viewer.run.at ? 'list' : 'list timeless', role: 'listbox', tabindex: 0, 'aria-label': 'Records', onscroll: () => this.draw(),
       onclick: (event) => {
         const row = event.target.closest('[data-i]');
         if (row) viewer.go(Number(row.dataset.i));
@@ -311,7 +341,7 @@ class List {
       const row = make('div', {
         class: `row${current ? ' current' : ''}`, role: 'option', 'data-i': i, 'aria-selected': String(current),
         'aria-posinset': rank + 1, 'aria-setsize': viewer.count(), id: `${viewer.place.id}-row-${i}`,
-      }, make('span', { class: 'at' }, clock(run.time[i])), make('i', { class: `dot ${run.tone(i)}` }),
+      }, make('span', { class: 'number' }, grouped(run.number[i])), make('span', { class: 'at' }, clock(run.time[i])), make('i', { class: `dot ${run.tone(i)}` }),
       departs ? make('b', { class: 'fork-mark', title: 'after a choice that departs from the default' }, '▼') : '',
       make('b', {}, run.actorName(i)), make('span', {}, ` ${run.words(i)}`));
       row.style.top = `${element.scrollTop - (element.scrollTop / this.scale - rank * ROW)}px`;
@@ -320,62 +350,5 @@ class List {
     }
     this.rows.replaceChildren(...rows);
     element.setAttribute('aria-activedescendant', `${viewer.place.id}-row-${viewer.cursor}`);
-  }
-}
-
-// How many records of a kind there are in each part of the whole run, also of those that are not listed.
-class Rate {
-  constructor(run, picked) {
-    this.run = run;
-    const { rate } = run;
-    this.names = Object.keys(rate.counts);
-    this.select = make('select', { 'aria-label': 'What the chart counts', onchange: () => this.draw() },
-      ...this.names.map((name) => make('option', {}, name)));
-    this.select.value = rate.first;
-    this.canvas = make('canvas', { role: 'img', height: 90, onclick: (event) => {
-      const box = this.canvas.getBoundingClientRect();
-      picked((event.clientX - box.left - 4) / (box.width - 8) * rate.step * rate.buckets);
-    } });
-    this.peak = make('span', { class: 'peak' });
-    this.element = make('figure', { class: 'rate' },
-      make('figcaption', {}, this.select, ' a second, over the whole run ', this.peak), this.canvas);
-    new ResizeObserver(() => this.draw()).observe(this.element);
-  }
-
-  draw(view = this.view) {
-    this.view = view;
-    const { rate } = this.run, counts = rate.counts[this.select.value], shades = colors();
-    const wide = this.element.clientWidth, high = 90, ratio = window.devicePixelRatio || 1;
-    if (!wide) return;
-    Object.assign(this.canvas, { width: wide * ratio, height: high * ratio });
-    this.canvas.style.width = `${wide}px`;
-    this.canvas.style.height = `${high}px`;
-    const pen = this.canvas.getContext('2d');
-    pen.scale(ratio, ratio);
-    const most = Math.max(...counts, 1), each = (wide - 8) / rate.buckets;
-    const second = (count) => grouped(Math.round(count * 1e9 / rate.step));
-    const summit = counts.indexOf(most);
-    this.peak.textContent = summit < 0 ? '· none' : `· at most ${second(most)}, at ${clock(summit * rate.step)}`;
-    this.canvas.setAttribute('aria-label', `${this.select.value} a second ${this.peak.textContent}`);
-    if (view) {
-      const end = rate.step * rate.buckets, x = (time) => 4 + Math.min(Math.max(time / end, 0), 1) * (wide - 8);
-      pen.fillStyle = shades.stripe;
-      pen.fillRect(x(view[0]), 0, x(view[1]) - x(view[0]), high - 14);
-      pen.strokeStyle = shades.accent;
-      pen.strokeRect(x(view[0]) + 0.5, 0.5, x(view[1]) - x(view[0]) - 1, high - 15);
-    }
-    pen.fillStyle = shades[rate.tones[this.select.value]] ?? shades.accent;
-    counts.forEach((count, at) => {
-      const tall = count / most * (high - 22);
-      if (count) pen.fillRect(4 + at * each, high - 14 - Math.max(tall, 1.5), Math.max(each - 0.5, 0.7), Math.max(tall, 1.5));
-    });
-    pen.fillStyle = shades.faint;
-    pen.font = '11px system-ui, sans-serif';
-    const span = rate.step * rate.buckets, step = round(span / 6);
-    for (let tick = 0; tick <= span; tick += step) {
-      pen.textAlign = tick === 0 ? 'left' : 'center';
-      const x = 4 + tick / span * (wide - 8);
-      if (x < wide - 16) pen.fillText(ticked(tick, step), x, high - 2);
-    }
   }
 }

@@ -38,5 +38,5 @@ pub use schema::{
 pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, search};
 pub use shrink::{Shrunk, shrink};
 pub use stage::{Event, LabRecord, Record, Stage, fault_table};
-pub use storyboard::{Decision, Frame, Shown as ShownRecords, Storyboard};
+pub use storyboard::{Decision, Frame, Selection, Storyboard};
 pub use versions::{Versions, model_versions};

@@ -79,23 +79,50 @@ impl Decision {
     }
 }
 
-/// Which records become frames: asked with the record's index in the trace, its time, its actor, and the record.
-pub type Shown<'a> = dyn FnMut(u64, Time, Entity, &Record) -> bool + 'a;
+/// Which records become frames.
+pub trait Selection {
+    /// Whether a record is to become one, as it is written: its index in the trace, its time, its actor.
+    fn shows(&mut self, index: u64, at: Time, actor: Entity, record: &Record) -> bool;
+
+    /// Whether a frame still is to be one when the whole run has been seen.
+    fn keeps(&mut self, _frame: &Frame) -> bool {
+        true
+    }
+
+    /// Whether a decision is to be told, when the whole run has been seen.
+    fn tells(&mut self, _decision: &Decision) -> bool {
+        true
+    }
+}
+
+impl<F: FnMut(u64, Time, Entity, &Record) -> bool> Selection for F {
+    fn shows(&mut self, index: u64, at: Time, actor: Entity, record: &Record) -> bool {
+        self(index, at, actor, record)
+    }
+}
 
 impl Prepared {
     /// The story of a run under `chooser`, with at most `limit` records, from record `first` on (from 0), as
     /// frames.
     pub fn storyboard(&self, chooser: &Chooser, first: u64, limit: usize) -> Storyboard {
         let window = first..first.saturating_add(limit as u64);
-        self.storyboard_of(chooser, &mut |index, _, _, _| window.contains(&index))
+        self.storyboard_of(chooser, &mut |index, _: Time, _: Entity, _: &Record| {
+            window.contains(&index)
+        })
     }
 
-    /// The story of a run under `chooser`, with those records that are to be `shown`.
+    /// The story of a run under `chooser`, with the records that `selection` wants.
     ///
     /// # Panics
     /// If a second run parts from the first (a broken invariant).
-    pub fn storyboard_of(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> Storyboard {
-        let (mut board, of_shells) = self.played(chooser, shown);
+    pub fn storyboard_of(&self, chooser: &Chooser, selection: &mut dyn Selection) -> Storyboard {
+        let (mut board, mut of_shells) = self.played(chooser, selection);
+        let staying = board.select(selection);
+        of_shells.retain_mut(|(frame, _)| {
+            let stays = staying[*frame] < staying[*frame + 1];
+            *frame = staying[*frame];
+            stays
+        });
         self.look(chooser, &mut board, &of_shells);
         let mut causes = Causes::default();
         for index in 0..board.frames.len() {
@@ -108,13 +135,17 @@ impl Prepared {
 
     /// The story without what its records touched; and which of its frames are records of batch files, each with its
     /// number among all of those.
-    fn played(&self, chooser: &Chooser, shown: &mut Shown<'_>) -> (Storyboard, Vec<(usize, u64)>) {
+    fn played(
+        &self,
+        chooser: &Chooser,
+        selection: &mut dyn Selection,
+    ) -> (Storyboard, Vec<(usize, u64)>) {
         let source = Noting {
             inner: chooser.source(),
             noted: Vec::new(),
         };
         let mut camera = Camera {
-            shown,
+            selection,
             step: 0,
             frames: Vec::new(),
             trace: Trace::hashed(),
@@ -211,6 +242,24 @@ impl Prepared {
     }
 }
 
+impl Storyboard {
+    /// Takes away what is not wanted after all. Of the frames before each, and before the end: how many stay.
+    fn select(&mut self, selection: &mut dyn Selection) -> Vec<usize> {
+        let mut staying = vec![0];
+        self.frames.retain(|frame| {
+            let stays = selection.keeps(frame);
+            let before = staying.last().copied().unwrap_or(0);
+            staying.push(before + usize::from(stays));
+            stays
+        });
+        self.decisions.retain_mut(|decision| {
+            decision.frame = staying[decision.frame];
+            selection.tells(decision)
+        });
+        staying
+    }
+}
+
 fn after<S: Source>(player: &Player<S>, asked: Option<&Stage>, frame: &mut Frame) {
     let world = &player.machine().world;
     for seen in world.touched(asked, &frame.actor, &frame.record) {
@@ -227,8 +276,8 @@ fn after<S: Source>(player: &Player<S>, asked: Option<&Stage>, frame: &mut Frame
 }
 
 /// Keeps some records as frames, and hashes all.
-struct Camera<'a, 'b> {
-    shown: &'a mut Shown<'b>,
+struct Camera<'a> {
+    selection: &'a mut dyn Selection,
     step: u64,
     frames: Vec<Frame>,
     trace: Trace<Record>,
@@ -237,14 +286,14 @@ struct Camera<'a, 'b> {
     of_shells: Vec<(usize, u64)>,
 }
 
-impl Observer<Record> for Camera<'_, '_> {
+impl Observer<Record> for Camera<'_> {
     fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
         let index = self.trace.len();
         self.trace.see(at, actor, record, names);
         let of_shell = matches!(record, Record::Cmd(record) if record.is_of_process());
         let number = self.shells;
         self.shells += u64::from(of_shell);
-        if (self.shown)(index, at, actor, record) {
+        if self.selection.shows(index, at, actor, record) {
             if of_shell {
                 self.of_shells.push((self.frames.len(), number));
             }
