@@ -44,7 +44,7 @@ pub struct Looked {
 }
 
 /// A longer run stays as it was found: to shrink it takes as many runs as it has parts.
-const SHORT: u64 = 20_000;
+pub const SHORT: u64 = 20_000;
 
 /// The arm in which, by the record, one run shows a `some` or breaks an `every`, if there is one. (A claim
 /// whose verdict needs all runs has one among its controls.)

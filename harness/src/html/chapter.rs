@@ -1,14 +1,15 @@
 //! What the page says of one scenario.
 
 use faultlab_sim::scenario::{
-    BASELINE, Basis, Chooser, ClaimReport, Loaded, Prepared, Replay, Report, Reproduction, Search,
-    Verdict, World, shrink,
+    Arm, BASELINE, Basis, Chooser, ClaimReport, Loaded, Prepared, Replay, Report, Reproduction,
+    Search, Verdict, World, shrink,
 };
 use serde::Serialize;
 
 use super::futures::FuturesView;
 use super::pair::{self, Pair};
 use super::play::{self, play};
+use crate::deciding;
 use crate::explain::fault;
 use crate::failure::Result;
 use crate::library::late_mistake;
@@ -156,8 +157,8 @@ impl Chapter {
         }
     }
 
-    /// A scenario that was judged: its claims, a run of each arm, and for claims that a schedule decides the
-    /// shortest such run beside one that is a choice apart.
+    /// A scenario that was judged: its claims, a run of each arm, and for claims that a step decides the
+    /// shortest such run beside one that is a step apart.
     ///
     /// # Errors
     /// A mistake that shows only when an arm's values are filled in.
@@ -188,13 +189,14 @@ impl Chapter {
             })
         });
         chapter.runs = played.into_iter().collect::<Result<_>>()?;
+        let ran: Vec<&str> = report.runs.iter().map(|run| &*run.arm).collect();
         for claim in &report.claims {
             let Some(witness) = &claim.witness else {
                 continue;
             };
             let arm = loaded.scenario.arm(&witness.arm);
             let arm = arm.expect("a witness names an arm");
-            if !is_about_schedules(loaded, claim, &witness.arm) {
+            if !is_about_a_step(loaded, claim, arm) {
                 continue;
             }
             progress.say(&format!(
@@ -202,14 +204,21 @@ impl Chapter {
                 report.scenario, claim.id
             ));
             let off = Prepared::swarm(arm, report.seed);
-            let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
-                .map_err(|mistake| late_mistake(loaded, mistake))?;
-            chapter.add_pair(pair::of(&shrunk.reproduction)?);
+            let run = report.runs.iter().find(|run| run.arm == arm.name);
+            let is_long = run.is_some_and(|run| run.events > deciding::SHORT);
+            chapter.add_pair(match is_long {
+                true => pair::of_arm(loaded, &claim.id, witness, &off, &ran)?,
+                false => {
+                    let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
+                        .map_err(|mistake| late_mistake(loaded, mistake))?;
+                    pair::of(&shrunk.reproduction)?
+                }
+            });
         }
         Ok(chapter)
     }
 
-    /// A reproduction that was replayed: its run, beside one that is a choice apart.
+    /// A reproduction that was replayed: its run, beside one that is a step apart.
     ///
     /// # Errors
     /// A mistake that shows only when an arm's values are filled in.
@@ -299,16 +308,20 @@ impl Chapter {
         self.futures.push(view);
     }
 
-    /// Adds two runs that are a choice apart, if there are.
+    /// Adds two runs that are a step apart, if there are.
     pub fn add_pair(&mut self, found: Option<pair::Found>) {
         let Some(found) = found else { return };
         let is_first = self.pairs.is_empty();
         let mut pair = found.pair;
+        let Some(runs) = found.runs else {
+            self.pairs.push(pair);
+            return;
+        };
         if let Some(mut view) = found.futures {
             view.stand_at(self.runs.len());
             self.futures.push(view);
         }
-        for (side, (title, doc, shown)) in found.runs.into_iter().enumerate() {
+        for (side, (title, doc, shown)) in runs.into_iter().enumerate() {
             pair.stand_at(side, self.runs.len());
             if is_first && side == 0 {
                 self.runs.iter_mut().for_each(|run| run.first = false);
@@ -328,14 +341,17 @@ fn opening_arm(report: &Report) -> String {
     under.unwrap_or_else(|| BASELINE.into())
 }
 
-/// Whether the order of steps decides a claim, and runs are short enough to shrink one at once.
-fn is_about_schedules(loaded: &Loaded, claim: &ClaimReport, arm: &str) -> bool {
-    let arm = loaded.scenario.arm(arm).expect("a witness names an arm");
+/// Whether the order of steps decides a claim, or a fault.
+fn is_about_a_step(loaded: &Loaded, claim: &ClaimReport, arm: &Arm) -> bool {
     let world = arm.world.as_ref().unwrap_or(&loaded.scenario.world);
     let cases = loaded.scenario.cases_of(arm);
     let searched = !matches!(claim.basis, Basis::Run | Basis::Document(_));
     let tries_orders = cases.iter().any(|case| !matches!(case.search, Search::Run));
-    searched && tries_orders && !matches!(world, World::Tcp(_))
+    match world {
+        // What observers of one population see is beside each other in the claims.
+        World::Observe(_) => false,
+        _ => searched && tries_orders || !arm.faults.is_empty(),
+    }
 }
 
 impl ClaimView {

@@ -1,14 +1,19 @@
-//! Two runs that are one choice apart: the shortest that decides a claim, and the same with a choice left out.
+//! Two runs that are one step apart: one that decides a claim, and the same with a choice or a fault left out.
 
-use faultlab_sim::engine::Choice;
+use std::collections::{BTreeMap, VecDeque};
+
+use faultlab_sim::engine::{Choice, Entity, Names, Observer, Record as _, Time};
 use faultlab_sim::scenario::{
-    Chooser, Futures, Keep, Mistake, Prepared, Reproduction, Storyboard, Watch, point_of_no_return,
+    Arm, Chooser, Futures, Keep, Loaded, Mistake, Player, Prepared, Record, Reproduction, Rest,
+    Storyboard, Watch, Witness, point_of_no_return,
 };
 use serde::Serialize;
 
 use super::futures::FuturesView;
 use super::play::{self, play};
+use crate::explain::fault;
 use crate::failure::{Failure, Result};
+use crate::library::late_mistake;
 use crate::render::schedule;
 use crate::threads::Threads;
 
@@ -22,33 +27,42 @@ const AFTER: usize = 60;
 /// How the futures along the shortest run are looked at: nobody asked, so it may not take long.
 const FUTURES: Futures = Futures::CountedOr(50_000, 100);
 
-#[derive(Serialize)]
-struct Row {
-    class: &'static str,
-    left: String,
-    right: String,
-}
-
 /// Two runs beside each other.
 #[derive(Serialize)]
 pub struct Pair {
     claim: String,
     says: String,
-    choices: Vec<String>,
+    /// Of what kind it is that is left out.
+    apart: &'static str,
+    /// What decides the claim together: choices and faults.
+    steps: Vec<String>,
     shrunk: String,
-    left: String,
-    right: String,
-    left_run: usize,
-    right_run: usize,
-    left_record: usize,
-    right_record: usize,
+    sides: [Side; 2],
     rows: Vec<Row>,
 }
 
-/// A pair, with its runs: title, what it is, records.
+/// One of the two.
+#[derive(Serialize)]
+struct Side {
+    heading: String,
+    /// Which run of the chapter it is, if it is there.
+    run: Option<usize>,
+    /// The first record that the other has not.
+    record: u64,
+}
+
+#[derive(Serialize)]
+struct Row {
+    class: &'static str,
+    record: Option<u64>,
+    left: String,
+    right: String,
+}
+
+/// A pair, with the runs that the chapter does not have yet: title, what it is, records.
 pub struct Found {
     pub(super) pair: Pair,
-    pub(super) runs: [(String, String, play::Shown); 2],
+    pub(super) runs: Option<[(String, String, play::Shown); 2]>,
     /// The futures along the first.
     pub(super) futures: Option<FuturesView>,
 }
@@ -56,14 +70,37 @@ pub struct Found {
 impl Pair {
     /// Says which run of the chapter one side is.
     pub(super) fn stand_at(&mut self, side: usize, run: usize) {
-        match side {
-            0 => self.left_run = run,
-            _ => self.right_run = run,
-        }
+        self.sides[side].run = Some(run);
     }
 }
 
-/// The run of a reproduction, beside one that is a choice apart from it; none if no choice decides it.
+/// A run that decides a claim.
+struct Decided<'a> {
+    loaded: &'a Loaded,
+    arm: &'a Arm,
+    params: &'a BTreeMap<String, String>,
+    off: &'a [String],
+    claim: &'a str,
+    so: bool,
+    choices: &'a [Choice],
+    rest: Rest,
+}
+
+/// What the other run does without.
+enum LeftOut<'a> {
+    Choice(&'a Choice),
+    Fault(String),
+}
+
+/// The other run.
+struct Other<'a> {
+    left_out: LeftOut<'a>,
+    arm: Arm,
+    prepared: Prepared,
+    chooser: Chooser,
+}
+
+/// The run of a reproduction, beside one that is a step apart from it; none if no step decides it.
 ///
 /// # Errors
 /// A mistake that shows only when an arm's values are filled in.
@@ -73,178 +110,348 @@ pub fn of(reproduction: &Reproduction) -> Result<Option<Found>> {
     let mistaken = |mistake: Mistake| Failure::mistake(mistake, Some(text.as_str()));
     let (_, loaded) = Reproduction::read("the shortest run", &text).map_err(mistaken)?;
     let arm = loaded.scenario.arm(&reproduction.arm);
-    let arm = arm.expect("read checks the arm");
-    let prepared = loaded
-        .prepare(arm, &reproduction.params, &reproduction.off)
-        .map_err(mistaken)?;
-    let watch = loaded.watch_of(&reproduction.claim);
-    let Some((left_out, others)) = one_choice_apart(&prepared, &watch, reproduction) else {
+    let decided = Decided {
+        loaded: &loaded,
+        arm: arm.expect("read checks the arm"),
+        params: &reproduction.params,
+        off: &reproduction.off,
+        claim: &reproduction.claim,
+        so: reproduction.so,
+        choices: &reproduction.choices,
+        rest: reproduction.rest,
+    };
+    let prepared = decided.prepared().map_err(mistaken)?;
+    let Some(other) = decided.one_step_apart(&prepared).map_err(mistaken)? else {
         return Ok(None);
     };
-    let chooser = |choices: &[Choice]| Chooser::Named(choices.to_vec(), reproduction.rest);
-    let mut with = play(&prepared, &chooser(&reproduction.choices), RECORDS);
-    let without = play(&prepared, &chooser(&others), RECORDS);
-    let sentence = schedule::sentence(&reproduction.choices[left_out]);
-    let (is_so, is_not) = match reproduction.so {
-        true => ("it is so", "it is not so"),
-        false => ("it is not so", "it is so"),
+    let chooser = decided.chooser();
+    let mut with = play(&prepared, &chooser, RECORDS);
+    let without = play(&other.prepared, &other.chooser, RECORDS);
+    let mut pair = decided.beside(&prepared, &other, &reproduction.shrunk);
+    if let LeftOut::Choice(choice) = other.left_out {
+        pair.tell_choice(choice, &with.board, &without.board);
+    }
+    let watch = decided.watch();
+    let (so, threads) = (decided.so, Threads::new(None));
+    with.futures = point_of_no_return(&prepared, &watch, so, &chooser, FUTURES, &threads);
+    let futures = with.futures.as_ref();
+    let futures = futures.map(|found| FuturesView::new(decided.claim, &pair.says, found));
+    let (so, otherwise) = decided.words();
+    let (noun, sentence) = (other.left_out.noun(), other.left_out.sentence());
+    let which = match (&other.left_out, decided.choices) {
+        (LeftOut::Choice(choice), [_, _, ..]) => {
+            let nth = decided.choices.iter().position(|known| known == *choice);
+            format!("choice {}", nth.map_or(1, |nth| nth + 1))
+        }
+        _ => format!("the {noun}"),
     };
-    let parting = parting(&with.board, &without.board);
-    let spec = loaded.scenario.claims.iter();
-    let says = spec
-        .filter(|claim| claim.id == reproduction.claim)
-        .map(|claim| claim.says.clone())
-        .collect();
-    let titles = [
-        format!(
-            "{}: {is_so}, with {}",
-            reproduction.claim,
-            numbered(left_out, &others)
-        ),
-        format!("{}: {is_not}, without it", reproduction.claim),
-    ];
-    let docs = [
-        format!("The shortest run: {sentence}."),
-        format!("The same without this choice: {sentence}."),
-    ];
-    let pair = Pair {
-        claim: reproduction.claim.clone(),
-        says,
-        choices: reproduction
-            .choices
-            .iter()
-            .map(schedule::sentence)
-            .collect(),
-        shrunk: reproduction.shrunk.clone(),
-        left: format!("With the choice, {is_so}."),
-        right: format!("Without it, {is_not}."),
-        left_run: 0,
-        right_run: 0,
-        left_record: parting,
-        right_record: parting.min(without.board.frames.len().saturating_sub(1)),
-        rows: rows(
-            &with.board,
-            &without.board,
-            parting,
-            &reproduction.choices[left_out],
-        ),
-    };
-    let futures = point_of_no_return(
-        &prepared,
-        &watch,
-        reproduction.so,
-        &chooser(&reproduction.choices),
-        FUTURES,
-        &Threads::new(None),
-    );
-    let view = futures
-        .as_ref()
-        .map(|found| FuturesView::new(&reproduction.claim, &pair.says, found));
-    with.futures = futures;
-    let [first, second] = titles;
-    let [with_doc, without_doc] = docs;
     Ok(Some(Found {
+        runs: Some([
+            (
+                format!("{}: {so}, with {which}", decided.claim),
+                format!("The shortest run: {sentence}."),
+                with,
+            ),
+            (
+                format!("{}: {otherwise}, without it", decided.claim),
+                format!("The same without this {noun}: {sentence}."),
+                without,
+            ),
+        ]),
+        futures,
         pair,
-        runs: [(first, with_doc, with), (second, without_doc, without)],
-        futures: view,
     }))
 }
 
-fn numbered(left_out: usize, others: &[Choice]) -> String {
-    match others.len() {
-        0 => "the choice".into(),
-        _ => format!("choice {}", left_out + 1),
-    }
-}
-
-/// The choice without which the claim comes out the other way, from the last on, and those that stay.
-fn one_choice_apart(
-    prepared: &Prepared,
-    watch: &Watch,
-    reproduction: &Reproduction,
-) -> Option<(usize, Vec<Choice>)> {
-    (0..reproduction.choices.len()).rev().find_map(|left_out| {
-        let mut others = reproduction.choices.clone();
-        others.remove(left_out);
-        let chooser = Chooser::Named(others.clone(), reproduction.rest);
-        let outcome = prepared.run(&chooser, watch, Keep::default());
-        let so = outcome.bits & 1 == 1;
-        (so != reproduction.so).then_some((left_out, others))
-    })
-}
-
-/// The first frame in which two runs differ.
-fn parting(one: &Storyboard, other: &Storyboard) -> usize {
-    let both = one.frames.iter().zip(&other.frames);
-    both.take_while(|(one, other)| one.entry() == other.entry())
-        .count()
-}
-
-fn rows(with: &Storyboard, without: &Storyboard, parting: usize, choice: &Choice) -> Vec<Row> {
-    let words = |board: &Storyboard, index: usize| {
-        board.frames.get(index).map_or(String::new(), |frame| {
-            format!("{} {}", frame.actor, frame.words())
-        })
+/// The run of a witness as it was found, too long to be made short, beside one that is a step apart from it;
+/// `ran` says which runs the chapter has: arms under the same seed.
+///
+/// # Errors
+/// A mistake that shows only when an arm's values are filled in.
+pub fn of_arm(
+    loaded: &Loaded,
+    claim: &str,
+    witness: &Witness,
+    off: &[String],
+    ran: &[&str],
+) -> Result<Option<Found>> {
+    let Chooser::Seed(seed) = witness.chooser else {
+        return Ok(None);
     };
-    let mut rows = Vec::new();
-    let first = parting.saturating_sub(BEFORE);
-    if first > 0 {
-        let text = format!("{first} records alike");
-        rows.push(Row {
-            class: "same",
-            left: text.clone(),
-            right: text,
-        });
-    }
-    for index in first..parting {
-        rows.push(Row {
-            class: "same",
-            left: words(with, index),
-            right: words(without, index),
-        });
-    }
-    let decided = |board: &Storyboard| {
-        let decision = board
-            .decisions
-            .iter()
-            .find(|decision| decision.key == choice.key)?;
-        let others = decision
-            .options
-            .iter()
-            .filter(|option| **option != decision.take);
-        let others: Vec<&str> = others.map(String::as_str).collect();
-        Some(format!(
-            "▼ {}: {} (or {})",
-            schedule::place(&decision.key),
-            decision.take,
-            others.join(", ")
-        ))
+    let arm = loaded.scenario.arm(&witness.arm);
+    let decided = Decided {
+        loaded,
+        arm: arm.expect("a witness names an arm"),
+        params: &witness.params,
+        off,
+        claim,
+        so: witness.so,
+        choices: &[],
+        rest: Rest::Seed(seed),
     };
-    let left = decided(with).unwrap_or_else(|| format!("▼ {}", schedule::sentence(choice)));
-    let right = decided(without).unwrap_or_else(|| "▼ there is nothing to choose here".into());
-    rows.push(Row {
-        class: "part",
-        left,
-        right,
-    });
-    let last = with.frames.len().max(without.frames.len());
-    for index in parting..last.min(parting + AFTER) {
-        rows.push(Row {
-            class: "",
-            left: words(with, index),
-            right: words(without, index),
-        });
-    }
-    if last > parting + AFTER {
-        let more = |board: &Storyboard| {
-            let more = board.frames.len().saturating_sub(parting + AFTER);
-            format!("… and {more} more")
+    let mistaken = |mistake| late_mistake(loaded, mistake);
+    let prepared = decided.prepared().map_err(mistaken)?;
+    let Some(other) = decided.one_step_apart(&prepared).map_err(mistaken)? else {
+        return Ok(None);
+    };
+    let shrunk = format!("as it is under seed {seed}: a run of this length is not made shorter");
+    let mut pair = decided.beside(&prepared, &other, &shrunk);
+    let world = |arm: &Arm| {
+        arm.world
+            .clone()
+            .unwrap_or_else(|| loaded.scenario.world.clone())
+    };
+    let like = |known: &Arm, arm: &Arm| {
+        let same = (&known.faults, &known.params) == (&arm.faults, &arm.params);
+        same && world(known) == world(arm)
+    };
+    for (side, arm) in [decided.arm, &other.arm].into_iter().enumerate() {
+        let known = |name: &&str| {
+            loaded
+                .scenario
+                .arm(name)
+                .is_some_and(|known| like(known, arm))
         };
-        rows.push(Row {
-            class: "same",
-            left: more(with),
-            right: more(without),
-        });
+        pair.sides[side].run = ran.iter().position(|name| known(&name));
     }
-    rows
+    Ok(Some(Found {
+        pair,
+        runs: None,
+        futures: None,
+    }))
+}
+
+impl Decided<'_> {
+    fn prepared(&self) -> std::result::Result<Prepared, Mistake> {
+        self.loaded.prepare(self.arm, self.params, self.off)
+    }
+
+    fn chooser(&self) -> Chooser {
+        Chooser::Named(self.choices.to_vec(), self.rest)
+    }
+
+    fn watch(&self) -> Watch {
+        self.loaded.watch_of(self.claim)
+    }
+
+    /// What it comes to, and what otherwise.
+    fn words(&self) -> (&'static str, &'static str) {
+        match self.so {
+            true => ("it is so", "it is not so"),
+            false => ("it is not so", "it is so"),
+        }
+    }
+
+    /// The run without a choice, or if no choice matters without a fault, in which the claim comes out the other
+    /// way: from the last on.
+    fn one_step_apart(
+        &self,
+        prepared: &Prepared,
+    ) -> std::result::Result<Option<Other<'_>>, Mistake> {
+        let watch = self.watch();
+        let parts = |prepared: &Prepared, chooser: &Chooser| {
+            let outcome = prepared.run(chooser, &watch, Keep::default());
+            (outcome.bits & 1 == 1) != self.so && !watch.met_unsupported(outcome.bits)
+        };
+        for (left_out, choice) in self.choices.iter().enumerate().rev() {
+            let mut others = self.choices.to_vec();
+            others.remove(left_out);
+            let chooser = Chooser::Named(others, self.rest);
+            if parts(prepared, &chooser) {
+                return Ok(Some(Other {
+                    left_out: LeftOut::Choice(choice),
+                    arm: self.arm.clone(),
+                    prepared: prepared.clone(),
+                    chooser,
+                }));
+            }
+        }
+        for left_out in (0..self.arm.faults.len()).rev() {
+            let mut arm = self.arm.clone();
+            let removed = arm.faults.remove(left_out);
+            let prepared = self.loaded.prepare(&arm, self.params, self.off)?;
+            let chooser = self.chooser();
+            if parts(&prepared, &chooser) {
+                return Ok(Some(Other {
+                    left_out: LeftOut::Fault(fault(&removed)),
+                    arm,
+                    prepared,
+                    chooser,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The two beside each other, from shortly before they part.
+    fn beside(&self, prepared: &Prepared, other: &Other<'_>, shrunk: &str) -> Pair {
+        let chooser = self.chooser();
+        let parting = Parting::of([(prepared, &chooser), (&other.prepared, &other.chooser)]);
+        let noun = other.left_out.noun();
+        let (so, otherwise) = self.words();
+        let heading = |heading: String| Side {
+            heading,
+            run: None,
+            record: parting.index,
+        };
+        let choices = self.choices.iter().map(schedule::sentence);
+        let faults = self.arm.faults.iter().map(fault);
+        let claims = &self.loaded.scenario.claims;
+        let spec = claims.iter().find(|spec| spec.id == self.claim);
+        Pair {
+            claim: self.claim.into(),
+            says: spec.map(|spec| spec.says.clone()).unwrap_or_default(),
+            apart: noun,
+            steps: choices.chain(faults).collect(),
+            shrunk: shrunk.into(),
+            sides: [
+                heading(format!("With the {noun}, {so}.")),
+                heading(format!("Without it, {otherwise}.")),
+            ],
+            rows: parting.rows(&other.left_out),
+        }
+    }
+}
+
+impl LeftOut<'_> {
+    fn noun(&self) -> &'static str {
+        match self {
+            LeftOut::Choice(_) => "choice",
+            LeftOut::Fault(_) => "fault",
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            LeftOut::Choice(choice) => schedule::sentence(choice),
+            LeftOut::Fault(fault) => fault.clone(),
+        }
+    }
+}
+
+impl Pair {
+    /// Says at the parting what each side chose, and what it could have.
+    fn tell_choice(&mut self, choice: &Choice, with: &Storyboard, without: &Storyboard) {
+        let decided = |board: &Storyboard| {
+            let mut decisions = board.decisions.iter();
+            let decision = decisions.find(|decision| decision.key == choice.key)?;
+            let others = decision.options.iter();
+            let others: Vec<&str> = others
+                .filter(|option| **option != decision.take)
+                .map(String::as_str)
+                .collect();
+            let place = schedule::place(&decision.key);
+            Some(match others.as_slice() {
+                [] => format!("▼ {place}: {}", decision.take),
+                others => format!("▼ {place}: {} (or {})", decision.take, others.join(", ")),
+            })
+        };
+        for row in self.rows.iter_mut().filter(|row| row.class == "part") {
+            row.left = decided(with).unwrap_or_else(|| std::mem::take(&mut row.left));
+            row.right = decided(without).unwrap_or_else(|| std::mem::take(&mut row.right));
+        }
+    }
+}
+
+/// Where two runs part, with the records around it.
+struct Parting {
+    /// The first record in which they differ.
+    index: u64,
+    /// The last records before it.
+    alike: VecDeque<String>,
+    /// The first records of each from there on.
+    after: [Vec<String>; 2],
+}
+
+/// The records that a run has written and nobody has looked at.
+#[derive(Default)]
+struct Ahead(VecDeque<(Time, Entity, Record, String)>);
+
+impl Observer<Record> for Ahead {
+    fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
+        let words = format!("`{}` {}", names.path(actor), record.words());
+        self.0.push_back((at, actor, record.clone(), words));
+    }
+}
+
+impl Parting {
+    /// Follows both until they differ, and a little further.
+    fn of(runs: [(&Prepared, &Chooser); 2]) -> Parting {
+        let mut runs = runs.map(|(prepared, chooser)| {
+            let mut ahead = Ahead::default();
+            (Player::new(prepared, chooser, &mut ahead), ahead)
+        });
+        let mut parting = Parting {
+            index: 0,
+            alike: VecDeque::new(),
+            after: [Vec::new(), Vec::new()],
+        };
+        let mut next = || {
+            runs.each_mut().map(|(player, ahead)| {
+                while ahead.0.is_empty() && player.step(ahead) {}
+                ahead.0.pop_front()
+            })
+        };
+        let mut first = loop {
+            match next() {
+                [Some(one), Some(other)] if one == other => {
+                    parting.index += 1;
+                    parting.alike.push_back(one.3);
+                    if parting.alike.len() > BEFORE {
+                        parting.alike.pop_front();
+                    }
+                }
+                differing => break Some(differing),
+            }
+        };
+        // One more than is shown, to know whether there is more.
+        for _ in 0..=AFTER {
+            let both = first.take().unwrap_or_else(&mut next);
+            for (record, after) in both.into_iter().zip(&mut parting.after) {
+                after.extend(record.map(|record| record.3));
+            }
+        }
+        parting
+    }
+
+    fn rows(&self, left_out: &LeftOut<'_>) -> Vec<Row> {
+        let row = |class, record, left: &str, right: &str| Row {
+            class,
+            record,
+            left: left.into(),
+            right: right.into(),
+        };
+        let mut rows = Vec::new();
+        let first = self.index - self.alike.len() as u64;
+        if first > 0 {
+            let text = format!("{} alike", crate::render::counted(first, "record"));
+            rows.push(row("same", None, &text, &text));
+        }
+        for (record, words) in (first..).zip(&self.alike) {
+            rows.push(row("same", Some(record), words, words));
+        }
+        let sentence = format!("▼ {}", left_out.sentence());
+        let without = match left_out {
+            LeftOut::Choice(_) => "▼ there is nothing to choose here",
+            LeftOut::Fault(_) => "▼ no such fault",
+        };
+        rows.push(row("part", None, &sentence, without));
+        let [left, right] = &self.after;
+        let words = |side: &[String], nth: usize| side.get(nth).cloned().unwrap_or_default();
+        for nth in 0..left.len().max(right.len()).min(AFTER) {
+            let record = Some(self.index + nth as u64);
+            rows.push(row("", record, &words(left, nth), &words(right, nth)));
+        }
+        let more = |side: &[String]| {
+            if side.len() > AFTER {
+                "… and more"
+            } else {
+                ""
+            }
+        };
+        if left.len().max(right.len()) > AFTER {
+            rows.push(row("same", None, more(left), more(right)));
+        }
+        rows
+    }
 }
