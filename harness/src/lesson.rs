@@ -10,8 +10,8 @@ use std::path::Path;
 
 use faultlab_sim::engine::{mix, text_hash};
 use faultlab_sim::scenario::{
-    Chooser, Collector, Futures, Keep, Loaded, Match, Pattern, Prepared, STATE_BUDGET, Scenario,
-    Watch, World, load, point_of_no_return, search,
+    Chooser, Collector, Futures, Keep, Loaded, Match, Mistake, Pattern, Prepared, STATE_BUDGET,
+    Scenario, Watch, World, load, point_of_no_return, search,
 };
 use serde::Deserialize;
 
@@ -59,6 +59,81 @@ struct Lesson {
     edit: Vec<String>,
     /// What must stay so in every run: a fix that does nothing any more is none.
     keep: Vec<Kept>,
+}
+
+impl Lesson {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// The first mistake, in its place.
+    fn read(file: &str, text: &str) -> Result<Lesson> {
+        let options = ron::Options::default()
+            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
+        options.from_str(text).map_err(|error| {
+            let start = error.span.start;
+            let what = error.code.to_string();
+            let mistake = Mistake::at_line(file, text, start.line, start.col, what);
+            Failure::mistake(mistake, Some(text))
+        })
+    }
+
+    /// Whether it fits its scenario: what it names is there.
+    ///
+    /// # Errors
+    /// The first mistake, in its place.
+    fn check(&self, file: &str, text: &str, plain: &Loaded) -> Result<()> {
+        let mistake = |part: &str, what: String, help: String| {
+            let start = text.find(part).unwrap_or(0);
+            let mistake = Mistake::at(file, text, start..start + part.len(), what).help(help);
+            Err(Failure::mistake(mistake, Some(text)))
+        };
+        let quoted = |text: &str| format!("{text:?}");
+        if self.version != 1 {
+            let what = format!("version {}", self.version);
+            return mistake("version", what, "this program reads version 1".into());
+        }
+        let Some(arm) = plain.scenario.arm(&self.arm) else {
+            let arms: Vec<&str> = plain.scenario.arms.iter().map(|arm| &*arm.name).collect();
+            let what = format!("the scenario has no arm {:?}", self.arm);
+            return mistake(
+                &quoted(&self.arm),
+                what,
+                format!("its arms are: {}", arms.join(", ")),
+            );
+        };
+        let tried = on_arm::on_arm(plain, &arm.name);
+        if !tried.iter().any(|on| on.claim.id == self.claim) {
+            let claims: Vec<&str> = tried.iter().map(|on| &*on.claim.id).collect();
+            let what = format!("no claim {:?} is tried on the arm {}", self.claim, arm.name);
+            let help = format!("these are: {}", claims.join(", "));
+            return mistake(&quoted(&self.claim), what, help);
+        }
+        for name in &self.edit {
+            if name != "scenario.ron" && !plain.scripts.contains_key(name) {
+                let scripts: Vec<&str> = plain.scripts.keys().map(String::as_str).collect();
+                let what = format!("the scenario has no script {name:?}");
+                let help = format!("it may be scenario.ron, {}", scripts.join(", "));
+                return mistake(&quoted(name), what, help);
+            }
+        }
+        for (name, others) in &self.names {
+            if name.is_empty() || others.is_empty() {
+                let what = format!("{name:?} has nothing that may stand in its place");
+                let help = "give a text and at least one other".into();
+                return mistake(&quoted(name), what, help);
+            }
+            let is_there = |text: &String| text.contains(name.as_str());
+            if !is_there(&plain.text) && !plain.scripts.values().any(is_there) {
+                let what = format!("neither the scenario nor a script has the text {name:?}");
+                return mistake(
+                    &quoted(name),
+                    what,
+                    "texts count as they stand in the file".into(),
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What must stay so.
@@ -151,23 +226,9 @@ impl Exercise {
             Failure::bad_input(format!("there is no lesson for {name}"))
                 .help("scenarios/README.md tells how to write one; there are lessons for goroot-race, path-lost-update and rst-storm")
         })?;
-        let place = |error: ron::error::SpannedError| {
-            Failure::bad_input(format!(
-                "{name}/{FILE}:{}: {}",
-                error.span.start, error.code
-            ))
-        };
-        let options = || {
-            ron::Options::default()
-                .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME)
-        };
-        let written: Lesson = options().from_str(&text).map_err(place)?;
-        if written.version != 1 {
-            return Err(
-                Failure::bad_input(format!("{name}/{FILE}: version {}", written.version))
-                    .help("this program reads version 1"),
-            );
-        }
+        let file = format!("{name}/{FILE}");
+        let written = Lesson::read(&file, &text)?;
+        written.check(&file, &text, &plain)?;
         let replaced: Vec<(&str, &str)> = written
             .names
             .iter()
@@ -181,7 +242,7 @@ impl Exercise {
             true => text.to_owned(),
             false => replace_all(text, &replaced),
         };
-        let lesson: Lesson = options().from_str(&fill(&text)).map_err(place)?;
+        let lesson = Lesson::read(&file, &fill(&text))?;
         let mut script = |script: &str| {
             let text = plain.scripts.get(script).ok_or("there is no such file")?;
             Ok(fill(text))

@@ -153,6 +153,80 @@ fn outputs_that_cannot_be_written() {
     assert_eq!(lab.read("two-writers.ron"), TWO_WRITERS);
 }
 
+/// Every command that writes a page, and nothing half written.
+#[test]
+fn pages_that_cannot_be_written() {
+    let lab = Lab::new();
+    fs::create_dir(lab.path("folder")).expect("writable");
+    lab.run(&["run", "two-writers.ron", "--repro", "lost.ron"])
+        .exits(0);
+    for command in [
+        &["run", "two-writers.ron"][..],
+        &["explore", "two-writers.ron"],
+        &["explore", "two-writers.ron", "--point-of-no-return"],
+        &["replay", "lost.ron"],
+    ] {
+        for (path, expected) in [
+            ("folder", "it is a directory"),
+            ("missing/out.html", "cannot be written"),
+            ("lost.ron/out.html", "cannot be written"),
+        ] {
+            let says = lab.run(&[command, &["--html", path]].concat()).refuses(2);
+            assert!(says.contains(expected), "{command:?} {path}: {says}");
+        }
+        let says = lab
+            .run(&[command, &["--html", "out.html", "--html-records", "0"]].concat())
+            .refuses(2);
+        assert!(says.contains("--html-records"), "{says}");
+        lab.run(&[command, &["--html-records", "5"]].concat())
+            .refuses(2);
+    }
+    let files = ["folder", "lost.ron", "two-writers.ron"];
+    assert_eq!(lab.names(), files);
+
+    // A file system that takes no more, as a limit of the process.
+    #[cfg(target_os = "linux")]
+    {
+        let script = format!(
+            "trap '' XFSZ; ulimit -f 8; exec {} run two-writers.ron --html out.html",
+            env!("CARGO_BIN_EXE_faultlab")
+        );
+        let mut shell = std::process::Command::new("bash");
+        let ran = Ran::of(shell.args(["-c", &script]).current_dir(lab.folder.path()));
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+        assert!(ran.stderr.contains("out.html cannot be written"), "{ran:?}");
+        assert_eq!(lab.names(), files);
+    }
+}
+
+#[test]
+fn places_that_a_run_does_not_have() {
+    let lab = Lab::new();
+    for (at, expected) in [
+        ("9999", "there is no record 9999"),
+        ("99999999999999999999", "is neither a record"),
+        ("9h", "is neither a record, such as 12, nor a time"),
+        ("1000s", "there is no record at"),
+        ("-1", "--at"),
+    ] {
+        let says = lab
+            .run(&["run", "two-writers.ron", "--step", "--at", at])
+            .refuses(2);
+        assert!(says.contains(expected), "{at}: {says}");
+    }
+    for more in [
+        &["--at", "3"][..],
+        &["--step", "--html", "out.html"],
+        &["--step", "--json"],
+        &["--step", "--claim", "none-such"],
+        &["--step", "--arm", "none-such"],
+    ] {
+        lab.run(&[&["run", "two-writers.ron"], more].concat())
+            .refuses(2);
+    }
+    assert_eq!(lab.names(), ["two-writers.ron"]);
+}
+
 #[test]
 fn nothing_to_reproduce() {
     let lab = Lab::new();

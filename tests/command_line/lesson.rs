@@ -124,3 +124,49 @@ fn a_fix_is_judged_by_running_it() {
     lab.run(&["lesson", "goroot-race", "--check", "nowhere"])
         .refuses(2);
 }
+
+/// An author's mistakes are shown in their place.
+#[test]
+fn a_mistake_in_a_lesson_is_shown_in_its_place() {
+    let lab = Lab::new();
+    started(&lab, "goroot-race", "ann");
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = shipped.join("scenarios/goroot-race/lesson.ron");
+    let lesson = fs::read_to_string(shipped).expect("a shipped lesson");
+    let refused = |from: &str, to: &str| {
+        // The names of the exercise in `work` are a student's; none is asked for here.
+        let plain = lesson.replace("names: {", "names: {}, // {");
+        let from_names = plain.find("names: {},").expect("it has names");
+        let until = plain[from_names..].find("    },\n").expect("they end");
+        let mut plain = plain.clone();
+        plain.replace_range(
+            from_names + "names: {},".len()..from_names + until + "    },".len(),
+            "",
+        );
+        assert!(plain.contains(from), "{plain}");
+        lab.write("work/lesson.ron", &plain.replacen(from, to, 1));
+        lab.run(&["lesson", "work/scenario.ron"]).refuses(2)
+    };
+    for (from, to, what) in [
+        ("version: 1", "version: 2", "this program reads version 1"),
+        ("\"shared-symlink\"", "\"shared\"", "has no arm \"shared\""),
+        ("\"2.5-f\"", "\"2.5-z\"", "no claim \"2.5-z\" is tried"),
+        (
+            "[\"build.sh\"]",
+            "[\"bild.sh\"]",
+            "has no script \"bild.sh\"",
+        ),
+        (
+            "names: {}",
+            "names: { \"nowhere\": [\"x\"] }",
+            "has the text \"nowhere\"",
+        ),
+        ("hints: [", "hint: [", "hint"),
+    ] {
+        let said = refused(from, to);
+        assert!(
+            said.contains(what) && said.contains("lesson.ron:"),
+            "{said}"
+        );
+    }
+}

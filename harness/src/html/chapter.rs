@@ -2,7 +2,7 @@
 
 use faultlab_sim::scenario::{
     Arm, BASELINE, Basis, Chooser, ClaimReport, Loaded, Prepared, Replay, Report, Reproduction,
-    Search, Verdict, World, shrink,
+    Search, Verdict, Witness, World, shrink,
 };
 use serde::Serialize;
 
@@ -191,7 +191,7 @@ impl Chapter {
         chapter.runs = played.into_iter().collect::<Result<_>>()?;
         let ran: Vec<&str> = report.runs.iter().map(|run| &*run.arm).collect();
         for claim in &report.claims {
-            let Some(witness) = &claim.witness else {
+            let Some(witness) = &deciding_run(loaded, report, claim) else {
                 continue;
             };
             let arm = loaded.scenario.arm(&witness.arm);
@@ -339,6 +339,24 @@ fn opening_arm(report: &Report) -> String {
         _ => None,
     });
     under.unwrap_or_else(|| BASELINE.into())
+}
+
+/// A run that decides a claim by itself: its witness, or where one run is all that is looked at, that run.
+fn deciding_run(loaded: &Loaded, report: &Report, claim: &ClaimReport) -> Option<Witness> {
+    match (&claim.witness, &claim.verdict, &claim.basis) {
+        (Some(witness), _, _) => Some(witness.clone()),
+        (None, Verdict::HoldsUnder(name), Basis::Run) => {
+            let arm = loaded.scenario.arm(name)?;
+            let case = loaded.scenario.cases_of(arm).first()?;
+            Some(Witness {
+                arm: name.clone(),
+                params: case.params.clone(),
+                chooser: Chooser::Seed(report.seed),
+                so: true,
+            })
+        }
+        _ => None,
+    }
 }
 
 /// Whether the order of steps decides a claim, or a fault.

@@ -462,7 +462,7 @@ function shape(pen, name, x, y, size) {
 }
 
 function fitText(pen, text, room) {
-  if (text.length * 5 < room || pen.measureText(text).width <= room) return text;
+  if (text.length * 10 < room || pen.measureText(text).width <= room) return text;
   const keep = Math.max(Math.floor(text.length * room / pen.measureText(text).width) - 1, 0);
   return keep < 2 ? '' : `${text.slice(0, keep)}…`;
 }

@@ -44,9 +44,7 @@ pub fn run(mut app: App, layout: Layout) -> Result<()> {
     let look = Look {
         color: layout.color,
     };
-    // Also restores it before a panic is reported.
-    let terminal = ratatui::try_init().map_err(failed)?;
-    let ended = with_restored(terminal, |terminal| {
+    let ended = on_terminal(|terminal| {
         while !app.through && signal.load(Ordering::Relaxed) == 0 {
             terminal.draw(|frame| view::draw(frame, &app, look))?;
             if event::poll(LOOK_EVERY)?
@@ -65,17 +63,64 @@ pub fn run(mut app: App, layout: Layout) -> Result<()> {
     .map_err(failed)
 }
 
-/// Does `work` with a terminal that is restored after it, also if it panics.
-fn with_restored(
-    mut terminal: DefaultTerminal,
-    work: impl FnOnce(&mut DefaultTerminal) -> io::Result<()>,
-) -> io::Result<()> {
+/// Does `work` with a terminal that is restored after it, also if it panics, and then before that is reported.
+fn on_terminal(work: impl FnOnce(&mut DefaultTerminal) -> io::Result<()>) -> io::Result<()> {
     struct Restored;
     impl Drop for Restored {
         fn drop(&mut self) {
             ratatui::restore();
         }
     }
+    let mut terminal = ratatui::try_init()?;
     let _restored = Restored;
     work(&mut terminal)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+
+    use super::*;
+
+    /// Set for the child process, which has a terminal and breaks down.
+    const BREAKS: &str = "FAULTLAB_TEST_BREAKS_ON_TERMINAL";
+
+    #[test]
+    fn a_panic_restores_the_terminal_and_is_read_on_it() {
+        const NAME: &str = "step::terminal::tests::a_panic_restores_the_terminal_and_is_read_on_it";
+        if std::env::var_os(BREAKS).is_some() {
+            let _ = on_terminal(|_| panic!("an invariant broke"));
+            return;
+        }
+        let pair = native_pty_system()
+            .openpty(PtySize::default())
+            .expect("a pseudo-terminal");
+        let mut command = CommandBuilder::new(std::env::current_exe().expect("this test"));
+        command.args(["--exact", NAME, "--nocapture"]);
+        command.env(BREAKS, "1");
+        command.env("TERM", "xterm-256color");
+        let mut child = pair.slave.spawn_command(command).expect("it starts");
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().expect("readable");
+        let mut bytes = Vec::new();
+        // A terminal whose other end is gone ends with an error.
+        let _ = reader.read_to_end(&mut bytes);
+        assert!(!child.wait().expect("it ends").success());
+        let said = String::from_utf8_lossy(&bytes);
+        let at = |text: &str| {
+            said.find(text)
+                .unwrap_or_else(|| panic!("no {text:?} in {said:?}"))
+        };
+        let (entered, left) = (at("\u{1b}[?1049h"), at("\u{1b}[?1049l"));
+        assert!(
+            entered < left && left < at("an invariant broke"),
+            "{said:?}"
+        );
+        assert!(
+            said.rfind("\u{1b}[?25h") > said.rfind("\u{1b}[?25l"),
+            "the cursor is back: {said:?}"
+        );
+    }
 }
