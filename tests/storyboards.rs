@@ -58,6 +58,14 @@ fn frames_are_the_records_of_the_run() {
         for (frame, whole) in part.frames.iter().zip(&board.frames[2..]) {
             assert_eq!(frame.touched, whole.touched, "{id}");
         }
+        // A window is the same without what comes after it.
+        let within = prepared.story_within(&Chooser::Seed(0), 2..5);
+        let same = |one: &Frame, other: &Frame| {
+            (one.entry(), &one.touched) == (other.entry(), &other.touched)
+        };
+        assert_eq!(within.frames.len(), part.frames.len(), "{id}");
+        let mut both = within.frames.iter().zip(&part.frames);
+        assert!(both.all(|(one, other)| same(one, other)), "{id}");
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! The models are deterministic, so any part of a run can be had again at any time: going back is exact.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use faultlab_sim::engine::{Entity, Names, Observer, Record as _, Time};
-use faultlab_sim::scenario::{Decision, Frame, Keep, Record, Storyboard, Watch};
+use faultlab_sim::scenario::{Decision, Frame, Player, Record, Storyboard};
 
 use crate::failure::{Failure, Result};
 use crate::render::printable;
@@ -14,12 +15,21 @@ use super::{Place, Shown};
 
 /// How many frames are at hand at once: most runs as a whole.
 const WINDOW: u64 = 4096;
+/// How far apart windows begin: wherever the cursor is, there is much of the run on both sides of it.
+const STRIDE: u64 = WINDOW / 2;
+/// How many windows are kept: near the cursor, going back takes no time.
+const KEPT: usize = 16;
 
 /// A run, and the part of it that is at hand.
 #[derive(Debug)]
 pub struct Tape {
     shown: Shown,
-    board: Storyboard,
+    records: u64,
+    ends_at: Time,
+    /// By the number of the window. Where the cursor is follows from the record alone, so that the same is seen there
+    /// whichever way it came.
+    windows: BTreeMap<u64, Storyboard>,
+    here: u64,
 }
 
 impl Tape {
@@ -28,7 +38,13 @@ impl Tape {
         let board = shown
             .prepared
             .storyboard(&shown.chooser, 0, WINDOW as usize);
-        Tape { shown, board }
+        Tape {
+            shown,
+            records: board.records,
+            ends_at: board.at,
+            windows: BTreeMap::from([(0, board)]),
+            here: 0,
+        }
     }
 
     /// Its heading.
@@ -38,46 +54,59 @@ impl Tape {
 
     /// How many records it has.
     pub fn records(&self) -> u64 {
-        self.board.records
+        self.records
     }
 
     /// When it ends.
     pub fn ends_at(&self) -> Time {
-        self.board.at
+        self.ends_at
+    }
+
+    fn board(&self) -> &Storyboard {
+        &self.windows[&self.here]
     }
 
     /// The records that are at hand.
     pub fn at_hand(&self) -> Range<u64> {
-        match self.board.frames.as_slice() {
-            [] => 0..0,
-            [first, .., last] => first.index..last.index + 1,
-            [only] => only.index..only.index + 1,
-        }
+        let first = self.here * STRIDE;
+        first..first + self.board().frames.len() as u64
     }
 
     /// Gets the records around `record` at hand.
     pub fn seek(&mut self, record: u64) {
-        let near = record.saturating_sub(WINDOW / 4)..(record + WINDOW / 8).min(self.records());
-        let here = self.at_hand();
-        if near.start >= here.start && near.end <= here.end || record >= self.records() {
+        if record >= self.records {
             return;
         }
-        let first = record.saturating_sub(WINDOW / 2);
+        let here = match self.records <= WINDOW {
+            true => 0,
+            false => record.saturating_sub(WINDOW / 4) / STRIDE,
+        };
+        self.here = here;
+        if self.windows.contains_key(&here) {
+            return;
+        }
         let Shown {
             prepared, chooser, ..
         } = &self.shown;
-        self.board = prepared.storyboard(chooser, first, WINDOW as usize);
+        let first = here * STRIDE;
+        let board = prepared.story_within(chooser, first..first + WINDOW);
+        self.windows.insert(here, board);
+        if self.windows.len() > KEPT {
+            let away = |number: &&u64| number.abs_diff(here);
+            let farthest = self.windows.keys().max_by_key(away).copied();
+            farthest.map(|number| self.windows.remove(&number));
+        }
     }
 
     /// A record that is at hand.
     pub fn frame(&self, record: u64) -> Option<&Frame> {
         let first = self.at_hand().start;
-        self.board.frames.get(record.checked_sub(first)? as usize)
+        self.board().frames.get(record.checked_sub(first)? as usize)
     }
 
     /// The record that brought `frame` about, if it is at hand.
     pub fn cause(&self, frame: &Frame) -> Option<&Frame> {
-        self.board.frames.get(frame.cause?.frame)
+        self.board().frames.get(frame.cause?.frame)
     }
 
     /// The decisions that were taken after the record before `record` and up to it.
@@ -86,7 +115,7 @@ impl Tape {
             return &[];
         };
         // Records of one step: the decisions were taken before its first.
-        let all = &self.board.decisions;
+        let all = &self.board().decisions;
         let from = all.partition_point(|decision| (decision.frame as u64) < frame);
         let to = all.partition_point(|decision| decision.frame as u64 <= frame);
         &all[from..to]
@@ -131,11 +160,11 @@ impl Tape {
             backwards,
             found: None,
         };
-        let watch = Watch::new(Vec::new());
         let Shown {
             prepared, chooser, ..
         } = &self.shown;
-        prepared.run_seen(chooser, &watch, Keep::default(), &mut finder);
+        let mut player = Player::new(prepared, chooser, &mut finder);
+        while finder.looks_on() && player.step(&mut finder) {}
         finder.found
     }
 }
@@ -152,6 +181,16 @@ struct Finder<'a> {
     until: u64,
     backwards: bool,
     found: Option<u64>,
+}
+
+impl Finder<'_> {
+    /// Whether what comes can make a difference.
+    fn looks_on(&self) -> bool {
+        match self.backwards {
+            true => self.index < self.until,
+            false => self.found.is_none(),
+        }
+    }
 }
 
 impl Observer<Record> for Finder<'_> {

@@ -4,6 +4,7 @@
 //! It is computed by running twice under the same choices. The first run says which records a transition
 //! writes; the second asks the world about the things of those records, before the transition and after it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::engine::{
@@ -84,6 +85,11 @@ pub trait Selection {
     /// Whether a record is to become one, as it is written: its index in the trace, its time, its actor.
     fn shows(&mut self, index: u64, at: Time, actor: Entity, record: &Record) -> bool;
 
+    /// Whether no more records are wanted: then the run is not followed to its end.
+    fn is_through(&self) -> bool {
+        false
+    }
+
     /// Whether a frame still is to be one when the whole run has been seen.
     fn keeps(&mut self, _frame: &Frame) -> bool {
         true
@@ -92,6 +98,23 @@ pub trait Selection {
     /// Whether a decision is to be told, when the whole run has been seen.
     fn tells(&mut self, _decision: &Decision) -> bool {
         true
+    }
+}
+
+/// Some records of a run, and no more.
+struct Window {
+    window: Range<u64>,
+    seen: u64,
+}
+
+impl Selection for Window {
+    fn shows(&mut self, index: u64, _: Time, _: Entity, _: &Record) -> bool {
+        self.seen = index + 1;
+        self.window.contains(&index)
+    }
+
+    fn is_through(&self) -> bool {
+        self.seen >= self.window.end
     }
 }
 
@@ -109,6 +132,12 @@ impl Prepared {
         self.storyboard_of(chooser, &mut |index, _: Time, _: Entity, _: &Record| {
             window.contains(&index)
         })
+    }
+
+    /// A part of the story, the records of `window`: the run is followed no further, so that what is said of the
+    /// whole run is true only of what came until then.
+    pub fn story_within(&self, chooser: &Chooser, window: Range<u64>) -> Storyboard {
+        self.storyboard_of(chooser, &mut Window { window, seen: 0 })
     }
 
     /// The story of a run under `chooser`, with the records that `selection` wants.
@@ -164,7 +193,7 @@ impl Prepared {
             }));
             frames_before = camera.frames.len();
             camera.step = player.steps() + 1;
-            if !player.step(&mut camera) {
+            if camera.selection.is_through() || !player.step(&mut camera) {
                 break;
             }
         }
