@@ -151,41 +151,6 @@ fn a_reader_steps_jumps_searches_and_goes_back_exactly() {
     assert!(!seat.screen.screen().hide_cursor(), "the cursor is back");
 }
 
-/// A run of many windows: the last record, the way back over the edge of a window, a time, all of them exact.
-#[test]
-fn a_long_run_is_stepped_through() {
-    let run = [
-        "run",
-        "redis-pool-exhaustion",
-        "--step",
-        "--arm",
-        "baseline",
-    ];
-    let mut seat = Seat::new(&run, 120, 32);
-    let first = seat.sees(&["record 0 of 0..", "? keys  q quit"]);
-    let last = first.split("of 0..").nth(1).expect("it was just seen");
-    let last: u64 = last
-        .split(' ')
-        .next()
-        .expect("a number")
-        .parse()
-        .expect("a number");
-    assert!(last > 10_000, "more than a window: {last}");
-    seat.press("g5119\r");
-    let before = seat.sees(&["record 5119 of"]);
-    // Windows change here.
-    seat.press("l");
-    seat.sees(&["record 5120 of"]);
-    seat.press("h");
-    seat.reads_until(&|screen| screen == before);
-    seat.press("\u{1b}[F");
-    seat.sees(&[&format!("record {last} of")]);
-    seat.press("\u{1b}[H");
-    seat.reads_until(&|screen| screen == first);
-    seat.press("q");
-    assert_eq!(seat.ends(), 0);
-}
-
 #[test]
 fn a_signal_restores_the_terminal() {
     let mut seat = Seat::new(&["run", "path-lost-update", "--step"], 100, 30);

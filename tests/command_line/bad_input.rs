@@ -207,7 +207,7 @@ fn places_that_a_run_does_not_have() {
         ("99999999999999999999", "is neither a record"),
         ("9h", "is neither a record, such as 12, nor a time"),
         ("1000s", "there is no record at"),
-        ("-1", "--at"),
+        ("-1", "unexpected argument"),
     ] {
         let says = lab
             .run(&["run", "two-writers.ron", "--step", "--at", at])

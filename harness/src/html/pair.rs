@@ -214,7 +214,7 @@ pub fn of_arm(
                 .arm(name)
                 .is_some_and(|known| like(known, arm))
         };
-        pair.sides[side].run = ran.iter().position(|name| known(&name));
+        pair.sides[side].run = ran.iter().position(known);
     }
     Ok(Some(Found {
         pair,
