@@ -65,6 +65,8 @@ impl Browser {
             "/session",
             &json!({"capabilities": {"alwaysMatch": {
                 "browserName": "chrome",
+                // A page of all scenarios has some fifty runs, and the machine may be busy.
+                "timeouts": {"script": 110_000},
                 "goog:chromeOptions": {"args": args},
                 "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
             }}}),

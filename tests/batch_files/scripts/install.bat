@@ -1,6 +1,6 @@
 @echo off
 rem ---------------------------------------------------------------------------
-rem install.bat [/dir DIR] [/system] [/quiet] : an installer of a made-up tool.
+rem install.bat [/dir DIR] [/system] [/check] [/quiet] : an installer of a made-up tool.
 rem Uses what set-up scripts use: arguments, registry, files, PATH, a log, undo.
 rem ---------------------------------------------------------------------------
 setlocal enableextensions enabledelayedexpansion
@@ -11,6 +11,7 @@ set "SELF=%~f0"
 set "HERE=%~dp0"
 set "SCOPE=user"
 set "QUIET="
+set "CHECK="
 set "TARGET="
 set "STEP=0"
 set "UNDO="
@@ -26,6 +27,11 @@ if /i "%~1"=="/dir" (
 )
 if /i "%~1"=="/system" (
     set "SCOPE=system"
+    shift
+    goto arguments
+)
+if /i "%~1"=="/check" (
+    set "CHECK=1"
     shift
     goto arguments
 )
@@ -163,6 +169,7 @@ pushd "%TARGET%" && (
     dir /b /s /a-d >"%TEMP%\gopher-files.txt"
     popd
 )
+if defined CHECK call :check || goto failed
 set "LINES=0"
 for /f "usebackq delims=" %%l in ("%TEMP%\gopher-files.txt") do set /a LINES+=1
 call :say %NAME% %VERSION% is installed: %LINES% files, %STEP% steps
@@ -192,8 +199,48 @@ if defined QUIET goto :eof
 echo %*
 goto :eof
 
+rem what else the machine must have, written down in the folder of the documentation
+:check
+setlocal
+call :step "checking the machine"
+set "REPORT=%TEMP%\gopher-%RANDOM%.txt"
+type nul >"%REPORT%" || exit /b 1
+for /f "tokens=4,5 delims=[.] " %%a in ('ver') do set "WINDOWS=%%a.%%b"
+if not "%WINDOWS%"=="6.1" (
+    echo Made for Windows 6.1, this is %WINDOWS% 1>&2
+    exit /b 1
+)
+for /f "tokens=2 delims=:" %%p in ('chcp') do set /a CODEPAGE=%%p
+if %CODEPAGE% gtr 999 if not %CODEPAGE% == 65001 echo Code page %CODEPAGE%? 1>&2
+where reg.exe >nul 2>&1 || exit /b 1
+whoami >>"%REPORT%"
+echo %TIME% in %CD%>>"%REPORT%"
+set "SLASHED=%TARGET:\=/%"
+echo %SLASHED%>>"%REPORT%"
+for /l %%i in (3,-1,1) do echo line %%i>>"%REPORT%"
+for /d %%d in ("%TARGET%\*") do echo folder %%~nxd>>"%REPORT%"
+sort "%REPORT%" /o "%REPORT%.sorted" || exit /b 1
+findstr /r /c:"^line [0-9]$" "%REPORT%.sorted" >"%REPORT%" || exit /b 1
+set "FIRST="
+<"%REPORT%" set /p FIRST=
+if not "%FIRST%"=="line 1" exit /b 1
+more "%REPORT%" | find /c "line" >nul || exit /b 1
+move /y "%REPORT%.sorted" "%TARGET%\doc\check.txt" >nul || exit /b 1
+ren "%TARGET%\doc\check.txt" checked.txt || exit /b 1
+icacls "%TARGET%\doc" /grant *S-1-5-32-545:(OI)(CI)(RX) >nul || exit /b 1
+setx GOPHER_CHECKED "%VERSION%" >nul || exit /b 1
+cmd /c "exit /b 7"
+if not %ERRORLEVEL% == 7 exit /b 1
+start "" /wait /b cmd /c "exit /b 0"
+timeout /t 1 /nobreak >nul
+ping -n 2 127.0.0.1 >nul
+del "%REPORT%"
+if exist "%REPORT%" exit /b 1
+endlocal
+exit /b 0
+
 :usage
-echo install.bat [/dir DIR] [/system] [/quiet]
+echo install.bat [/dir DIR] [/system] [/check] [/quiet]
 goto :eof
 
 rem compare A B: 0 if they are one, 1 if A is older, 2 if it is newer

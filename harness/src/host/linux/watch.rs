@@ -1,8 +1,8 @@
 //! What the kernel's tracepoints say of our namespaces: eBPF programs that are loaded once a session, and the
 //! ring buffer that they write to.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, io};
 
 use aya::maps::{HashMap, MapData, PerCpuArray, RingBuf};
 use aya::programs::{ProgramError, RawTracePoint};
@@ -260,16 +260,43 @@ fn whole(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Where the format of the tracepoint with the reasons stands, in tracefs.
+const FORMAT: &str = "events/tcp/tcp_send_reset/format";
+
 /// The reasons that `tcp_send_reset` prints, by number: numbers differ among kernels, names hardly.
 fn reasons() -> Result<Vec<(i32, String)>> {
     let places = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];
-    let file =
-        |place: &&str| fs::read_to_string(format!("{place}/events/tcp/tcp_send_reset/format")).ok();
-    let format = places.iter().find_map(file).ok_or_else(|| {
-        Failure::new(Exit::NoHost, "the formats of tracepoints cannot be read")
-            .help("mount tracefs: mount -t tracefs tracefs /sys/kernel/tracing")
-    })?;
+    let file = |place: &&str| fs::read_to_string(format!("{place}/{FORMAT}")).ok();
+    let format = match places.iter().find_map(file) {
+        Some(format) => format,
+        None => detached_format().map_err(|error| {
+            let what = format!("the formats of tracepoints cannot be read: {error}");
+            Failure::new(Exit::NoHost, what)
+                .help("mount tracefs: mount -t tracefs tracefs /sys/kernel/tracing")
+        })?,
+    };
     Ok(symbols(&format, "REC->reason"))
+}
+
+/// The format from a tracefs of our own, where none is mounted: it is mounted nowhere, and goes when it is
+/// closed (fsmount(2)).
+fn detached_format() -> io::Result<String> {
+    use rustix::fs::{Mode, OFlags, openat};
+    use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+    let context = rustix::mount::fsopen("tracefs", FsOpenFlags::FSOPEN_CLOEXEC)?;
+    rustix::mount::fsconfig_create(&context)?;
+    let root = rustix::mount::fsmount(
+        &context,
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        MountAttrFlags::MOUNT_ATTR_RDONLY,
+    )?;
+    let file = openat(
+        &root,
+        FORMAT,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    io::read_to_string(fs::File::from(file))
 }
 
 /// The pairs of `__print_symbolic(FIELD, { NUMBER, "NAME" }, ..)` in a format file.
@@ -297,6 +324,14 @@ mod tests {
         let expected = [(0, "NOT_SPECIFIED".to_owned()), (1, "NO_SOCKET".to_owned())];
         assert_eq!(symbols(format, "REC->reason"), expected);
         assert_eq!(symbols("print fmt: nothing", "REC->reason"), []);
+    }
+
+    #[test]
+    fn reasons_are_read_where_tracefs_is_not_mounted() {
+        match detached_format() {
+            Ok(format) => assert!(!symbols(&format, "REC->reason").is_empty(), "{format}"),
+            Err(error) => eprintln!("skipped: tracefs cannot be had here: {error}"),
+        }
     }
 
     #[test]
