@@ -23,9 +23,23 @@ document.addEventListener('click', (event) => {
   const to = event.target.closest('[data-run]');
   if (!to) return;
   const place = document.getElementById(to.dataset.viewer);
-  wake(place).open(Number(to.dataset.run), Number(to.dataset.record));
+  wake(place).open(Number(to.dataset.run), Number(to.dataset.record)).then((viewer) => viewer?.focus());
   place.scrollIntoView({ block: 'start' });
 });
+
+// Where nothing has the focus, the arrows step through the run that is in view.
+document.addEventListener('keydown', (event) => {
+  if (event.target !== document.body || !['ArrowLeft', 'ArrowRight'].includes(event.key)) return;
+  const inView = ({ body }) => {
+    const { top, bottom } = body.getBoundingClientRect();
+    return top < innerHeight * 0.7 && bottom > innerHeight * 0.3;
+  };
+  [...viewers.values()].find(inView)?.key(event);
+});
+
+// A large run takes a while to unpack: when the page is printed it has to be there.
+const places = document.querySelectorAll('.viewer');
+if (places.length === 1) (window.requestIdleCallback ?? setTimeout)(() => wake(places[0]));
 
 const root = document.documentElement;
 document.getElementById('theme').addEventListener('click', () => {
@@ -45,5 +59,9 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
 matchMedia('print').addEventListener('change', redraw);
 addEventListener('beforeprint', () => {
   document.querySelectorAll('.viewer').forEach(wake);
+  for (const more of document.querySelectorAll('details.claim-more:not([open])')) {
+    more.open = true;
+    addEventListener('afterprint', () => { more.open = false; }, { once: true });
+  }
   redraw();
 });

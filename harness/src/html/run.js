@@ -47,6 +47,15 @@ class Run {
     return low;
   }
 
+  // The tones that are there.
+  get tones() {
+    if (!this.allTones) {
+      this.allTones = new Set();
+      for (let i = 0; i < this.n; i++) this.allTones.add(this.tone(i));
+    }
+    return this.allTones;
+  }
+
   text(index) { return index === 0 ? null : this.s[index - 1]; }
 
   decision(index) {
@@ -134,7 +143,7 @@ function clock(ns) {
 // 12 345, but 1234
 function grouped(number) {
   const digits = String(number);
-  return digits.length < 5 ? digits : digits.replace(/\B(?=(\d{3})+(?!\d))/g, '\u2009');
+  return digits.length < 5 ? digits : digits.replace(/\B(?=(\d{3})+(?!\d))/g, '\u202f');
 }
 
 // The smallest of 1, 2, 5 times a power of ten that is not below `least`.

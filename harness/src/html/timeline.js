@@ -2,7 +2,7 @@
 // The timeline on a canvas: a lane for each actor, records by virtual time or by order, arrows from causes.
 // Where more records are visible than there is room for, they are drawn as densities.
 
-const AXIS = 40, SPARSE = 600;
+const BOLD = '600 12px system-ui, sans-serif', AXIS = 40, SPARSE = 600;
 const SHAPES = { fault: 'diamond', bad: 'diamond', change: 'square', life: 'triangle', look: 'circle', say: 'circle' };
 
 class Timeline {
@@ -38,7 +38,8 @@ class Timeline {
   domain() {
     const { run } = this;
     if (this.mode === 'order') return [-0.5, Math.max(run.n - 0.5, 0.5)];
-    const [low, high] = [run.time[0] ?? 0, run.time[run.n - 1] ?? 0];
+    // Choices may come before the first record.
+    const [low, high] = [Math.min(run.time[0] ?? 0, run.d[0]?.[1] ?? Infinity), run.time[run.n - 1] ?? 0];
     const margin = Math.max((high - low) * 0.02, 1);
     return [low - margin, high + margin];
   }
@@ -47,10 +48,17 @@ class Timeline {
 
   setMode(mode) { this.mode = mode; this.fit(); this.reveal(); }
 
-  gutter() { return Math.min(this.width * 0.3, 190, 16 + 7 * this.longest()); }
+  gutter() { return Math.min(this.width * 0.3, 190, 22 + this.longest()); }
 
+  // How wide the widest name is, in pixels.
   longest() {
-    this.longestName ??= Math.max(...this.run.actors.map((name) => this.label(name).length), 4);
+    if (this.longestName === undefined) {
+      const pen = this.canvas.getContext('2d');
+      pen.save();
+      pen.font = BOLD;
+      this.longestName = this.run.actors.reduce((most, name) => Math.max(most, pen.measureText(this.label(name)).width), 42);
+      pen.restore();
+    }
     return this.longestName;
   }
 
@@ -175,7 +183,7 @@ class Timeline {
       pen.stroke();
       const isCurrent = run.n && run.actor[this.cursor] === actor;
       pen.fillStyle = isCurrent ? colors.ink : colors.faint;
-      pen.font = `${isCurrent ? '600 ' : ''}12px system-ui, sans-serif`;
+      pen.font = isCurrent ? BOLD : '12px system-ui, sans-serif';
       pen.fillText(fitText(pen, this.label(run.actors[actor]), gutter - 12), 8, top + this.tall / 2);
     });
     pen.font = '12px system-ui, sans-serif';
@@ -299,13 +307,18 @@ class Timeline {
     for (let i = to - 1; i >= from; i--) {
       if (!this.shows(i)) continue;
       const lane = run.actor[i], x = this.x(this.pos(i));
-      const room = (next.get(lane) ?? this.width) - x - 20;
+      const room = (next.get(lane) ?? this.width - 4) - x - 26;
       next.set(lane, x);
       if (room > 40) {
+        // A rim keeps the words readable where the lane's line or an arrow runs through them.
+        const words = fitText(pen, plain(run.words(i)), room), rim = this.laneOf[lane] % 2 ? 'stripe' : 'paper';
         pen.fillStyle = this.colors.ink;
-        pen.globalAlpha = 0.85;
-        pen.fillText(fitText(pen, run.words(i), room), x + 12, this.y(i));
-        pen.globalAlpha = 1;
+        pen.strokeStyle = this.colors[rim];
+        pen.lineWidth = 4;
+        pen.lineJoin = 'round';
+        pen.strokeText(words, x + 13, this.y(i));
+        pen.lineWidth = 1;
+        pen.fillText(words, x + 13, this.y(i));
       }
       this.marker(i, x, this.y(i), 4.5);
     }
@@ -444,8 +457,9 @@ class Timeline {
     const away = found === null ? Infinity : Math.hypot(this.x(this.pos(found)) - x, this.y(found) - y);
     this.tip.hidden = away > 18;
     if (this.tip.hidden) return;
-    this.tip.textContent = `${clock(this.run.time[found])} · ${this.run.sentence(found)}`;
-    this.tip.style.left = `${Math.min(x + 12, Math.max(this.width - 260, 0))}px`;
+    this.tip.textContent = `${clock(this.run.time[found])} · ${plain(this.run.sentence(found))}`;
+    this.tip.style.left = '0';
+    this.tip.style.left = `${Math.max(Math.min(x + 12, this.width - this.tip.offsetWidth), 0)}px`;
     this.tip.style.top = `${y + 16}px`;
   }
 }
@@ -460,6 +474,9 @@ function shape(pen, name, x, y, size) {
   points.forEach(([dx, dy], at) => pen[at ? 'lineTo' : 'moveTo'](x + dx * size, y + dy * size));
   pen.closePath();
 }
+
+// Prose without the backticks around code.
+function plain(text) { return text.replaceAll('`', ''); }
 
 function fitText(pen, text, room) {
   if (text.length * 10 < room || pen.measureText(text).width <= room) return text;

@@ -43,7 +43,7 @@ class Viewer {
     this.cursor = 0;
     this.shown = null; // the indices that pass the filter, or null for all
     this.timeline = new Timeline(run, {
-      picked: (i) => this.go(i),
+      picked: (i) => { this.go(i); this.focus(); },
       moved: (view) => {
         this.rate?.draw(this.timeline.mode === 'time' ? view : null);
         this.curve?.draw();
@@ -55,7 +55,7 @@ class Viewer {
     this.state = make('div', { class: 'state', 'aria-live': 'polite', 'aria-atomic': true });
     this.body.replaceChildren(
       make('p', { class: 'about' }, ...coded(run.doc)),
-      run.left ? make('p', { class: 'left' }, run.left) : '',
+      run.left ? make('p', { class: 'left' }, run.left.replace(/(\d)[\u2009 ](?=\d{3})/g, '$1\u202f')) : '',
       this.toolbar(), this.filterBar(),
       this.rate?.element ?? '', this.curve?.element ?? '', this.timeline.wide, legend(run),
       make('div', { class: 'panes' }, this.state, this.list.element),
@@ -73,18 +73,19 @@ class Viewer {
   }
 
   toolbar() {
+    const departs = this.run.d.some((decision) => decision[4] !== decision[5]), fault = this.run.tones.has('fault');
     const button = (text, label, act, more = {}) =>
       make('button', { type: 'button', title: label, 'aria-label': label, onclick: act, ...more }, text);
     this.where = make('output', { class: 'where' });
     this.mode = button('', 'Lay records out by virtual time or by their order', () => this.toggleMode());
     this.nameMode();
-    return make('div', { class: 'toolbar', role: 'toolbar', 'aria-label': 'Step and zoom' },
+    return make('div', { class: 'toolbar', role: 'group', 'aria-label': 'Step and zoom' },
       button('|◀', 'First record (Home)', () => this.end(-1), { class: 'first' }),
       button('◀ back', 'Previous record (←)', () => this.step(-1), { class: 'back' }),
       button('next ▶', 'Next record (→)', () => this.step(1), { class: 'next' }),
       button('▶|', 'Last record (End)', () => this.end(1), { class: 'last' }),
-      button('▼ choice', 'Next choice that departs from the default (])', () => this.nextChoice(1), { class: 'choice' }),
-      button('◆ fault', 'Next fault (f)', () => this.nextTone('fault')),
+      button('▼ choice', 'Next choice that departs from the default (])', () => this.nextChoice(1), { class: 'choice', disabled: !departs }),
+      button('◆ fault', 'Next fault (f)', () => this.nextTone('fault'), { class: 'fault', disabled: !fault }),
       this.run.futures?.point != null ? button('no return', 'The point of no return (p)', () => this.noReturn(), { class: 'no-return' }) : null,
       this.where,
       make('span', { class: 'grow' }),
@@ -94,7 +95,12 @@ class Viewer {
       this.mode);
   }
 
-  nameMode() { this.mode.textContent = this.timeline.mode === 'time' ? 'by time' : 'by order'; }
+  nameMode() {
+    const [now, other] = this.timeline.mode === 'time' ? ['by time', 'by order'] : ['by order', 'by time'];
+    this.mode.textContent = now;
+    this.mode.title = `Laid out ${now}; change to ${other} (t)`;
+    this.mode.setAttribute('aria-label', this.mode.title);
+  }
   toggleMode() { this.timeline.setMode(this.timeline.mode === 'time' ? 'order' : 'time'); this.nameMode(); }
   zoomIn() { this.timeline.zoom(0.625, this.run.n ? this.timeline.pos(this.cursor) : undefined); }
 
@@ -166,6 +172,9 @@ class Viewer {
 
   jump(time) { this.pick(this.run.firstAt(time)); }
 
+  // Keys go to the run from here on.
+  focus() { this.list?.element.focus({ preventScroll: true }); }
+
   // To a record, or to the first shown one after it.
   pick(i) { if (this.count()) this.go(this.nth(Math.min(this.rank(i), this.count() - 1))); }
 
@@ -205,9 +214,15 @@ class Viewer {
 
   tell(i) {
     const { run } = this, parts = [];
-    for (const decision of run.decisionsAt.get(i) ?? []) parts.push(this.tellDecision(decision));
+    // Numbers that were drawn are told in a line each, and where there are several they wait to be asked for.
+    const decisions = run.decisionsAt.get(i) ?? [], drawn = decisions.filter(({ options }) => !options.length);
+    for (const decision of decisions) if (decision.options.length || drawn.length < 3) parts.push(this.tellDecision(decision));
+    if (drawn.length > 2) {
+      parts.push(make('details', { class: 'drawn' }, make('summary', {}, `▼ ${grouped(drawn.length)} numbers were drawn before it`),
+        ...drawn.map((decision) => this.tellDecision(decision))));
+    }
     parts.push(make('p', { class: 'sentence' }, make('i', { class: `dot ${run.tone(i)}` }),
-      make('b', {}, run.actorName(i)), ` ${run.words(i)}`));
+      make('b', {}, run.actorName(i)), ' ', ...coded(run.words(i))));
     for (const { from, how } of run.causes(i)) parts.push(make('p', { class: 'cause' }, `${HOWS[how]} `, this.link(from)));
     const effects = run.effects(i);
     if (effects.length) {
@@ -231,16 +246,15 @@ class Viewer {
 
   link(i) {
     return make('button', { type: 'button', class: 'link', onclick: () => this.go(i) },
-      `record ${grouped(this.run.number[i])}: ${this.run.sentence(i)}`);
+      `record ${grouped(this.run.number[i])}: `, ...coded(this.run.sentence(i)));
   }
 
   tellDecision(decision) {
     const options = decision.options.map((option) => make('li', { class: option === decision.take ? 'taken' : '' },
       option === decision.take ? `✓ ${option}` : option, option === decision.standard ? ' (default)' : ''));
-    const said = decision.options.length ? make('ul', {}, ...options)
-      : make('p', {}, `${decision.take}, out of ${grouped(decision.count)}`);
+    const said = decision.options.length ? '' : `: ${grouped(decision.take)}, out of ${grouped(decision.count)}`;
     return make('div', { class: decision.departs ? 'decision departs' : 'decision' },
-      make('p', {}, '▼ ', ...coded(decision.place)), said);
+      make('p', {}, '▼ ', ...coded(decision.place), said), options.length ? make('ul', {}, ...options) : null);
   }
 
   key(event) {
@@ -290,14 +304,14 @@ function marked(text, other, label) {
 
 function legend(run) {
   const tones = { fault: 'fault', bad: 'error, reset, refusal', change: 'changes something', life: 'begins or ends', look: 'looks', say: 'says, goes on' };
-  const used = new Set(run.kinds.filter((_, index) => run.kind.includes(index)).map((kind) => kind.c));
   const hows = new Set([...run.causesOf.values()].flat().map(({ how }) => how));
   const names = { fork: 'start', signal: 'signal', packet: 'packet', data: 'meets a change' };
   return make('p', { class: 'legend' },
-    ...Object.entries(tones).filter(([tone]) => used.has(tone)).map(([tone, text]) =>
+    ...Object.entries(tones).filter(([tone]) => run.tones.has(tone)).map(([tone, text]) =>
       make('span', {}, make('i', { class: `dot ${tone}` }), text)),
     ...[...hows].map((how) => make('span', {}, make('i', { class: `arrow ${how}` }), names[how])),
-    make('span', {}, make('i', { class: 'dot departure' }), 'a choice that departs from the default'));
+    run.d.some((decision) => decision[4] !== decision[5])
+      ? make('span', {}, make('i', { class: 'dot departure' }), 'a choice that departs from the default') : null);
 }
 
 // The list of records: only the rows in view are there, whatever the length of the run.
@@ -343,7 +357,7 @@ class List {
         'aria-posinset': rank + 1, 'aria-setsize': viewer.count(), id: `${viewer.place.id}-row-${i}`,
       }, make('span', { class: 'number' }, grouped(run.number[i])), make('span', { class: 'at' }, clock(run.time[i])), make('i', { class: `dot ${run.tone(i)}` }),
       departs ? make('b', { class: 'fork-mark', title: 'after a choice that departs from the default' }, '▼') : '',
-      make('b', {}, run.actorName(i)), make('span', {}, ` ${run.words(i)}`));
+      make('b', {}, run.actorName(i)), make('span', {}, ' ', ...coded(run.words(i))));
       row.style.top = `${element.scrollTop - (element.scrollTop / this.scale - rank * ROW)}px`;
       if (this.scale === 1) row.style.top = `${rank * ROW}px`;
       rows.push(row);
