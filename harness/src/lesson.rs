@@ -163,6 +163,8 @@ struct Whose {
 
 /// A lesson as one student has it.
 struct Exercise {
+    /// What the user calls the scenario: its id, or a path.
+    name: String,
     student: String,
     lesson: Lesson,
     loaded: Loaded,
@@ -174,7 +176,11 @@ struct Exercise {
 /// Bad input.
 pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
     let whose = match &args.check {
-        Some(folder) => Some(read_whose(folder, &args.name)?),
+        Some(folder) => Some(read_whose(
+            folder,
+            &args.name,
+            &library::find(&args.name)?.load()?,
+        )?),
         None => None,
     };
     let student = match (&args.student, whose) {
@@ -203,16 +209,17 @@ pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
     }
 }
 
-fn read_whose(folder: &Path, scenario: &str) -> Result<Whose> {
+/// Whose the exercise in a folder is; `name` is what the user calls the scenario.
+fn read_whose(folder: &Path, name: &str, plain: &Loaded) -> Result<Whose> {
     let path = folder.join(WHOSE);
     let what = |why: String| {
         Failure::bad_input(format!("{}: {why}", path.display())).help(format!(
-            "faultlab lesson {scenario} --start DIR makes the folder"
+            "faultlab lesson {name} --start DIR makes the folder"
         ))
     };
     let text = library::read_text(&path).map_err(what)?;
     let whose: Whose = ron::from_str(&text).map_err(|error| what(error.to_string()))?;
-    match whose.scenario == scenario {
+    match whose.scenario == plain.scenario.id {
         true => Ok(whose),
         false => Err(what(format!("it is an exercise of {}", whose.scenario))),
     }
@@ -233,7 +240,11 @@ impl Exercise {
             .names
             .iter()
             .filter_map(|(there, others)| {
-                let word = mix(&[text_hash(&student), text_hash(name), text_hash(there)]);
+                let word = mix(&[
+                    text_hash(&student),
+                    text_hash(&plain.scenario.id),
+                    text_hash(there),
+                ]);
                 let nth = word.checked_rem(others.len() as u64)?;
                 Some((there.as_str(), others[nth as usize].as_str()))
             })
@@ -250,6 +261,7 @@ impl Exercise {
         let loaded = load(&plain.file, &fill(&plain.text), &mut script)
             .map_err(|mistake| Failure::mistake(mistake, None))?;
         Ok(Exercise {
+            name: name.into(),
             student,
             lesson,
             loaded,
@@ -340,8 +352,12 @@ impl Exercise {
             hints,
             ..
         } = &self.lesson;
-        let id = &self.loaded.scenario.id;
+        let (id, name) = (&self.loaded.scenario.id, &self.name);
         let seed = self.seed(&self.prepared()?)?;
+        let counted = match self.lesson.answer {
+            Answer::PointOfNoReturn => " (records count from 0)",
+            Answer::Records(_) => "",
+        };
         let student = match self.student.as_str() {
             "" => String::new(),
             name => format!(" --student {name:?}"),
@@ -350,19 +366,17 @@ impl Exercise {
         page.heading(&format!("{id}: an exercise"));
         page.paragraph(2, symptom);
         page.gap();
-        page.item("  1. ", 5, &format!("Get it: faultlab lesson {id}{student} --start DIR. See it happen: faultlab run DIR/scenario.ron --step --arm {} --seed {seed}", self.lesson.arm));
+        page.item("  1. ", 5, &format!("Get it: faultlab lesson {name}{student} --start DIR. See it happen: faultlab run DIR/scenario.ron --step --arm {} --seed {seed}", self.lesson.arm));
         page.item(
             "  2. ",
             5,
-            &format!(
-                "{ask} (records count from 0) Answer: faultlab lesson {id}{student} --answer N"
-            ),
+            &format!("{ask}{counted} Answer: faultlab lesson {name}{student} --answer N"),
         );
         page.item(
             "  3. ",
             5,
             &format!(
-                "{fix} You may change {}. Then: faultlab lesson {id} --check DIR",
+                "{fix} You may change {}. Then: faultlab lesson {name} --check DIR",
                 edit.join(", ")
             ),
         );

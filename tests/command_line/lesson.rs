@@ -1,6 +1,7 @@
 //! `lesson`, as a student and as an instructor.
 
 use std::fs;
+use std::path::Path;
 
 use crate::Lab;
 
@@ -35,6 +36,27 @@ fn the_symptom_comes_first_and_hints_one_by_one() {
     assert!(none.contains("the hints are 1 to 3"), "{none}");
     let none = lab.run(&["lesson", "max-path"]).refuses(2);
     assert!(none.contains("there is no lesson for max-path"), "{none}");
+}
+
+/// A folder of one's own is called by its path; the exercise remembers the scenario's id.
+#[test]
+fn a_lesson_of_ones_own_is_checked_by_its_path() {
+    let lab = Lab::new();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/path-lost-update");
+    for file in ["scenario.ron", "lesson.ron"] {
+        let text = fs::read_to_string(shipped.join(file)).expect("it is shipped");
+        let text = text.replace("id: \"path-lost-update\"", "id: \"my-path\"");
+        lab.write(&format!("mine/{file}"), &text);
+    }
+    let page = lab.run(&["lesson", "mine", "--student", "zoe"]).exits(0);
+    assert!(page.contains("faultlab lesson mine"), "{page}");
+    started(&lab, "mine", "zoe");
+    let unfixed = lab.run(&["lesson", "./mine", "--check", "work"]).exits(1);
+    assert!(!unfixed.is_empty());
+    let other = lab
+        .run(&["lesson", "goroot-race", "--check", "work"])
+        .refuses(2);
+    assert!(other.contains("it is an exercise of my-path"), "{other}");
 }
 
 /// Other names and another run, but the same failure: the fix of one is the fix of all, and each answer can be
