@@ -125,14 +125,13 @@ fn two_states_are_told_apart() {
         .delete_value(&caller, &"HKCU\\Software\\Go".into(), "GONE")
         .expect("it is there");
     let differences = diff::diff(&old.registry, &new.registry);
-    let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
+    let shown = diff::lines(&differences);
     let hive = "HKEY_USERS\\S-1-5-21-1004336348-1177238915-682003330-1000\\Software\\Go";
     assert_eq!(
         shown.join("\n"),
         format!(
             "~ {hive}\n-     root    REG_SZ    C:\\Go\n+     root    REG_SZ    D:\\Go\n\
-             - {hive}\n-     gone    REG_SZ    x\n\
-             + {hive}\\new\n\
+             -     gone    REG_SZ    x\n\
              + {hive}\\new\n+     (Default)    REG_DWORD    0x7"
         )
     );

@@ -48,9 +48,9 @@ fn a_lesson_of_ones_own_is_checked_by_its_path() {
         let text = text.replace("id: \"path-lost-update\"", "id: \"my-path\"");
         lab.write(&format!("mine/{file}"), &text);
     }
-    let page = lab.run(&["lesson", "mine", "--student", "zoe"]).exits(0);
-    assert!(page.contains("faultlab lesson mine"), "{page}");
-    started(&lab, "mine", "zoe");
+    let page = lab.run(&["lesson", "./mine", "--student", "zoe"]).exits(0);
+    assert!(page.contains("faultlab lesson ./mine"), "{page}");
+    started(&lab, "./mine", "zoe");
     let unfixed = lab.run(&["lesson", "./mine", "--check", "work"]).exits(1);
     assert!(!unfixed.is_empty());
     let other = lab
