@@ -196,6 +196,9 @@ fn an_installer_of_two_hundred_lines_runs_and_takes_back_what_it_did() {
         assert_eq!(told["stdout"], "", "{told}");
         let files = told["diff"]["files"].as_array().expect("a list");
         assert_eq!(files.len(), 12, "{told}");
+        // With the rest of what scripts use.
+        lab.run(&["cmd", &install, "/check", "/quiet", "--as", user])
+            .exits(0);
     }
     assert!(
         lab.run(&["cmd", &install, "/system", "--as", "alice"])
