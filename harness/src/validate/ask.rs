@@ -51,7 +51,7 @@ const AGAIN: u32 = 2;
 /// How the models differ from a set's answers.
 pub type Differs<'a> = &'a (dyn Fn(&Identity, &AnsweredSet) -> Result<Option<String>> + Sync);
 
-/// Asks a host all sets. Those of a kernel, in `jobs` sessions at once, are asked again if they differ.
+/// Asks a host all sets; this kernel in `jobs` sessions at once. Cases of a kernel are asked again if they differ.
 ///
 /// # Errors
 /// The host is not there, or goes away.
@@ -67,13 +67,14 @@ pub fn host(
         _ => 1,
     };
     let progress = Progress::spinner();
+    let differs = differs.filter(|_| matches!(host, Host::Linux | Host::LinuxVm));
     let mut session = host.start(places, &progress)?;
     let identity = session.identity();
     if jobs == 1 {
         let mut answered = Vec::new();
         for set in sets {
             progress.say(&format!("{} on {}", set.name, identity.host));
-            answered.push(ask(&mut *session, set)?);
+            answered.push(ask_again(&mut *session, &identity, set, differs)?);
         }
         return Ok((identity, answered));
     }
@@ -88,17 +89,7 @@ pub fn host(
         loop {
             let next = waiting.lock().expect("nobody panics with it").next();
             let Some(index) = next else { return Ok(()) };
-            let mut answered = ask(&mut *session, &sets[index])?;
-            if let Some(differs) = differs {
-                for _ in 0..AGAIN {
-                    let Some(why) = differs(&identity, &answered)? else {
-                        break;
-                    };
-                    let again = [answered.again, vec![why]].concat();
-                    answered = ask(&mut *session, &sets[index])?;
-                    answered.again = again;
-                }
-            }
+            let answered = ask_again(&mut *session, &identity, &sets[index], differs)?;
             let mut done = done.lock().expect("nobody panics with it");
             done.push((index, answered));
             progress.say(&format!(
@@ -120,6 +111,28 @@ pub fn host(
     let mut done = done.into_inner().expect("nobody panicked with it");
     done.sort_by_key(|(index, _)| *index);
     Ok((identity, done.into_iter().map(|(_, set)| set).collect()))
+}
+
+/// Asks one set, and again as long as it differs, up to [`AGAIN`] times.
+fn ask_again(
+    session: &mut dyn Session,
+    identity: &Identity,
+    set: &Set,
+    differs: Option<Differs<'_>>,
+) -> Result<AnsweredSet> {
+    let mut answered = ask(session, set)?;
+    let Some(differs) = differs else {
+        return Ok(answered);
+    };
+    for _ in 0..AGAIN {
+        let Some(why) = differs(identity, &answered)? else {
+            break;
+        };
+        let again = [answered.again, vec![why]].concat();
+        answered = ask(session, set)?;
+        answered.again = again;
+    }
+    Ok(answered)
 }
 
 /// Asks one set. Where a host cannot even begin a case, it is asked nothing more of it.
