@@ -154,7 +154,7 @@ fn explored() {
 }
 
 fn two() -> Prepared {
-    let text = r#"Scenario(version: 1, id: "two", title: "two", world: Windows((
+    let text = r#"Scenario(version: 1, id: "two", title: "two", story: (said: "", happens: "", why: "", see: ""), world: Windows((
         files: { "C:\\lab\\one.bat": Beside("one.bat"), "C:\\lab\\two.bat": Beside("two.bat") },
         scripts: [
             (name: "one.bat", command: "C:\\lab\\one.bat", directory: "C:\\lab"),
