@@ -22,6 +22,11 @@ fn constructs_of_real_scripts() {
         ("set /a x=5, y=x*2\nset /a y+=1\necho %x% %y%", "5 11\n"),
         ("set /a \"r=(1<<4)|3\"\necho %r%", "19\n"),
         ("set L=x\nset L=%L%%L%%L%\necho %L%", "xxx\n"),
+        // A quote as a delimiter: options without quotes, each sign escaped.
+        (
+            "for /f tokens^=2^ delims^=^\" %%a in (\"say \"hi\" now\") do echo [%%a]",
+            "[hi]\n",
+        ),
         // Delayed expansion.
         (
             "setlocal enabledelayedexpansion\nset n=0\nfor %%i in (a b c) do set /a n+=1\necho !n!",

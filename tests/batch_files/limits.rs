@@ -43,6 +43,19 @@ fn a_line_that_is_too_long_is_refused() {
 }
 
 #[test]
+fn an_empty_name_breaks_nothing() {
+    let commands = [
+        "dir", "cd", "md", "rd", "del", "type", "copy", "move", "ren", "attrib", "start", "call",
+        "where", "sort", "more", "xcopy", "find", "findstr", "icacls", "pushd",
+    ];
+    for command in commands {
+        let ran = run(&format!("{command} \"\" \"\" <nul\necho end"));
+        assert!(ran.stdout.ends_with("end\r\n"), "{command}: {ran:?}");
+    }
+    assert_eq!(run("dir \"\"").unsupported, ["dir of an empty name"]);
+}
+
+#[test]
 fn blocks_in_blocks_end_somewhere() {
     let deep = format!("{}echo x{}", "(".repeat(3000), ")".repeat(3000));
     assert!(!run(&deep).unsupported.is_empty());

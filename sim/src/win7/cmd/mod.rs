@@ -15,6 +15,7 @@ pub mod clock;
 mod fault;
 pub mod handles;
 pub mod kernel;
+mod label;
 pub mod log;
 pub mod messages;
 mod record;

@@ -8,6 +8,7 @@
 //! | `exit /b` alone and `goto :eof` give 0 and leave ERRORLEVEL; `exit /b N` gives N | Wine's batch tests | yes |
 //! | a missing label ends the file, with 1 | Wine's batch tests | partly |
 
+use crate::win7::cmd::label;
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
 
@@ -18,31 +19,11 @@ use super::set::trim_start;
 use super::{Flow, Saved, Shell};
 use crate::win7::registry::units;
 
-/// What a label may not hold.
-fn ends_label(unit: u16) -> bool {
-    matches!(
-        u8::try_from(unit),
-        Ok(b' '
-            | b'\t'
-            | b':'
-            | b'+'
-            | b','
-            | b';'
-            | b'='
-            | b'&'
-            | b'|'
-            | b'<'
-            | b'>'
-            | 0x0d
-            | 0x0a)
-    )
-}
-
+/// The label that `goto` or `call` names, with or without its colon.
 fn label_of(text: &[u16]) -> Text {
     let text = trim_start(text);
     let text = text.strip_prefix(&[b':' as u16]).unwrap_or(text);
-    let end = text.iter().position(|unit| ends_label(*unit));
-    text[..end.unwrap_or(text.len())].to_vec()
+    label::begin_of(text).to_vec()
 }
 
 impl Shell {

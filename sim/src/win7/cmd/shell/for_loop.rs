@@ -276,8 +276,9 @@ impl Options {
     fn read(text: &[u16]) -> Result<Options, String> {
         let text = utf8(text);
         let text = text.trim();
-        let inner = text.strip_prefix('"').unwrap_or(text);
-        let inner = inner.strip_suffix('"').unwrap_or(inner);
+        // Without a first quote, a last one is a delimiter: `delims^=^"`.
+        let quoted = text.strip_prefix('"');
+        let inner = quoted.map_or(text, |inner| inner.strip_suffix('"').unwrap_or(inner));
         let mut options = Options {
             skip: 0,
             eol: Some(b';' as u16),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::win7::text::Wide;
 
+use super::super::label;
 use super::{Asked, Sys};
 
 impl Sys<'_> {
@@ -32,42 +33,14 @@ impl Sys<'_> {
         label: &[u16],
         from: usize,
     ) -> Asked<Option<usize>> {
-        let (file, label) = (file.clone(), label.to_vec());
+        let (file, wanted) = (file.clone(), label.to_vec());
         self.local_operation(move |kernel, about, local| {
             let content = kernel.batch_file(about, local, &file)?;
             let page = kernel.code_page(about);
             let is_label = |line: &[u8]| {
                 let text = kernel.decode(page, line);
-                let text = text.units();
-                let start = text
-                    .iter()
-                    .position(|unit| !matches!(*unit, 0x20 | 0x09 | 0x2c | 0x3b | 0x3d));
-                let text = &text[start.unwrap_or(text.len())..];
-                let Some(text) = text.strip_prefix(&[0x3a]) else {
-                    return false;
-                };
-                let start = text.iter().position(|unit| !matches!(*unit, 0x20 | 0x09));
-                let text = &text[start.unwrap_or(text.len())..];
-                let ends = |unit: &u16| {
-                    matches!(
-                        u8::try_from(*unit),
-                        Ok(b' '
-                            | b'\t'
-                            | b':'
-                            | b'+'
-                            | b','
-                            | b';'
-                            | b'='
-                            | b'&'
-                            | b'|'
-                            | b'<'
-                            | b'>'
-                            | b'\r')
-                    )
-                };
-                let end = text.iter().position(ends).unwrap_or(text.len());
                 let upper = |text: &[u16]| Wide::from(text).to_upcase();
-                upper(&text[..end]) == upper(&label)
+                label::of_line(text.units()).is_some_and(|found| upper(found) == upper(&wanted))
             };
             let search = |start: usize, end: usize| {
                 let mut at = start;

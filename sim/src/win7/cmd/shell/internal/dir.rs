@@ -141,6 +141,11 @@ impl Shell {
                     .attributes(&path)?
                     .is_ok_and(|attributes| attributes.has(Attributes::DIRECTORY));
             let full = sys.full_path(&path);
+            if full.is_empty() {
+                // What Windows 7 makes of `dir ""` is not documented.
+                let code = sys.unsupported("dir of an empty name")?;
+                return self.fail(code as i32);
+            }
             let (folder, pattern) = match is_folder {
                 true => (with_slash(&full), units("*")),
                 false => {
