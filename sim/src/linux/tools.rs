@@ -189,6 +189,30 @@ impl Run<'_, '_> {
         Ok((options, operands))
     }
 
+    /// How many lines are asked for, `-n COUNT` or `-COUNT`, without it ten; and the operands.
+    fn lines_and_operands(&self) -> Asked<(usize, Vec<Text>)> {
+        let mut count = 10;
+        let mut operands = Vec::new();
+        let arguments = self.arguments();
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let number = match &**argument {
+                "-n" => rest.next().map(|text| &**text).unwrap_or(""),
+                option if option.starts_with("-n") => &option[2..],
+                option if option.len() > 1 && option.starts_with('-') => &option[1..],
+                operand => {
+                    operands.push(Text::from(operand));
+                    continue;
+                }
+            };
+            match number.parse() {
+                Ok(number) => count = number,
+                Err(_) => return self.unsupported(argument),
+            }
+        }
+        Ok((count, operands))
+    }
+
     fn unsupported<T>(&self, option: &str) -> Asked<T> {
         let construct = format!("{} {option}", self.called());
         self.io.refuse(&construct, 0, "this option is not modelled")

@@ -1,7 +1,6 @@
 //! Tools that choose lines.
 
 use super::super::replay::Asked;
-use super::super::syscall::Text;
 use super::Run;
 
 /// `grep [-E] [-c] [-v] PATTERN [FILE]`, where the pattern is a text, or with `-E` texts with `|` between them, in
@@ -62,25 +61,7 @@ pub(super) fn grep(run: &mut Run<'_, '_>) -> Asked<u8> {
 
 /// `tail [-n COUNT|-COUNT] [FILE]`: the last lines.
 pub(super) fn tail(run: &mut Run<'_, '_>) -> Asked<u8> {
-    let mut count = 10usize;
-    let mut operands: Vec<Text> = Vec::new();
-    let arguments = run.arguments();
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        let number = match &**argument {
-            "-n" => rest.next().map(|text| &**text).unwrap_or(""),
-            option if option.starts_with("-n") => &option[2..],
-            option if option.len() > 1 && option.starts_with('-') => &option[1..],
-            operand => {
-                operands.push(Text::from(operand));
-                continue;
-            }
-        };
-        match number.parse() {
-            Ok(number) => count = number,
-            Err(_) => return run.unsupported(argument),
-        }
-    }
+    let (count, operands) = run.lines_and_operands()?;
     if operands.len() > 1 {
         return run.unsupported("with several files");
     }

@@ -464,25 +464,7 @@ pub(super) fn wc(run: &mut Run<'_, '_>) -> Asked<u8> {
 
 /// `head [-n COUNT|-COUNT] [FILE]`: ends as soon as it has its lines, which may leave a writer with `SIGPIPE`.
 pub(super) fn head(run: &mut Run<'_, '_>) -> Asked<u8> {
-    let mut count = 10u64;
-    let mut operands = Vec::new();
-    let arguments = run.arguments();
-    let mut rest = arguments.iter();
-    while let Some(argument) = rest.next() {
-        let number = match &**argument {
-            "-n" => rest.next().map(|text| &**text).unwrap_or(""),
-            option if option.starts_with("-n") => &option[2..],
-            option if option.len() > 1 && option.starts_with('-') => &option[1..],
-            operand => {
-                operands.push(Text::from(operand));
-                continue;
-            }
-        };
-        match number.parse() {
-            Ok(number) => count = number,
-            Err(_) => return run.unsupported(argument),
-        }
-    }
+    let (count, operands) = run.lines_and_operands()?;
     let fd = match operands.as_slice() {
         [] => STDIN,
         [path] => match run.io.open(path, OpenFlags::READ)? {
@@ -497,8 +479,7 @@ pub(super) fn head(run: &mut Run<'_, '_>) -> Asked<u8> {
     let mut data = Vec::new();
     let wanted = |data: &[u8]| {
         let ends = data.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        ends.map(|(at, _)| at + 1)
-            .nth((count as usize).saturating_sub(1))
+        ends.map(|(at, _)| at + 1).nth(count.saturating_sub(1))
     };
     while count > 0 && wanted(&data).is_none() {
         match run.io.read(fd, 8_192)? {
