@@ -74,6 +74,16 @@ impl KernelHosts {
         Ok(machines)
     }
 
+    /// Applications have called, which took its time, and may have begun late.
+    fn called(&mut self) {
+        let machines = self
+            .machines
+            .as_ref()
+            .expect("applications are on machines");
+        let due_ns = machines.start_ns.unwrap_or_default() + machines.now.0;
+        self.late_ns = self.late_ns.max(monotonic_ns().saturating_sub(due_ns));
+    }
+
     /// Sleeps until it is `now` there, and empties the ring meanwhile.
     fn catch_up(&mut self) {
         let machines = self.machines.as_ref().expect("time passes on machines");
@@ -208,7 +218,9 @@ impl TcpHosts for KernelHosts {
     }
 
     fn accept(&mut self, end: End, port: u16, count: u32) -> Result<(), HostError> {
-        Ok(self.machines()?.apps.accept(end, port, count)?)
+        let accepted = self.machines()?.apps.accept(end, port, count);
+        self.called();
+        Ok(accepted?)
     }
 
     fn connect(
@@ -226,20 +238,27 @@ impl TcpHosts for KernelHosts {
         let Machines {
             apps, client, link, ..
         } = self.machines()?;
-        apps.connect(client, link, port, count, options, reads)
-            .map_err(call)
+        let first = apps.connect(client, link, port, count, options, reads);
+        self.called();
+        first.map_err(call)
     }
 
     fn send(&mut self, conn: u32, end: End, bytes: u64) -> Result<(), HostError> {
-        Ok(self.machines()?.apps.send(conn, end, bytes)?)
+        let sent = self.machines()?.apps.send(conn, end, bytes);
+        self.called();
+        Ok(sent?)
     }
 
     fn close(&mut self, conns: &[u32], end: End, how: Closing) -> Result<(), HostError> {
-        Ok(self.machines()?.apps.close(conns, end, how)?)
+        let closed = self.machines()?.apps.close(conns, end, how);
+        self.called();
+        Ok(closed?)
     }
 
     fn close_listener(&mut self, end: End, port: u16) -> Result<(), HostError> {
-        Ok(self.machines()?.apps.close_listener(end, port)?)
+        let closed = self.machines()?.apps.close_listener(end, port);
+        self.called();
+        Ok(closed?)
     }
 
     fn set_link(
