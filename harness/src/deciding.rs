@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use faultlab_sim::engine::Choice;
 use faultlab_sim::scenario::{
-    Arm, Case, Chooser, Claim, Keep, Loaded, Prepared, Rest, Verdict, Witness, shrink,
+    Arm, Case, Chooser, Claim, Keep, Loaded, Outcome, Prepared, Rest, Verdict, Witness, shrink,
 };
 
 use crate::explore::{self, SEED};
@@ -43,8 +43,16 @@ pub struct Looked {
     pub unsupported: bool,
 }
 
-/// A longer run stays as it was found: to shrink it takes as many runs as it has parts.
+/// A run of more events stays as it was found: to shrink it takes as many runs as it has parts.
 pub const SHORT: u64 = 20_000;
+
+/// So does one whose choices, each tried at least once, come to more events together: hosts draw thousands of delays.
+const SHRINKABLE: u64 = 10_000_000;
+
+/// Whether a run, with its choices kept, stays as it was found.
+pub fn is_long(found: &Outcome) -> bool {
+    found.events > SHORT || found.events * found.taken.choices.len() as u64 > SHRINKABLE
+}
 
 /// The arm in which, by the record, one run shows a `some` or breaks an `every`, if there is one. (A claim
 /// whose verdict needs all runs has one among its controls.)
@@ -117,7 +125,7 @@ fn shortest(
         rest,
     };
     let found = prepared.run(chooser, &watch, keep);
-    if found.events > SHORT {
+    if is_long(&found) {
         // Under a seed, all departures are the seed's: nobody would read them.
         return Ok(match chooser {
             Chooser::Seed(seed) => run(Vec::new(), Rest::Seed(*seed)),

@@ -1,8 +1,8 @@
 //! What the page says of one scenario.
 
 use faultlab_sim::scenario::{
-    Arm, BASELINE, Basis, Chooser, ClaimReport, Loaded, Prepared, Replay, Report, Reproduction,
-    Search, Verdict, Witness, World, shrink,
+    Arm, BASELINE, Basis, Chooser, ClaimReport, Keep, Loaded, Outcome, Prepared, Replay, Report,
+    Reproduction, Search, Verdict, Witness, World, shrink,
 };
 use serde::Serialize;
 
@@ -205,15 +205,18 @@ impl Chapter {
             ));
             let off = Prepared::swarm(arm, report.seed);
             let run = report.runs.iter().find(|run| run.arm == arm.name);
-            let is_long = run.is_some_and(|run| run.events > longest(loaded, arm));
-            chapter.add_pair(match is_long {
-                true => pair::of_arm(loaded, &claim.id, witness, &off, &ran)?,
-                false => {
-                    let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
-                        .map_err(|mistake| late_mistake(loaded, mistake))?;
-                    pair::of(&shrunk.reproduction)?
-                }
-            });
+            // Of what is long already, the choices are not counted.
+            let is_long = run.is_some_and(|run| run.events > deciding::SHORT);
+            chapter.add_pair(
+                match is_long || deciding::is_long(&found(loaded, claim, witness, &off)?) {
+                    true => pair::of_arm(loaded, &claim.id, witness, &off, &ran)?,
+                    false => {
+                        let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
+                            .map_err(|mistake| late_mistake(loaded, mistake))?;
+                        pair::of(&shrunk.reproduction)?
+                    }
+                },
+            );
         }
         Ok(chapter)
     }
@@ -359,12 +362,22 @@ fn deciding_run(loaded: &Loaded, report: &Report, claim: &ClaimReport) -> Option
     }
 }
 
-/// How many events a run may have to be made shorter. Hosts draw thousands of delays, and each would be tried.
-fn longest(loaded: &Loaded, arm: &Arm) -> u64 {
-    match arm.world.as_ref().unwrap_or(&loaded.scenario.world) {
-        World::Tcp(_) => deciding::SHORT / 20,
-        _ => deciding::SHORT,
-    }
+/// The run of a witness, with its choices.
+fn found(
+    loaded: &Loaded,
+    claim: &ClaimReport,
+    witness: &Witness,
+    off: &[String],
+) -> Result<Outcome> {
+    let arm = loaded.scenario.arm(&witness.arm);
+    let prepared = loaded
+        .prepare(arm.expect("a witness names an arm"), &witness.params, off)
+        .map_err(|mistake| late_mistake(loaded, mistake))?;
+    let keep = Keep {
+        choices: true,
+        ..Keep::default()
+    };
+    Ok(prepared.run(&witness.chooser, &loaded.watch_of(&claim.id), keep))
 }
 
 /// Whether the order of steps decides a claim, or a fault.
