@@ -1,5 +1,8 @@
 //! What the command line takes. Commands and flags are an interface: these spellings stay.
 
+mod observers;
+mod values;
+
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -13,6 +16,12 @@ use crate::host::{Host, Places};
 use crate::html::{self, Book};
 use crate::probe::Mutation;
 use crate::step::Place;
+
+pub use observers::{Bench, BenchObservers, BenchWhat, Day, Detect, Serve};
+pub use values::{Shard, Window};
+
+use observers::SERVE_HELP;
+use values::{bits, jobs, seeds, setting, shard};
 
 /// A reproducible lab for failures.
 ///
@@ -171,118 +180,6 @@ pub enum Vm {
         /// How its time passes
         clock: crate::host::linux_vm::guest::Clock,
     },
-}
-
-/// `bench`
-#[derive(Clone, Debug, Args)]
-pub struct Bench {
-    /// What to measure
-    #[command(subcommand)]
-    pub what: BenchWhat,
-}
-
-/// What `bench` measures.
-#[derive(Clone, Debug, Subcommand)]
-pub enum BenchWhat {
-    /// Observers, on the events of one node: time, allocations and bytes an event, loss, delay
-    #[command(
-        after_help = "Times are those of this machine's processor. Ratios are what to read.\n\nExample:\n  \
-                      faultlab bench observers --json"
-    )]
-    Observers(BenchObservers),
-}
-
-/// `bench observers`
-#[derive(Clone, Debug, Args)]
-pub struct BenchObservers {
-    /// Where to measure
-    #[arg(long, value_enum, default_value_t)]
-    pub host: Host,
-    /// How many connections a second the node has
-    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
-    pub rate: u64,
-    /// One JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// Also write a page with the table, charts and what the article says
-    #[arg(long, value_name = "OUT.html")]
-    pub html: Option<PathBuf>,
-    /// Also write the charts alone
-    #[arg(long, value_name = "OUT.svg")]
-    pub svg: Option<PathBuf>,
-}
-
-const SERVE_HELP: &str = "\
-Examples:
-  faultlab serve detection
-  faultlab serve map-full-runbook --rules rules.ron --speed 0 --until-end
-
-A file of rules:
-  (
-      version: 1,
-      fallback: \"undelivered.jsonl\",
-      rules: [
-          (name: \"map-full\", observer: \"map*\", when: Own(signal: FailedUpdates, least: 1, within_s: 10),
-           again_after_s: 60, to: [File(\"alerts.jsonl\"), Webhook(\"http://127.0.0.1:9000/hook\")]),
-          (name: \"flood\", when: Calls(SynFlood), to: [File(\"alerts.jsonl\")]),
-      ],
-  )
-Signals: FailedUpdates, VanishedKeys, Drops, LogGap, and MapFill in thousandths. Troubles: SynTimeouts, ResetBurst,
-TimeWaitGrowth, PoolLeak, PortExhaustion, SynFlood, BufferOverflow. What cannot be delivered is said, and goes to
-the fallback, or to standard error.
-
-Exit codes: 0; 1 an alert was not delivered where it should have been; 2 bad input.";
-
-/// `detect`
-#[derive(Clone, Debug, Args)]
-pub struct Detect {
-    /// Population, buffer and observers; without it, those that come with faultlab
-    #[arg(value_name = "FILE.ron")]
-    pub file: Option<PathBuf>,
-    /// Print the file instead of playing it, to begin one of your own
-    #[arg(long, conflicts_with_all = ["json", "csv"])]
-    pub print: bool,
-    /// The seed
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// How many threads; without it, one a core
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub threads: Option<u16>,
-    /// One JSON object
-    #[arg(long, conflicts_with = "csv")]
-    pub json: bool,
-    /// A line for each observer, fault and trouble, with a head
-    #[arg(long)]
-    pub csv: bool,
-}
-
-/// `serve`
-#[derive(Clone, Debug, Args)]
-pub struct Serve {
-    /// A scenario with a world of observers: its id, or a path
-    #[arg(value_name = "ID|FILE")]
-    pub name: String,
-    /// Which of its arms
-    #[arg(long, value_name = "ARM", default_value = faultlab_sim::scenario::BASELINE)]
-    pub arm: String,
-    /// The seed
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// Where to serve /metrics, /state.json and /state.csv
-    #[arg(long, value_name = "ADDRESS:PORT", default_value_t = crate::serve::USUAL)]
-    pub listen: std::net::SocketAddr,
-    /// Serve nothing, only alert
-    #[arg(long, conflicts_with = "listen", requires = "until_end")]
-    pub no_listen: bool,
-    /// How many seconds of the node's time pass in one; 0: as fast as possible
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub speed: u64,
-    /// End when the node's time is over, in place of going on to serve what it came to
-    #[arg(long)]
-    pub until_end: bool,
-    /// A file of alert rules
-    #[arg(long, value_name = "RULES.ron")]
-    pub rules: Option<PathBuf>,
 }
 
 /// `lesson`
@@ -559,47 +456,6 @@ pub struct Sweep {
     pub json: bool,
 }
 
-/// `day`
-#[derive(Clone, Debug, Args)]
-pub struct Day {
-    /// A population, in RON; without it, that of the article
-    #[arg(value_name = "FILE.ron")]
-    pub file: Option<PathBuf>,
-    /// The seed that decides when connections come, from whom, on which CPU, and when kernels booted
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
-    /// How often a node's map is read, in ms
-    #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub period_ms: u64,
-    /// Print the events from A to before B instead, one JSON object a line: times as H:MM, H:MM:SS or 1.5s
-    #[arg(long, value_name = "A..B", value_parser = window, conflicts_with_all = ["shard", "json", "threads", "period_ms"])]
-    pub window: Option<Window>,
-    /// Of one node only, numbered from 0
-    #[arg(long, value_name = "N", requires = "window")]
-    pub node: Option<u32>,
-    /// Only the I-th of N parts of the nodes (from 1), as a shard for `faultlab merge`
-    #[arg(long, value_name = "I/N", value_parser = shard)]
-    pub shard: Option<Shard>,
-    /// How many threads; without it, one a core. The result is the same
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub threads: Option<u16>,
-    /// Print the population instead, as a file to begin one of your own with
-    #[arg(long, conflicts_with_all = ["shard", "json", "threads", "period_ms", "window"])]
-    pub print: bool,
-    /// One JSON object
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// A part of a day.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Window {
-    /// Its beginning, in ns.
-    pub from_ns: u64,
-    /// Its end, in ns.
-    pub until_ns: u64,
-}
-
 /// `merge`
 #[derive(Clone, Debug, Args)]
 pub struct Merge {
@@ -689,11 +545,6 @@ pub struct Asking {
     pub jobs: usize,
 }
 
-fn jobs(text: &str) -> std::result::Result<usize, String> {
-    let jobs = text.parse().ok().filter(|jobs| (1..=64).contains(jobs));
-    jobs.ok_or_else(|| "from 1 to 64".into())
-}
-
 /// `cmd`
 #[derive(Clone, Debug, Args)]
 pub struct Cmd {
@@ -751,14 +602,6 @@ pub struct Cmd {
     pub json: bool,
 }
 
-fn bits(text: &str) -> std::result::Result<u32, String> {
-    match text {
-        "32" => Ok(32),
-        "64" => Ok(64),
-        _ => Err("32 or 64".into()),
-    }
-}
-
 /// `probe`
 #[derive(Clone, Debug, Args)]
 pub struct Probe {
@@ -781,98 +624,6 @@ pub struct Agent {
     pub programs: Option<PathBuf>,
 }
 
-/// One of several equal parts of a sweep.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shard {
-    /// Which, from 1.
-    pub nth: u32,
-    /// Of how many.
-    pub of: u32,
-}
-
-fn seeds(text: &str) -> std::result::Result<Range<u64>, String> {
-    let (from, to) = text
-        .split_once("..")
-        .ok_or("a range is written A..B, such as 0..1000")?;
-    let number = |text: &str| {
-        text.parse::<u64>()
-            .map_err(|_| format!("{text:?} is no whole number below 2^64"))
-    };
-    let range = number(from)?..number(to)?;
-    if range.start == range.end {
-        return Err(format!("the range is empty: it ends before {}", range.end));
-    }
-    if range.is_empty() {
-        return Err("the range is reversed: A..B with A below B".into());
-    }
-    Ok(range)
-}
-
-fn shard(text: &str) -> std::result::Result<Shard, String> {
-    let (nth, of) = text
-        .split_once('/')
-        .and_then(|(nth, of)| Some((nth.parse().ok()?, of.parse().ok()?)))
-        .ok_or("a shard is written I/N, such as 1/4")?;
-    if nth == 0 || nth > of {
-        return Err(format!("shards of {of} are called 1/{of} to {of}/{of}"));
-    }
-    Ok(Shard { nth, of })
-}
-
-fn window(text: &str) -> std::result::Result<Window, String> {
-    let (from, until) = text
-        .split_once("..")
-        .ok_or("a window is written A..B, such as 10:00..10:01")?;
-    let window = Window {
-        from_ns: time_of_day(from)?,
-        until_ns: time_of_day(until)?,
-    };
-    if window.from_ns >= window.until_ns {
-        return Err("the window is empty: A..B with A before B".into());
-    }
-    Ok(window)
-}
-
-/// `10:00`, `10:00:30`, `36000s`, `0.25s`; in ns.
-fn time_of_day(text: &str) -> std::result::Result<u64, String> {
-    let bad = || format!("{text:?} is no time: write H:MM, H:MM:SS, or seconds such as 1.5s");
-    if let Some(seconds) = text.strip_suffix('s') {
-        let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, "0"));
-        let is_number =
-            |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-        if !is_number(whole) || !is_number(fraction) || fraction.len() > 9 {
-            return Err(bad());
-        }
-        let whole: u64 = whole.parse().map_err(|_| bad())?;
-        let nanos: u64 = format!("{fraction:0<9}").parse().map_err(|_| bad())?;
-        let ns = whole.checked_mul(1_000_000_000).ok_or_else(bad)?;
-        return ns.checked_add(nanos).ok_or_else(bad);
-    }
-    let mut parts = Vec::new();
-    for part in text.split(':') {
-        if part.is_empty() || part.len() > 4 || !part.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(bad());
-        }
-        parts.push(part.parse::<u64>().map_err(|_| bad())?);
-    }
-    let seconds = match parts[..] {
-        [hours, minutes] if minutes < 60 => hours * 3_600 + minutes * 60,
-        [hours, minutes, seconds] if minutes < 60 && seconds < 60 => {
-            hours * 3_600 + minutes * 60 + seconds
-        }
-        _ => return Err(bad()),
-    };
-    Ok(seconds * 1_000_000_000)
-}
-
-fn setting(text: &str) -> std::result::Result<(String, String), String> {
-    let (name, value) = text
-        .split_once('=')
-        .ok_or("a setting is written NAME=VALUE")?;
-    Ok((name.into(), value.into()))
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -893,52 +644,6 @@ mod tests {
                 help.is_some_and(|help| help.contains(&example)),
                 "{example}"
             );
-        }
-    }
-
-    #[test]
-    fn ranges() {
-        assert_eq!(seeds("3..5"), Ok(3..5));
-        for bad in [
-            "3..3",
-            "5..3",
-            "3",
-            "..",
-            "a..b",
-            "-1..4",
-            "0..18446744073709551616",
-        ] {
-            assert!(seeds(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn windows() {
-        let ns = |from_ns, until_ns| Ok(Window { from_ns, until_ns });
-        let second = 1_000_000_000;
-        assert_eq!(window("10:00..10:01"), ns(36_000 * second, 36_060 * second));
-        assert_eq!(window("0:00:01..1.5s"), ns(second, 1_500_000_000));
-        for bad in [
-            "10:00",
-            "10:01..10:00",
-            "10:60..11:00",
-            "a..b",
-            "1s..",
-            "..2s",
-            "1..2",
-            "0.s..1s",
-            "-1s..1s",
-            "99999999999999999999s..1s",
-        ] {
-            assert!(window(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn shards() {
-        assert_eq!(shard("2/2"), Ok(Shard { nth: 2, of: 2 }));
-        for bad in ["0/2", "3/2", "1", "1/", "0/0", "1/-1"] {
-            assert!(shard(bad).is_err(), "{bad}");
         }
     }
 }

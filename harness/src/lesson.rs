@@ -176,13 +176,10 @@ struct Exercise {
 /// Bad input.
 pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
     let whose = match &args.check {
-        Some(folder) => Some(read_whose(
-            folder,
-            &args.name,
-            &library::find(&args.name)?.load()?,
-        )?),
+        Some(folder) => Some(read_whose(folder, &args.name)?),
         None => None,
     };
+    let of = whose.as_ref().map(|whose| whose.scenario.clone());
     let student = match (&args.student, whose) {
         (Some(student), Some(whose)) if *student != whose.student => {
             let what = format!("the exercise is that of {:?}", whose.student);
@@ -193,6 +190,11 @@ pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
         (None, None) => String::new(),
     };
     let exercise = Exercise::new(&args.name, student)?;
+    let own = &exercise.loaded.scenario.id;
+    if let (Some(folder), Some(other)) = (&args.check, of.filter(|of| of != own)) {
+        let what = format!("it is an exercise of {other}");
+        return Err(not_that_exercise(folder, &args.name, &what));
+    }
     if let Some(count) = args.hint {
         return exercise.hints(count, layout);
     }
@@ -209,20 +211,18 @@ pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
     }
 }
 
-/// Whose the exercise in a folder is; `name` is what the user calls the scenario.
-fn read_whose(folder: &Path, name: &str, plain: &Loaded) -> Result<Whose> {
+/// The folder has no exercise of the scenario that the user calls `name`.
+fn not_that_exercise(folder: &Path, name: &str, why: &str) -> Failure {
     let path = folder.join(WHOSE);
-    let what = |why: String| {
-        Failure::bad_input(format!("{}: {why}", path.display())).help(format!(
-            "faultlab lesson {name} --start DIR makes the folder"
-        ))
-    };
-    let text = library::read_text(&path).map_err(what)?;
-    let whose: Whose = ron::from_str(&text).map_err(|error| what(error.to_string()))?;
-    match whose.scenario == plain.scenario.id {
-        true => Ok(whose),
-        false => Err(what(format!("it is an exercise of {}", whose.scenario))),
-    }
+    Failure::bad_input(format!("{}: {why}", path.display())).help(format!(
+        "faultlab lesson {name} --start DIR makes the folder"
+    ))
+}
+
+fn read_whose(folder: &Path, name: &str) -> Result<Whose> {
+    let what = |why: String| not_that_exercise(folder, name, &why);
+    let text = library::read_text(&folder.join(WHOSE)).map_err(what)?;
+    ron::from_str(&text).map_err(|error| what(error.to_string()))
 }
 
 impl Exercise {
