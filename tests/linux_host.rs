@@ -1,6 +1,9 @@
 //! The host `linux`. Where it cannot be, each test says so and passes: `.ci/run` demands it where it can be.
 #![cfg(target_os = "linux")]
 
+#[path = "support/binary.rs"]
+mod binary;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,11 +11,13 @@ use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use faultlab::host::{Host, Places, State};
 use serde_json::{Value, json};
+
+use binary::{faultlab, run};
 
 /// One test at a time: they have the kernel's programs and namespaces listed.
 static KERNEL: Mutex<()> = Mutex::new(());
@@ -39,22 +44,6 @@ fn series() -> &'static str {
 
 fn case(name: &str) -> String {
     format!("tcp/{name}_{}", series())
-}
-
-fn faultlab(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faultlab"));
-    command.args(args);
-    command
-}
-
-fn run(args: &[&str]) -> (i32, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = faultlab(args).output().expect("it runs");
-    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-    (status.code().expect("it ends by itself"), text)
 }
 
 #[test]

@@ -2,15 +2,20 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "support/binary.rs"]
+mod binary;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use faultlab::host::linux_vm::kernel;
 use faultlab::host::{Host, Places, State};
 use serde_json::{Value, json};
+
+use binary::{faultlab, run};
 
 /// One test at a time: a guest has a processor's work to do until it is up.
 static GUESTS: Mutex<()> = Mutex::new(());
@@ -26,23 +31,6 @@ fn is_here() -> Option<MutexGuard<'static, ()>> {
         return None;
     }
     Some(GUESTS.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn faultlab(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faultlab"));
-    command.args(args);
-    command
-}
-
-fn run(args: &[&str]) -> (i32, String) {
-    let ran = faultlab(args).stdin(Stdio::null()).output();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = ran.expect("it runs");
-    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-    (status.code().expect("it ends by itself"), text)
 }
 
 /// `faultlab probe --host linux-vm`.

@@ -1,16 +1,21 @@
 //! The host `wine`. Where Wine or mingw-w64 lacks, each test says so and passes: `.ci/run` demands the host.
 
+#[path = "support/binary.rs"]
+mod binary;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use faultlab::host::session::Session;
 use faultlab::host::wine::Wine;
 use faultlab::host::{Host, Places, State};
 use faultlab::progress::Progress;
 use serde_json::Value;
+
+use binary::{faultlab, run};
 
 fn is_here() -> bool {
     match Host::Wine.state(&Places::default()) {
@@ -21,22 +26,6 @@ fn is_here() -> bool {
         }
         State::NotBuilt => unreachable!("it is built"),
     }
-}
-
-fn faultlab(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_faultlab"));
-    command.args(args);
-    command
-}
-
-fn run(args: &[&str]) -> (i32, String) {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = faultlab(args).output().expect("it runs");
-    let text = String::from_utf8_lossy(&stdout).into_owned() + &String::from_utf8_lossy(&stderr);
-    (status.code().expect("it ends by itself"), text)
 }
 
 #[test]
