@@ -74,13 +74,14 @@ impl KernelHosts {
         Ok(machines)
     }
 
-    /// Applications have called, which took its time, and may have begun late.
+    /// Applications have called, which took its time, as did what follows at once, and may have begun late.
     fn called(&mut self) {
         let machines = self
             .machines
             .as_ref()
             .expect("applications are on machines");
         let due_ns = machines.start_ns.unwrap_or_default() + machines.now.0;
+        machines.settle();
         self.late_ns = self.late_ns.max(monotonic_ns().saturating_sub(due_ns));
     }
 
