@@ -314,6 +314,123 @@ fn two_at_once_do_not_disturb_each_other() {
     }
 }
 
+/// Measured beside predicted: who counts keeps up, and what each came to is there.
+#[test]
+fn observers_are_measured_on_the_kernel() {
+    let Some(_kernel) = is_here() else { return };
+    let args = [
+        "bench",
+        "observers",
+        "--host",
+        "linux",
+        "--json",
+        "--rate",
+        "200",
+        "--turns",
+        "1",
+    ];
+    let ways = ["none", "per-CPU", "ring", "/proc", "inet_diag"];
+    let chosen = ways.iter().flat_map(|way| ["--observer", *way]);
+    let args: Vec<&str> = args.into_iter().chain(chosen).collect();
+    let ran = faultlab(&args).output().expect("it runs");
+    let says = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{says}");
+    let report: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    let rows = report["rows"].as_array().expect("rows");
+    assert_eq!(rows.len(), ways.len(), "{report}");
+    for row in rows {
+        let measured = &row["measured"];
+        assert!(measured.is_object(), "{row}");
+        if row["observer"] != "none" {
+            // Two hundred a second are few: nobody loses any, on a kernel or on the models.
+            assert_eq!(
+                (&measured["lost_ppm"], &row["model"]["lost_ppm"]),
+                (&json!(0), &json!(0)),
+                "{row}"
+            );
+            assert!(measured["delay_us"][0].as_u64() > Some(0), "{row}");
+        }
+    }
+    let p50 = |index: usize| rows[index]["measured"]["delay_us"][0].as_u64();
+    assert!(
+        p50(1) > p50(2),
+        "a count waits for its reading, a record does not: {report}"
+    );
+    let programs = |index: usize| rows[index]["measured"]["program_ns"].as_f64();
+    assert!(programs(1) > Some(0.0) && programs(3).is_none(), "{report}");
+    let refused = run(&[
+        "bench",
+        "observers",
+        "--host",
+        "linux",
+        "--observer",
+        "crystal ball",
+    ]);
+    assert!(
+        refused.0 == 2 && refused.1.contains("per-CPU map"),
+        "{}",
+        refused.1
+    );
+}
+
+/// A killed bench leaves no namespace, control group or setting.
+#[test]
+fn nothing_is_left_behind_of_a_killed_bench() {
+    let Some(_kernel) = is_here() else { return };
+    let setting = "/proc/sys/net/netfilter/nf_log_all_netns";
+    let before = fs::read_to_string(setting).ok();
+    for signal in ["-KILL", "-INT"] {
+        let all = namespaces(processes());
+        let args = [
+            "bench",
+            "observers",
+            "--host",
+            "linux",
+            "--kernel-log",
+            "--rate",
+            "100",
+        ];
+        let mut child = faultlab(&args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("it runs");
+        let pid = child.id().to_string();
+        let own = || -> BTreeSet<u64> {
+            let own = namespaces(std::iter::once(pid.clone()));
+            own.difference(&all).copied().collect()
+        };
+        let give_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        let is_in_time = || std::time::Instant::now() < give_up;
+        while own().len() < 2 && is_in_time() {
+            std::thread::yield_now();
+        }
+        let made = own();
+        assert_eq!(made.len(), 2, "a namespace for each host");
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.expect("kill is everywhere").success());
+        child.wait().expect("it ends");
+        let groups = || {
+            let mounts = mounts();
+            let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
+            let mount = mount.and_then(|line| line.split(' ').nth(4));
+            mount.is_some_and(|mount| Path::new(mount).join(format!("faultlab-{pid}")).exists())
+        };
+        // A tool that was just setting a namespace up ends by itself, as does what undoes.
+        let is_undone = || {
+            let is_left = !namespaces(processes()).is_disjoint(&made) || groups();
+            !is_left && fs::read_to_string(setting).ok() == before
+        };
+        while !is_undone() && is_in_time() {
+            std::thread::yield_now();
+        }
+        assert!(
+            is_undone(),
+            "{signal}: a namespace, a control group or a setting is left"
+        );
+    }
+}
+
 #[test]
 fn what_a_kernel_cannot_do_is_said() {
     let Some(_kernel) = is_here() else { return };

@@ -6,11 +6,10 @@
  * only, which user space puts into `hosts`.
  */
 #include "kernel.h"
+#include "hosts.h"
 
 #define TCP_TIME_WAIT 6
 #define TCP_NEW_SYN_RECV 12
-#define AF_INET 2
-#define IPPROTO_TCP 6
 
 enum kind {
 	SET_STATE,
@@ -41,18 +40,13 @@ struct event {
 	u32 unused;
 };
 
-/* Of the run's network namespaces, by their inode numbers: 1 is the client, 2 the server. */
-struct {
-	MAP_UINT(type, BPF_MAP_TYPE_HASH);
-	MAP_TYPE(key, u32);
-	MAP_TYPE(value, u32);
-	MAP_UINT(max_entries, 16);
-} hosts SEC(".maps");
-
 struct {
 	MAP_UINT(type, BPF_MAP_TYPE_RINGBUF);
 	MAP_UINT(max_entries, 8 << 20);
 } ring SEC(".maps");
+
+/* How records are submitted: the reader looks from time to time. Who reads as they come has this set to 0. */
+volatile const u64 submit = BPF_RB_NO_WAKEUP;
 
 /* How many events the ring had no room for: nobody else counts them. */
 struct {
@@ -63,13 +57,6 @@ struct {
 } lost SEC(".maps");
 
 char licence[] SEC("license") = "Dual MIT/GPL";
-
-INLINE u32 host_of(struct net *net)
-{
-	u32 inum = READ(net, ns.inum);
-	u32 *host = bpf_map_lookup_elem(&hosts, &inum);
-	return host ? *host : 0;
-}
 
 /* An event of a socket in one of the namespaces, with what all of them have; null of all others. */
 INLINE struct event *event_at(u32 host, u32 kind)
@@ -102,13 +89,6 @@ INLINE struct event *event_at(u32 host, u32 kind)
 	event->dport = 0;
 	event->unused = 0;
 	return event;
-}
-
-INLINE u32 host_of_socket(struct sock *sk)
-{
-	if (READ(sk, __sk_common.skc_family) != AF_INET)
-		return 0;
-	return host_of(READ(sk, __sk_common.skc_net.net));
 }
 
 INLINE void about_socket(struct event *event, struct sock *sk)
@@ -144,7 +124,7 @@ int inet_sock_set_state(struct raw_tracepoint *ctx)
 	addresses(event, sk);
 	event->state = ctx->args[1];
 	event->what = ctx->args[2];
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, submit);
 	return 0;
 }
 
@@ -157,7 +137,7 @@ INLINE int retransmit(struct sock *sk, s32 error)
 	about_socket(event, sk);
 	addresses(event, sk);
 	event->what = error;
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, submit);
 	return 0;
 }
 
@@ -190,7 +170,7 @@ int tcp_retransmit_synack(struct raw_tracepoint *ctx)
 	event->dport = host_order(READ(req, __req_common.skc_dport));
 	event->saddr = host_order_4(READ(req, __req_common.skc_rcv_saddr));
 	event->daddr = host_order_4(READ(req, __req_common.skc_daddr));
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, submit);
 	return 0;
 }
 
@@ -233,7 +213,7 @@ INLINE int send_reset(struct sock *sk, struct sk_buff *skb, s32 reason)
 		addresses(event, sk);
 	else if (skb)
 		addresses_of_answer(event, skb);
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, submit);
 	return 0;
 }
 
@@ -258,7 +238,7 @@ INLINE int of_socket(struct sock *sk, u32 kind)
 		return 0;
 	about_socket(event, sk);
 	addresses(event, sk);
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, submit);
 	return 0;
 }
 

@@ -6,6 +6,8 @@
 
 mod article;
 mod chart;
+#[cfg(target_os = "linux")]
+mod kernel;
 mod measure;
 
 use std::fmt::Write as _;
@@ -90,6 +92,10 @@ struct Report<'a> {
 }
 
 fn observers(args: &cli::BenchObservers) -> Result<Exit> {
+    #[cfg(target_os = "linux")]
+    if args.host == Host::Linux {
+        return on_kernel(args);
+    }
     if args.host != Host::Sim {
         let what = format!("measuring observers on the host {}", args.host.name());
         return Err(Failure::not_built_yet(&what));
@@ -122,6 +128,22 @@ fn observers(args: &cli::BenchObservers) -> Result<Exit> {
         })?;
     } else {
         console::print(&text(&workload, &all, &figures))?;
+    }
+    Ok(Exit::AsRecorded)
+}
+
+#[cfg(target_os = "linux")]
+fn on_kernel(args: &cli::BenchObservers) -> Result<Exit> {
+    if args.html.is_some() || args.svg.is_some() {
+        let what = "--html and --svg show what is measured on the models";
+        return Err(Failure::bad_input(what).help("leave them out, or take --json"));
+    }
+    let progress = Progress::spinner();
+    let report = kernel::measure(args, &progress)?;
+    drop(progress);
+    match args.json {
+        true => console::print_json(&report)?,
+        false => console::print(&report.text())?,
     }
     Ok(Exit::AsRecorded)
 }

@@ -52,8 +52,9 @@ pub struct Bench {
 pub enum BenchWhat {
     /// Observers, on the events of one node: time, allocations and bytes an event, loss, delay
     #[command(
-        after_help = "Times are those of this machine's processor. Ratios are what to read.\n\nExample:\n  \
-                      faultlab bench observers --json"
+        after_help = "Times are those of this machine's processor. Ratios are what to read.\n\nWith --host linux the ways are \
+                      measured on this kernel, in namespaces of the run's own, beside what the models say. It needs root.\n\n\
+                      Example:\n  faultlab bench observers --json\n  faultlab bench observers --host linux"
     )]
     Observers(BenchObservers),
 }
@@ -67,6 +68,16 @@ pub struct BenchObservers {
     /// How many connections a second the node has
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..=20_000))]
     pub rate: u64,
+    /// With --host linux: only ways whose names contain this; may be given again
+    #[arg(long = "observer", value_name = "TEXT")]
+    pub observers: Vec<String>,
+    /// With --host linux: how often each way is measured; medians count
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
+    pub turns: u32,
+    /// With --host linux: have rules of LOG in namespaces print meanwhile. That is a setting of the whole machine,
+    /// and fills its kernel's log
+    #[arg(long)]
+    pub kernel_log: bool,
     /// One JSON object
     #[arg(long)]
     pub json: bool,

@@ -2,14 +2,18 @@
 //! applications, and eBPF programs on the kernel's tracepoints that look at those namespaces only.
 //!
 //! Nothing here has a name outside of this process: namespaces are anonymous, programs and maps are not
-//! pinned, the link's devices live in the namespaces. So nothing is left over, however the process ends.
+//! pinned, the link's devices live in the namespaces. So nothing is left over, however the process ends. What
+//! must have a name, a control group, has a `guard`.
 
 pub mod apps;
 pub mod clock;
+pub mod guard;
 pub mod hosts;
 pub mod link;
 pub mod namespace;
+pub mod processor;
 pub mod programs;
+pub mod veth;
 pub mod watch;
 
 use std::fs;
@@ -25,11 +29,10 @@ use super::State;
 use super::session::{Identity, Session};
 use hosts::KernelHosts;
 use namespace::Namespace;
-use watch::Watch;
+use watch::{Ring, Watch};
 
 /// The one command that installs what this host needs.
-pub const INSTALL: &str =
-    "sh vm/ebpf/install.sh (on Debian: apt-get install --no-install-recommends clang)";
+pub const INSTALL: &str = "sh vm/ebpf/install.sh (on Debian: apt-get install --no-install-recommends clang iproute2 nftables)";
 
 /// The kernel's version: `6.18.44`, without what a distribution adds.
 pub fn kernel_version() -> String {
@@ -78,6 +81,19 @@ pub fn state() -> State {
     }
 }
 
+/// Nothing if this kernel can be a host.
+///
+/// # Errors
+/// Something lacks, apart from the compiler.
+pub fn require() -> Result<()> {
+    match lacks() {
+        Some((what, help)) => {
+            Err(Failure::new(Exit::NoHost, format!("the host linux: {what}")).help(help))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A session on this kernel.
 pub struct Linux {
     session: probe::Session,
@@ -89,9 +105,7 @@ impl Linux {
     /// # Errors
     /// It lacks something, or the kernel refuses.
     pub fn start(progress: &Progress) -> Result<Linux> {
-        if let Some((what, help)) = lacks() {
-            return Err(Failure::new(Exit::NoHost, format!("the host linux: {what}")).help(help));
-        }
+        require()?;
         let object = programs::build("tcp_events", progress)?;
         Linux::with(&object)
     }
@@ -101,7 +115,7 @@ impl Linux {
     /// # Errors
     /// The kernel refuses it.
     pub fn with(object: &Path) -> Result<Linux> {
-        let hosts = KernelHosts::new(Watch::load(object)?);
+        let hosts = KernelHosts::new(Watch::load(object, Ring::ROOMY)?);
         Ok(Linux {
             session: probe::Session::on(Box::new(hosts)),
         })

@@ -3,8 +3,10 @@
 //! The namespace has no name and no file. It goes when the last thread, descriptor and socket in it goes,
 //! which the kernel sees to however this process ends: nothing can be left over.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::os::linux::fs::MetadataExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 
@@ -18,6 +20,8 @@ pub struct Namespace {
     thread: Option<JoinHandle<()>>,
     /// Its inode number, by which eBPF programs know it.
     pub inum: u32,
+    /// Where other processes find it while it is there.
+    pub path: PathBuf,
 }
 
 impl Namespace {
@@ -34,19 +38,20 @@ impl Namespace {
                 let made = unshare(CloneFlags::CLONE_NEWNET)
                     .map_err(io::Error::from)
                     .and_then(|()| std::fs::metadata("/proc/thread-self/ns/net"))
-                    .map(|file| file.st_ino() as u32);
+                    .map(|file| (file.st_ino() as u32, own_path()));
                 let is_made = made.is_ok();
                 if ready.send(made).is_ok() && is_made {
                     receiver.into_iter().for_each(|order| order());
                 }
             })?;
-        let inum = started
+        let (inum, path) = started
             .recv()
             .map_err(|_| io::Error::other("the thread of a namespace ended"))??;
         Ok(Namespace {
             orders: Some(orders),
             thread: Some(thread),
             inum,
+            path,
         })
     }
 
@@ -66,6 +71,42 @@ impl Namespace {
         orders.send(order).expect("its thread waits for orders");
         receiver.recv().expect("what was ordered does not panic")
     }
+}
+
+impl Namespace {
+    /// Runs a program there, with `input` on its standard input: what it prints.
+    ///
+    /// # Errors
+    /// It is not there, or fails: what it says.
+    pub fn command(&self, program: &'static str, args: &[&str], input: &str) -> io::Result<String> {
+        let args: Vec<String> = args.iter().map(|arg| String::from(*arg)).collect();
+        let input = input.to_owned();
+        self.run(move || {
+            let mut child = Command::new(program)
+                .args(args)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .map_err(|error| io::Error::new(error.kind(), format!("{program}: {error}")))?;
+            let mut stdin = child.stdin.take().expect("it was asked for");
+            let written = stdin.write_all(input.as_bytes());
+            drop(stdin);
+            let output = child.wait_with_output()?;
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr);
+                return Err(io::Error::other(format!("{program}: {}", said.trim())));
+            }
+            written?;
+            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        })
+    }
+}
+
+/// The calling thread's network namespace, for other processes.
+fn own_path() -> PathBuf {
+    let thread = rustix::thread::gettid().as_raw_nonzero();
+    PathBuf::from(format!("/proc/{}/task/{thread}/ns/net", std::process::id()))
 }
 
 impl Drop for Namespace {

@@ -1,6 +1,7 @@
 //! What the kernel's tracepoints say of our namespaces: eBPF programs that are loaded once a session, and the
 //! ring buffer that they write to.
 
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::{fs, io};
 
@@ -13,7 +14,27 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 
 /// The size of `struct event`.
-const EVENT_BYTES: usize = 72;
+pub const EVENT_BYTES: usize = 72;
+
+/// The ring buffer between the programs and their reader.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ring {
+    /// Its size: a power of two, and pages.
+    pub bytes: u32,
+    /// Whether its reader is woken for each record; if not, it looks from time to time.
+    pub wakes: bool,
+}
+
+impl Ring {
+    /// What sessions of the host have: no event of a case is lost.
+    pub const ROOMY: Ring = Ring {
+        bytes: 8 << 20,
+        wakes: false,
+    };
+}
+
+/// The flags of `bpf_ringbuf_submit`: `BPF_RB_NO_WAKEUP`.
+const NO_WAKEUP: u64 = 1;
 
 /// The programs, by tracepoint: the first that the kernel takes is used. One that asks for more arguments
 /// than the tracepoint has is not attached.
@@ -33,7 +54,8 @@ const PROGRAMS: &[(&str, &[&str])] = &[
 ];
 
 /// `enum kind` of the programs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// inet_sock_set_state
     SetState,
@@ -129,7 +151,7 @@ pub struct Watch {
     /// The names of reset reasons as this kernel prints them, by number; empty if it gives none.
     pub reasons: Vec<(i32, String)>,
     /// The programs themselves.
-    _programs: Ebpf,
+    programs: Ebpf,
 }
 
 impl Watch {
@@ -137,16 +159,11 @@ impl Watch {
     ///
     /// # Errors
     /// The kernel refuses one: what it says.
-    pub fn load(object: &Path) -> Result<Watch> {
+    pub fn load(object: &Path, ring: Ring) -> Result<Watch> {
+        let submit = if ring.wakes { 0 } else { NO_WAKEUP };
+        let sizes = [("ring", ring.bytes)];
+        let mut programs = load(object, &sizes, &[("submit", &submit.to_ne_bytes())])?;
         let wrong = |what: String| Failure::new(Exit::NoHost, what);
-        let bytes =
-            fs::read(object).map_err(|error| wrong(format!("{}: {error}", object.display())))?;
-        let btf = Btf::from_sys_fs()
-            .map_err(|error| wrong(format!("this kernel has no type information: {error}")))?;
-        let mut programs = EbpfLoader::new()
-            .btf(Some(&btf))
-            .load(&bytes)
-            .map_err(|error| wrong(format!("eBPF programs are not loaded: {}", whole(&error))))?;
         let mut has_reasons = false;
         for (tracepoint, names) in PROGRAMS {
             let mut refused = String::new();
@@ -179,7 +196,7 @@ impl Watch {
                 true => reasons()?,
                 false => Vec::new(),
             },
-            _programs: programs,
+            programs,
         })
     }
 
@@ -204,12 +221,24 @@ impl Watch {
         self.drain();
         self.events.clear();
         self.lost_before = self.lost_ever();
-        for (inum, host) in [(client, 1), (server, 2)] {
-            let inserted = self.hosts.insert(inum, host, 0);
-            inserted.map_err(|error| format!("the map of namespaces: {}", whole(&error)))?;
-            self.followed.push(inum);
-        }
+        follow(&mut self.hosts, client, server)?;
+        self.followed.extend([client, server]);
         Ok(())
+    }
+
+    /// What is readable when the ring wakes its reader.
+    pub fn ring(&self) -> BorrowedFd<'_> {
+        self.ring.as_fd()
+    }
+
+    /// Takes the next event from the ring, for who keeps none.
+    pub fn take(&mut self) -> Option<Event> {
+        loop {
+            let event = Event::read(&self.ring.next()?);
+            if event.is_some() {
+                return event;
+            }
+        }
     }
 
     /// Takes from the ring what is there.
@@ -232,13 +261,76 @@ impl Watch {
         counts.map_or(0, |counts| counts.iter().sum())
     }
 
+    /// See [`ran`].
+    pub fn ran(&self) -> (u64, u64) {
+        ran(&self.programs)
+    }
+
     /// How many events the ring had no room for.
     pub fn lost(&self) -> u64 {
         self.lost_ever() - self.lost_before
     }
 }
 
-fn attach(
+/// Loads the programs of an object, with maps of other sizes and variables of other values (in the machine's order
+/// of bytes) than it says.
+///
+/// # Errors
+/// It cannot be read, or the kernel refuses it.
+pub fn load(object: &Path, sizes: &[(&str, u32)], variables: &[(&str, &[u8])]) -> Result<Ebpf> {
+    let wrong = |what: String| Failure::new(Exit::NoHost, what);
+    let bytes =
+        fs::read(object).map_err(|error| wrong(format!("{}: {error}", object.display())))?;
+    let btf = Btf::from_sys_fs()
+        .map_err(|error| wrong(format!("this kernel has no type information: {error}")))?;
+    let mut loader = EbpfLoader::new();
+    for (map, size) in sizes {
+        loader.map_max_entries(map, *size);
+    }
+    for (name, value) in variables {
+        loader.override_global(name, *value, true);
+    }
+    loader
+        .btf(Some(&btf))
+        .load(&bytes)
+        .map_err(|error| wrong(format!("eBPF programs are not loaded: {}", whole(&error))))
+}
+
+/// Puts two namespaces into a map `hosts`: programs look at no others.
+///
+/// # Errors
+/// The kernel refuses.
+pub fn follow(
+    hosts: &mut HashMap<MapData, u32, u32>,
+    client: u32,
+    server: u32,
+) -> std::result::Result<(), String> {
+    for (inum, host) in [(client, 1), (server, 2)] {
+        let inserted = hosts.insert(inum, host, 0);
+        inserted.map_err(|error| format!("the map of namespaces: {}", whole(&error)))?;
+    }
+    Ok(())
+}
+
+/// How often the loaded programs ran, and for how long, in ns, while the kernel counted that.
+pub fn ran(programs: &Ebpf) -> (u64, u64) {
+    let infos = programs
+        .programs()
+        .filter_map(|(_, program)| program.info().ok());
+    infos.fold((0, 0), |(count, ns), info| {
+        let ran_ns = info.run_time().as_nanos() as u64;
+        (count + info.run_count(), ns + ran_ns)
+    })
+}
+
+/// Loads a program and hangs it on a raw tracepoint.
+///
+/// # Errors
+/// As the kernel says.
+///
+/// # Panics
+/// If the object has no such program.
+pub fn attach(
     programs: &mut Ebpf,
     name: &str,
     tracepoint: &str,
@@ -250,7 +342,7 @@ fn attach(
 }
 
 /// An error with its causes.
-fn whole(error: &dyn std::error::Error) -> String {
+pub fn whole(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
