@@ -119,8 +119,10 @@ pub enum Command {
         after_help = "Example:\n  faultlab cmd install.bat /quiet --as alice --diff\n  \
                             faultlab cmd install.bat --fault registry-access-denied:nth=2\n  \
                             faultlab cmd install.bat --explore other.bat --repro race.ron\n\n\
+                            What is not modelled, an option or a program, is refused by name and leaves ERRORLEVEL 64023, which nothing \
+                            on Windows gives: what the script did after that is not to be trusted.\n\n\
                             Exit codes: 0 the script ended with 0 (with --explore: every order of steps comes to what some order of \
-                            whole scripts comes to); 1 it did not, or met what is not modelled; 2 bad input."
+                            whole scripts comes to); 1 it did not, or met what is not modelled, or a fault struck nothing; 2 bad input."
     )]
     Cmd(Cmd),
     /// Speak the probe protocol for a host, on standard input and output
@@ -573,7 +575,7 @@ pub struct Cmd {
     #[arg(long, value_name = "FILE2.bat", num_args = 0..=1)]
     pub explore: Option<Option<PathBuf>>,
     /// How many states --explore looks at, before it goes on with so many random schedules
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100_000, requires = "explore", value_parser = clap::value_parser!(u64).range(1..))]
     pub budget: u64,
     /// Also write the shortest run with another end, if --explore finds one
     #[arg(long, value_name = "OUT.ron", requires = "explore")]

@@ -39,7 +39,8 @@ impl Output {
         if place.file_name().is_none() {
             return Err(cannot("it names no file"));
         }
-        let file = temporary(folder).map_err(|error| cannot(&error.to_string()))?;
+        // Of what the system says, not the name of the temporary file, which nobody asked for.
+        let file = temporary(folder).map_err(|error| cannot(&reason(&error)))?;
         Ok(Output {
             path: path.to_owned(),
             place,
@@ -78,6 +79,17 @@ impl Output {
             "{} cannot be written: {error}",
             self.path.display()
         ))
+    }
+}
+
+/// What went wrong, in the words of the system.
+fn reason(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.source());
+    let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
+    match (inner, error.kind()) {
+        (Some(inner), _) => inner.to_string(),
+        (None, io::ErrorKind::NotFound) => "there is no such folder".into(),
+        (None, kind) => kind.to_string(),
     }
 }
 
@@ -136,7 +148,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let says = |path: &Path| Output::create(path).expect_err("refused").to_string();
         assert!(says(folder.path()).ends_with("it is a directory"));
-        assert!(says(&folder.path().join("missing/out")).contains("cannot be written"));
+        let missing = says(&folder.path().join("missing/out"));
+        assert!(missing.contains("missing/out cannot be written") && !missing.contains(".tmp"));
         assert!(says(Path::new("/")).ends_with("it is a directory"));
         assert!(says(Path::new("")).contains("names no file"));
     }

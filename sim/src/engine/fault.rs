@@ -1,7 +1,7 @@
 //! Faults are data: a name from a table, where, when, and parameters. Models ask for them by name at
 //! the points where reality could fail.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -115,6 +115,8 @@ pub struct Struck {
 pub struct Faults {
     armed: Arc<[Armed]>,
     opportunities: LookupMap<(usize, Entity), u32>,
+    /// Those that have struck, by their places. No part of the state: it decides nothing.
+    struck: BTreeSet<usize>,
     /// Order-independent digest of the opportunities: part of the state.
     pub(crate) digest: u64,
 }
@@ -124,6 +126,7 @@ impl Clone for Faults {
         Faults {
             armed: self.armed.clone(),
             opportunities: self.opportunities.clone(),
+            struck: self.struck.clone(),
             digest: self.digest,
         }
     }
@@ -134,6 +137,9 @@ impl Clone for Faults {
         }
         if !(self.opportunities.is_empty() && source.opportunities.is_empty()) {
             self.opportunities.clone_from(&source.opportunities);
+        }
+        if !(self.struck.is_empty() && source.struck.is_empty()) {
+            self.struck.clone_from(&source.struck);
         }
         self.digest = source.digest;
     }
@@ -164,6 +170,21 @@ impl Faults {
     /// The armed faults called `name`.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Armed> {
         self.armed.iter().filter(move |armed| armed.name == name)
+    }
+
+    /// The armed faults that a model asks for as it runs and that have struck nothing, by their places in
+    /// [`Faults::armed`].
+    pub fn idle(&self) -> Vec<usize> {
+        let places = 0..self.armed.len();
+        places
+            .filter(|place| !self.struck.contains(place))
+            .collect()
+    }
+
+    /// A fault strikes.
+    pub(crate) fn strike(&mut self, place: usize) -> Armed {
+        self.struck.insert(place);
+        self.armed[place].clone()
     }
 
     /// The first armed fault called `name` for which this opportunity counts.

@@ -656,7 +656,7 @@ impl<E, R: Record> Cx<'_, E, R> {
             }
         };
         self.record(entity, Struck { fault: name });
-        Some(self.faults.armed()[index].clone())
+        Some(self.faults.strike(index))
     }
 
     /// The armed faults, for a model that is set up by them.

@@ -25,6 +25,8 @@ pub struct Ran {
     pub stderr: String,
     /// What was met that is not modelled; the run is not to be trusted then.
     pub unsupported: Vec<String>,
+    /// The faults that struck nothing, by their places among those of the arm.
+    pub idle_faults: Vec<usize>,
     /// The variables that it leaves other than it found them.
     pub variables: Vec<Touched>,
     /// The machine afterwards.
@@ -97,7 +99,10 @@ impl super::Prepared {
             steps: STEP_LIMIT,
         };
         engine.run(&mut env, limits);
-        screen.ran(&engine.world)
+        Ran {
+            idle_faults: engine.faults().idle(),
+            ..screen.ran(&engine.world)
+        }
     }
 }
 
@@ -119,6 +124,7 @@ impl Screen {
             stdout: self.stdout,
             stderr: self.stderr,
             unsupported: self.unsupported,
+            idle_faults: Vec::new(),
             variables: self.variables,
             machine,
         }

@@ -77,12 +77,23 @@ pub fn load_built(
     Ok(loaded)
 }
 
-/// Reads a Windows world in a file of its own: what stands between the parentheses of `Windows((..))`.
+/// Reads a Windows world in a file of its own: `Windows((..))` as in a scenario, or what stands between its parentheses.
 ///
 /// # Errors
 /// The first mistake, with its place.
 pub fn read_windows_world(file: &str, text: &str) -> Result<crate::win7::program::Setup, Mistake> {
-    parse(file, text)
+    let mut lines = text.lines().map(str::trim_start);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with("//"));
+    if first.is_none_or(|line| line.starts_with('(') || line.starts_with("/*")) {
+        return parse(file, text);
+    }
+    match parse(file, text)? {
+        World::Windows(setup) => Ok(setup),
+        _ => {
+            let what = "this is the world of something other than a Windows machine";
+            Err(Mistake::at(file, text, 0..0, what).help("write Windows((..)), or (..)"))
+        }
+    }
 }
 
 /// Reads and checks a scenario. `script` gives the text of a script that lies beside it.

@@ -24,7 +24,7 @@ pub(super) fn begin_of(text: &[u16]) -> &[u16] {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// The label of a line of a file, if it is one: separators, a colon, blanks, and the label.
+/// The label of a line of a file, if it is one: separators and `@` (Wine's batch tests), a colon, blanks, and the label.
 pub(super) fn of_line(line: &[u16]) -> Option<&[u16]> {
     let behind = |text: &'_ [u16], skipped: &[u8]| {
         let skips = |unit: &u16| u8::try_from(*unit).is_ok_and(|byte| skipped.contains(&byte));
@@ -32,7 +32,7 @@ pub(super) fn of_line(line: &[u16]) -> Option<&[u16]> {
             .position(|unit| !skips(unit))
             .unwrap_or(text.len())
     };
-    let line = &line[behind(line, b" \t,;=")..];
+    let line = &line[behind(line, b" \t,;=@")..];
     let text = line.strip_prefix(&[b':' as u16])?;
     Some(begin_of(&text[behind(text, b" \t")..]))
 }

@@ -24,7 +24,7 @@ use super::log::{Answer, Log};
 use super::messages::Language;
 use super::shell::Shell;
 
-pub use files::{OnFile, file_resource, folder_content};
+pub use files::{Link, OnFile, file_resource, folder_content};
 pub use registry::OnKey;
 
 /// The code cannot go on now.

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | operators and their precedence, `0x`, leading `0` for octal, names stand for numbers in the environment | `set /?` | yes |
 //! | results wrap at 32 bits; numbers that do not fit are an error | dbenham's notes | yes |
-//! | error numbers: 1073750988 missing operand, 1073750989 unbalanced, 1073750990 missing operator, 1073750991 invalid number, 1073750992 too big, 1073750993 division by zero | the same | yes |
+//! | error numbers: 1073750988 unbalanced, 1073750989 missing operand, 1073750990 missing operator, 1073750991 invalid number, 1073750992 too big, 1073750993 division by zero | ss64.com, "SET"; ReactOS's tests of SET /A, run on Windows | yes |
+//! | shifts by less than 0 or more than 31 leave the sign alone | Wine's batch tests, whose expected output is that of Windows | yes |
 
 use crate::win7::cmd::messages::Message;
 
@@ -29,8 +30,8 @@ impl Flaw {
     /// The ERRORLEVEL that it leaves.
     pub fn code(self) -> i32 {
         match self {
-            Flaw::MissingOperand => 1_073_750_988,
-            Flaw::Unbalanced => 1_073_750_989,
+            Flaw::Unbalanced => 1_073_750_988,
+            Flaw::MissingOperand => 1_073_750_989,
             Flaw::MissingOperator => 1_073_750_990,
             Flaw::InvalidNumber => 1_073_750_991,
             Flaw::TooBig => 1_073_750_992,
@@ -326,7 +327,8 @@ fn apply(operator: &str, left: i32, right: i32) -> Result<i32, Flaw> {
             0..32 => left.wrapping_shl(right as u32),
             _ => 0,
         },
-        ">>" => left >> right.clamp(0, 31),
+        ">>" if (0..32).contains(&right) => left >> right,
+        ">>" => left >> 31,
         "&" => left & right,
         "^" => left ^ right,
         _ => left | right,

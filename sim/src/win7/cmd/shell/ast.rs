@@ -30,8 +30,10 @@ pub enum Target {
 /// How two commands hang together.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operator {
-    /// `&`, or the end of a line in a block.
+    /// `&`
     Then,
+    /// The end of a line in a block.
+    Line,
     /// `&&`
     And,
     /// `||`

@@ -2,8 +2,9 @@
 //!
 //! | rule | source | sure |
 //! |---|---|---|
+//! | `call` looks for a program before it takes a name for a command of cmd's own | Wine's batch tests | yes |
 //! | `call` fills in percent signs once more, and doubles carets | dbenham's notes | yes |
-//! | `call` gives ERRORLEVEL as its return code | Wine's batch tests | yes |
+//! | `call` gives what failed last, and where nothing did, ERRORLEVEL; `call c:` clears it | Wine's batch tests, whose expected output is that of Windows | yes |
 //! | a label is looked for from here to the end, then from the beginning; the first that fits is taken | `goto /?`, the same notes | yes |
 //! | `exit /b` alone and `goto :eof` give 0 and leave ERRORLEVEL; `exit /b N` gives N | Wine's batch tests | yes |
 //! | a missing label ends the file, with 1 | Wine's batch tests | partly |
@@ -14,7 +15,7 @@ use crate::win7::cmd::sys::{Asked, Sys};
 
 use super::ast::{Kind, Node, Text};
 use super::expand::{same, utf8};
-use super::parse::{OneText, Parsed, parse};
+use super::parse::{Mistake, OneText, Parsed, parse};
 use super::set::trim_start;
 use super::{Flow, Saved, Shell};
 use crate::win7::registry::units;
@@ -45,13 +46,18 @@ impl Shell {
             return self.fail(code as i32);
         }
         if text[0] == b':' as u16 {
-            let text = self.expand_percent(sys, &text)?;
-            return self.call_label(sys, &text);
+            return match self.expand_percent(sys, &text)? {
+                Ok(text) => self.call_label(sys, &text),
+                Err(mistake) => self.refuse(sys, &mistake),
+            };
         }
         let parsed = parse(self, sys, &mut OneText(Some(text)))?;
         let node = match parsed {
             Parsed::Node(node) => node,
-            Parsed::Mistake(_) => return self.fail(1),
+            Parsed::Mistake(mistake @ Mistake::PathOperator(_)) => {
+                return self.refuse(sys, &mistake);
+            }
+            Parsed::Mistake(_) | Parsed::Unfinished => return self.fail(1),
             Parsed::Nothing | Parsed::End => return self.fail(0),
         };
         let Node::Command(command) = &node else {
@@ -72,18 +78,39 @@ impl Shell {
                 self.exec_external(sys, &units(word), &[], true)?
             }
         };
-        if flow == Flow::Next {
+        self.called(&flow);
+        Ok(flow)
+    }
+
+    /// What was called has come back: what did not fail gives ERRORLEVEL.
+    fn called(&mut self, flow: &Flow) {
+        if *flow == Flow::Next && self.code == 0 {
             self.code = self.errorlevel;
         }
-        Ok(flow)
     }
 
     fn call_command(&mut self, sys: &mut Sys<'_>, name: &[u16], tail: &[u16]) -> Asked<Flow> {
         if super::internal::named(name).is_some() {
-            return self.exec_simple(sys, name, tail);
+            // A program of that name goes first.
+            let bare: Text = name.iter().copied().filter(|unit| *unit != 0x22).collect();
+            let is_word = bare
+                .iter()
+                .all(|unit| u8::try_from(*unit).is_ok_and(|byte| byte.is_ascii_alphabetic()));
+            return match is_word && super::external::find(self, sys, &bare, true)?.is_some() {
+                true => {
+                    let tail = self.expand_late(sys, tail)?;
+                    self.exec_external(sys, &bare, &tail, true)
+                }
+                false => self.exec_simple(sys, name, tail),
+            };
         }
         let name = self.expand_late(sys, name)?;
         let tail = self.expand_late(sys, tail)?;
+        if let Some(drive) = super::exec::drive_of(&name) {
+            let flow = self.change_drive(sys, drive)?;
+            self.errorlevel = self.code;
+            return Ok(flow);
+        }
         if name.first() == Some(&(b':' as u16)) {
             return self.call_label(sys, &[name, tail].concat());
         }
@@ -112,9 +139,7 @@ impl Shell {
         let mut frame = self.frame(&file.to_utf8_lossy(), name, tail, at);
         frame.file = file;
         let flow = self.run_inside(sys, frame)?;
-        if flow == Flow::Next {
-            self.code = self.errorlevel;
-        }
+        self.called(&flow);
         Ok(flow)
     }
 
@@ -171,12 +196,13 @@ impl Shell {
         Ok(Flow::Exit(self.errorlevel))
     }
 
-    pub(super) fn shift(&mut self, _: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+    pub(super) fn shift(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
         let text = utf8(tail);
-        let from = text
-            .trim()
-            .strip_prefix('/')
-            .and_then(|number| number.parse::<usize>().ok());
+        let switch = text.trim().strip_prefix('/');
+        let from = switch.and_then(|number| number.parse::<usize>().ok());
+        if switch.is_some() && from.is_none_or(|from| from > 8) {
+            return self.complain(sys, &NO_SHIFT, &[]);
+        }
         if let Some(frame) = self.frames.last_mut() {
             let from = from.unwrap_or(0);
             if from < frame.parameters.len() {
@@ -237,6 +263,10 @@ const NO_LABEL_NAME: Message = Message {
 const OUTSIDE: Message = Message {
     en: "Invalid attempt to call batch label outside of batch script.\r\n",
     zh: "试图在批脚本外调用批处理标签无效。\r\n",
+};
+const NO_SHIFT: Message = Message {
+    en: "Invalid parameter to SHIFT command\r\n",
+    zh: "SHIFT 命令的参数无效\r\n",
 };
 const TOO_MANY: Message = Message {
     en: "Maximum setlocal recursion level reached.\r\n",

@@ -48,7 +48,9 @@ impl Shell {
                 Some(old) => saved.push((redirection.handle, old)),
                 None => {
                     restore(sys, saved)?;
-                    return self.fail(1);
+                    // ERRORLEVEL stays, unless `||` looks at it.
+                    self.code = 1;
+                    return Ok(Flow::Next);
                 }
             }
         }
@@ -109,23 +111,37 @@ impl Shell {
             return self.quiet();
         }
         sys.note_command(&name, &tail)?;
-        if let [letter, colon] = name.as_slice()
-            && *colon == b':' as u16
-            && u8::try_from(*letter).is_ok_and(|letter| letter.is_ascii_alphabetic())
-        {
-            return self.change_drive(sys, *letter);
+        if let Some(drive) = drive_of(&name) {
+            return self.change_drive(sys, drive);
         }
-        if let Some((command, glued)) = internal::named(&name) {
+        if name.first() == Some(&(b':' as u16)) {
+            // A label that is carried out does nothing.
+            return self.quiet();
+        }
+        if let Some((command, glued)) = internal::named(&name)
+            && !self.is_file_instead(sys, &name, glued)?
+        {
             let tail = [&name[glued..], &tail[..]].concat();
             return command(self, sys, &tail);
         }
         self.exec_external(sys, &name, &tail, false)
     }
 
-    /// Both sides of a pipe run at the same time, as children.
+    /// Whether a name such as `echo.bat` is that of a file that can be run: then it is no command of cmd's own.
+    fn is_file_instead(&self, sys: &mut Sys<'_>, name: &[u16], glued: usize) -> Asked<bool> {
+        let extension = super::expand::utf8(&name[glued..]).to_ascii_lowercase();
+        match matches!(&*extension, ".bat" | ".cmd" | ".exe" | ".com") {
+            true => Ok(super::external::find(self, sys, name, true)?.is_some()),
+            false => Ok(false),
+        }
+    }
+
+    /// Both sides of a pipe run at the same time, as children. Where one is no program, all batch files end.
     fn exec_pipe(&mut self, sys: &mut Sys<'_>, left: &Node, right: &Node) -> Asked<Flow> {
-        let left = self.side(sys, left)?;
-        let right = self.side(sys, right)?;
+        let (Some(left), Some(right)) = (self.side(sys, left)?, self.side(sys, right)?) else {
+            self.fail(255)?;
+            return Ok(Flow::Abort);
+        };
         let (read, write) = sys.pipe()?;
         let mut handles = sys.local.handles.clone();
         handles.set(1, write);
@@ -155,16 +171,28 @@ impl Shell {
     }
 
     /// The child that runs a side of a pipe: a program itself, or cmd.exe for all else, which reads the text anew.
-    fn side(&mut self, sys: &mut Sys<'_>, node: &Node) -> Asked<SpawnRequest> {
+    /// Nothing, and a complaint, where there is no such program.
+    fn side(&mut self, sys: &mut Sys<'_>, node: &Node) -> Asked<Option<SpawnRequest>> {
         if let Node::Command(command) = node
             && let Kind::Simple { name, tail } = &command.kind
         {
             let name = self.expand_late(sys, name)?;
             let tail = self.expand_late(sys, tail)?;
-            if command.redirections.is_empty() && internal::named(&name).is_none() {
-                let found = super::external::find(self, sys, &name, false)?;
-                if let Some(image) = found.filter(|image| super::external::is_program(image)) {
-                    return Ok(SpawnRequest::new(&*image, tail.as_slice()));
+            if command.redirections.is_empty()
+                && !name.is_empty()
+                && drive_of(&name).is_none()
+                && internal::named(&name).is_none()
+            {
+                match super::external::find(self, sys, &name, false)? {
+                    Some(image) if super::external::is_program(&image) => {
+                        return Ok(Some(SpawnRequest::new(&*image, tail.as_slice())));
+                    }
+                    Some(_) => {}
+                    None if name.contains(&(b'/' as u16)) => {}
+                    None => {
+                        self.not_found(sys, &name, false)?;
+                        return Ok(None);
+                    }
                 }
             }
             let expanded = Command {
@@ -173,9 +201,9 @@ impl Shell {
                 redirections: command.redirections.clone(),
             };
             let node = Node::Command(expanded.into());
-            return self.child(sys, &node);
+            return self.child(sys, &node).map(Some);
         }
-        self.child(sys, node)
+        self.child(sys, node).map(Some)
     }
 
     fn child(&mut self, sys: &mut Sys<'_>, node: &Node) -> Asked<SpawnRequest> {
@@ -205,6 +233,14 @@ impl Shell {
             sys.wait(child)?;
         }
         Ok(all.unwrap_or_default())
+    }
+}
+
+/// The drive that a command is: two signs, the second a colon.
+pub(super) fn drive_of(name: &[u16]) -> Option<u16> {
+    match name {
+        [drive, colon] if *colon == b':' as u16 && *drive != 0x22 => Some(*drive),
+        _ => None,
     }
 }
 

@@ -5,13 +5,17 @@
 //! | `%%` is one `%` in a batch file; `%1`, `%*`, `%~mods1`; an undefined `%NAME%` is removed there and stays on a command line | `call /?`, dbenham's notes on the phases | yes |
 //! | `%NAME:~a,b%`, `%NAME:from=to%`, `from` with `*` in front; an undefined name loses `%NAME:` alone | `set /?`, the same notes | yes |
 //! | what a variable holds is not looked at again | the same | yes |
-//! | `^` takes the meaning from what follows in a text with `!`; a single `!` is removed | the same | yes |
+//! | `^` takes the meaning from what follows in a text with `!`; a single `!` is removed; several where a name begins are one | the same; Wine's batch tests | yes |
 //! | `%~` of `for` variables and parameters: f d p n x s a t z, `$NAME:` | `for /?`, `call /?` | yes |
+//! | `%~` in a batch file and no parameter behind its letters ends all batch files, in comments too; of a `for` variable that is none, it stays | reports of Windows 10 and 11 (the text, 255); jeb, "tilde-dollar syntax", dostips.com | yes |
+//! | nothing with `%~f` and its like is nothing | Wine's batch tests, whose expected output is that of Windows | yes for variables |
+//! | `=ExitCode`: what the last program ended with, 8 hexadecimal digits; `=ExitCodeAscii` its letter, where it has one; `=C:` where C: is | ss64.com, "CMD shell variables" | partly |
 
 use crate::win7::text::{Wide, upcase};
 
 use super::Shell;
 use super::ast::Text;
+use super::parse::Mistake;
 use crate::win7::cmd::clock::Moment;
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::registry::units;
@@ -127,9 +131,13 @@ impl Shell {
     }
 
     /// Phase 1: the percent signs of a line.
-    pub(super) fn expand_percent(&self, sys: &mut Sys<'_>, line: &[u16]) -> Asked<Text> {
+    pub(super) fn expand_percent(
+        &self,
+        sys: &mut Sys<'_>,
+        line: &[u16],
+    ) -> Asked<Result<Text, Mistake>> {
         if !line.contains(&PER_CENT) {
-            return Ok(line.to_vec());
+            return Ok(Ok(line.to_vec()));
         }
         let in_batch = !self.frames.is_empty() && !self.on_command_line;
         let mut out = Vec::with_capacity(line.len());
@@ -151,10 +159,13 @@ impl Shell {
                     at += 1 + used;
                     continue;
                 }
+                if rest.first() == Some(&TILDE) {
+                    return Ok(Err(Mistake::PathOperator(line[at..].to_vec())));
+                }
             }
             at += 1 + self.named(sys, rest, in_batch, &mut out)?;
         }
-        Ok(out)
+        Ok(Ok(out))
     }
 
     /// `*`, a digit, or `~` with modifiers and a digit: how much of `rest` that is.
@@ -337,6 +348,10 @@ impl Shell {
                     at += 2;
                 }
                 BANG => {
+                    // Several are one.
+                    while text.get(at + 1) == Some(&BANG) {
+                        at += 1;
+                    }
                     let rest = &text[at + 1..];
                     let Some(end) = rest.iter().position(|unit| *unit == BANG) else {
                         at += 1;
@@ -390,8 +405,9 @@ impl Shell {
                     continue;
                 }
                 let full = sys.full_path(&[directory, &[b'\\' as u16], plain].concat());
-                if let Some(spelled) = sys.spelled(&utf8(&full))? {
-                    found = Some(units(&spelled));
+                if sys.attributes(&full)?.is_ok() {
+                    let spelled = sys.spelled(&utf8(&full))?;
+                    found = Some(spelled.map_or(full, |spelled| units(&spelled)));
                     break;
                 }
             }
@@ -405,11 +421,7 @@ impl Shell {
             return Ok(path);
         }
         if path.is_empty() {
-            return Ok(match letters.contains(['f', 'd', 'p']) {
-                // Nothing is the current directory.
-                true => self.parts(&sys.full_path(&units(".")), letters),
-                false => Vec::new(),
-            });
+            return Ok(Vec::new());
         }
         let full = sys.full_path(&path);
         let mut out = Vec::new();

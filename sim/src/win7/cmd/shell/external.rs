@@ -134,7 +134,7 @@ impl Shell {
         };
         let bare: Text = name.iter().copied().filter(|unit| *unit != 0x22).collect();
         let Some(file) = find(self, sys, &bare, true)? else {
-            return self.not_found(sys, &name, &bare, called);
+            return self.not_found(sys, &name, called);
         };
         if is_batch(&file) {
             let frame = self.frame(&file, &name, &tail, 0);
@@ -146,7 +146,10 @@ impl Shell {
             return self.fail(code as i32);
         }
         match sys.run(SpawnRequest::new(&*file, tail.as_slice()))? {
-            Ok(code) => self.fail(code as i32),
+            Ok(code) => {
+                self.note_exit(sys, code);
+                self.fail(code as i32)
+            }
             Err(error) => {
                 let text = match error.code {
                     193 => format!(
@@ -160,6 +163,16 @@ impl Shell {
                 self.fail(error.code as i32)
             }
         }
+    }
+
+    /// The hidden variables of what a program ended with.
+    fn note_exit(&self, sys: &mut Sys<'_>, code: u32) {
+        self.set_variable(sys, &units("=ExitCode"), &units(&format!("{code:08X}")));
+        let letter = match code {
+            0x21..=0x7E => vec![code as u16],
+            _ => Vec::new(),
+        };
+        self.set_variable(sys, &units("=ExitCodeAscii"), &letter);
     }
 
     /// Runs a batch file: in place of the one that runs, unless it is called or there is none.
@@ -193,14 +206,14 @@ impl Shell {
         Ok(flow)
     }
 
-    fn not_found(
+    /// Says that there is no such program.
+    pub(super) fn not_found(
         &mut self,
         sys: &mut Sys<'_>,
         name: &[u16],
-        bare: &[u16],
         called: bool,
     ) -> Asked<Flow> {
-        let text = utf8(bare);
+        let text = utf8(name).replace('"', "");
         if let Some((folder, _)) = text.rsplit_once('\\') {
             let folder = if folder.ends_with(':') || folder.is_empty() {
                 format!("{folder}\\")

@@ -2,10 +2,11 @@
 //!
 //! | rule | source | sure |
 //! |---|---|---|
-//! | words as they are; words with `*` or `?` stand for the files that match | `for /?` | yes |
+//! | words as they are; words with `*` or `?` stand for the files that match, with what stands before the last `\\` of the word, not with what stands before a `/` | `for /?`; Wine's batch tests, whose expected output is that of Windows | yes |
 //! | `/d` directories, `/r` each directory of a tree, `/l` numbers, `/f` lines | `for /?` | yes |
 //! | `/f`: blanks divide, `;` begins a comment, empty lines are skipped, `skip` counts them; a line without the tokens is passed over | `for /?`, Wine's tests | yes |
 //! | the last of `tokens` with `*` is the rest of the line | `for /?` | yes |
+//! | tokens that are named twice take a variable each, which is empty, and no rest; ranges that go down are none; more than 31 are an error, which does not end the batch file | Wine's batch tests | yes |
 
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
@@ -74,10 +75,7 @@ impl Shell {
                     Some(folder) => join(folder, &bare),
                     None => bare.clone(),
                 };
-                let prefix = match bare
-                    .iter()
-                    .rposition(|unit| matches!(*unit, 0x5c | 0x2f | 0x3a))
-                {
+                let prefix = match bare.iter().rposition(|unit| matches!(*unit, 0x5c | 0x3a)) {
                     Some(at) => bare[..=at].to_vec(),
                     None => Vec::new(),
                 };
@@ -177,9 +175,8 @@ impl Shell {
         let options = match Options::read(options) {
             Ok(options) => options,
             Err(word) => {
-                sys.complain(&super::UNEXPECTED, &[&word])?;
-                self.fail(255)?;
-                return Ok(Flow::Abort);
+                // It is read when the loop runs, so the batch file goes on (Wine's batch tests).
+                return self.complain(sys, &super::UNEXPECTED, &[&word]);
             }
         };
         let trimmed = trim(set);
@@ -266,7 +263,10 @@ struct Options {
     skip: usize,
     eol: Option<u16>,
     delims: Text,
+    /// Those that are wanted, in order, each once.
     tokens: Vec<usize>,
+    /// How many variables they take: as many as were named.
+    named: usize,
     /// The rest of the line behind the last token.
     rest: bool,
     usebackq: bool,
@@ -284,6 +284,7 @@ impl Options {
             eol: Some(b';' as u16),
             delims: vec![0x20, 0x09],
             tokens: vec![1],
+            named: 1,
             rest: false,
             usebackq: false,
         };
@@ -352,6 +353,7 @@ impl Options {
             }
             self.tokens.extend(from..=to);
         }
+        self.named = self.tokens.len();
         self.tokens.sort_unstable();
         self.tokens.dedup();
         Ok(())
@@ -373,7 +375,10 @@ impl Options {
             return None;
         }
         let last = self.tokens.last().copied().unwrap_or(0);
-        let mut values = Vec::new();
+        let empty = 0..self.named + usize::from(self.rest);
+        let mut values: Vec<(u16, Text)> = empty
+            .map(|place| (variable.wrapping_add(place as u16), Text::new()))
+            .collect();
         let mut at = 0;
         let mut found = Vec::new();
         for _ in 1..=last {
@@ -391,9 +396,9 @@ impl Options {
             if place == 0 && value.is_empty() {
                 return None;
             }
-            values.push((variable.wrapping_add(place as u16), value));
+            values[place].1 = value;
         }
-        if self.rest {
+        if self.rest && self.named == self.tokens.len() {
             while at < line.len() && divides(&line[at]) {
                 at += 1;
             }
@@ -401,7 +406,7 @@ impl Options {
             if self.tokens.is_empty() && value.is_empty() {
                 return None;
             }
-            values.push((variable.wrapping_add(self.tokens.len() as u16), value));
+            values[self.named].1 = value;
         }
         Some(values)
     }

@@ -5,6 +5,7 @@
 //! | `errorlevel N`: N or more; `equ` and its like compare numbers if both are, else texts | `if /?` | yes |
 //! | `exist` takes patterns; a directory counts, and `dir\` too; `dir\nul` is there if the directory is | `if /?`; the last from memory | partly |
 //! | what is taken decides the return code; nothing taken gives 0 | Wine's batch tests | yes |
+//! | `errorlevel` takes decimal numbers; of what is none, neither side is taken | Wine's batch tests, whose expected output is that of Windows | partly |
 
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::text::{Wide, upcase};
@@ -17,7 +18,10 @@ use super::{Flow, Shell};
 
 impl Shell {
     pub(super) fn exec_if(&mut self, sys: &mut Sys<'_>, read: &If) -> Asked<Flow> {
-        let holds = self.holds(sys, &read.condition, read.ignore_case)? != read.not;
+        let Some(holds) = self.holds(sys, &read.condition, read.ignore_case)? else {
+            return self.quiet();
+        };
+        let holds = holds != read.not;
         match (holds, &read.otherwise) {
             (true, _) => self.exec(sys, &read.then),
             (false, Some(otherwise)) => self.exec(sys, otherwise),
@@ -25,8 +29,14 @@ impl Shell {
         }
     }
 
-    fn holds(&mut self, sys: &mut Sys<'_>, condition: &Condition, any_case: bool) -> Asked<bool> {
-        Ok(match condition {
+    /// Whether a condition holds; nothing if it is none.
+    fn holds(
+        &mut self,
+        sys: &mut Sys<'_>,
+        condition: &Condition,
+        any_case: bool,
+    ) -> Asked<Option<bool>> {
+        Ok(Some(match condition {
             Condition::Defined(name) => {
                 let name = self.expand_late(sys, name)?;
                 let name: Text = name.into_iter().filter(|unit| *unit != 0x22).collect();
@@ -34,7 +44,10 @@ impl Shell {
             }
             Condition::ErrorLevel(number) => {
                 let number = self.expand_late(sys, number)?;
-                i64::from(self.errorlevel) >= leading_number(utf8(&number).trim())
+                match utf8(&number).trim().parse::<i64>() {
+                    Ok(number) => i64::from(self.errorlevel) >= number,
+                    Err(_) => return Ok(None),
+                }
             }
             Condition::ExtensionVersion(number) => {
                 let number = self.expand_late(sys, number)?;
@@ -50,7 +63,7 @@ impl Shell {
                 let right = self.expand_late(sys, right)?;
                 compare(&left, *comparison, &right, any_case)
             }
-        })
+        }))
     }
 
     fn is_defined(&self, sys: &Sys<'_>, name: &[u16]) -> bool {

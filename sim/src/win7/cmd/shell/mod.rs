@@ -6,7 +6,7 @@
 //! | a line ends at NUL as text, and 0x1A ends a line | the same notes | partly |
 //! | two results: a return code (`&&`, `\|\|`, the exit of `cmd /c`), and ERRORLEVEL | Wine's batch tests, whose expected output is that of Windows | yes |
 //! | a batch file that is started without `call` does not come back | `call /?` | yes |
-//! | what is wrong with a command ends all batch files, with 255 | observed, from memory | no |
+//! | what is wrong with a command ends all batch files, with 255 | Wine's batch tests; reports | yes |
 
 pub mod arithmetic;
 pub mod ast;
@@ -183,6 +183,10 @@ impl Shell {
             let parsed = parse::parse(self, sys, &mut FileLines)?;
             let flow = match parsed {
                 Parsed::End => Flow::Return,
+                Parsed::Unfinished => {
+                    self.fail(255)?;
+                    Flow::Return
+                }
                 Parsed::Nothing => continue,
                 Parsed::Mistake(mistake) => self.refuse(sys, &mistake)?,
                 Parsed::Node(node) => {
@@ -242,6 +246,11 @@ impl Shell {
                 sys.complain(&UNEXPECTED, &[&expand::utf8(word)])?;
             }
             Mistake::Syntax => sys.complain(&SYNTAX, &[])?,
+            Mistake::PathOperator(text) => {
+                let text = expand::utf8(text);
+                sys.complain(&PATH_OPERATOR, &[text.trim_end_matches('\r')])?;
+                sys.complain(&SYNTAX, &[])?;
+            }
             Mistake::TooLong => sys.complain(&TOO_LONG, &[])?,
             Mistake::TooDeep => {
                 sys.unsupported("blocks that lie so deep in each other")?;
@@ -257,6 +266,7 @@ impl Shell {
         match parse::parse(self, sys, &mut lines)? {
             Parsed::Node(node) => self.exec(sys, &node),
             Parsed::Mistake(mistake) => self.refuse(sys, &mistake),
+            Parsed::Unfinished => self.fail(1),
             Parsed::Nothing | Parsed::End => Ok(Flow::Next),
         }
     }
@@ -300,6 +310,11 @@ const UNEXPECTED: Message = Message {
 const SYNTAX: Message = Message {
     en: "The syntax of the command is incorrect.\r\n",
     zh: "命令语法不正确。\r\n",
+};
+const PATH_OPERATOR: Message = Message {
+    en: "The following usage of the path operator in batch-parameter\r\nsubstitution is invalid: {0}\r\n\r\n\r\n\
+         For valid formats type CALL /? or FOR /?\r\n",
+    zh: "批处理参数替换中路径运算符的以下用法\r\n无效: {0}\r\n\r\n\r\n有关有效格式，请键入 CALL /? 或 FOR /?\r\n",
 };
 const TOO_LONG: Message = Message {
     en: "The input line is too long.\r\n",
@@ -441,6 +456,7 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
             shell.exec(sys, &node)?
         }
         Parsed::Mistake(mistake) => shell.refuse(sys, &mistake)?,
+        Parsed::Unfinished => shell.fail(1)?,
         Parsed::Nothing | Parsed::End => Flow::Next,
     };
     Ok(shell.exit_code(&flow))

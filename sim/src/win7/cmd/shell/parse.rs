@@ -8,16 +8,23 @@
 //! | `\|` binds closer than `&&`, that than `\|\|`, that than `&` | `cmd /?`, ReactOS parser.c | yes |
 //! | what follows `if` and `do` on a line belongs to it; `else` must follow `)` | the same | yes |
 //! | `rem` takes the rest of the line; `)` outside of blocks at the beginning of a command takes it too | the same notes | yes |
-//! | a label line is nothing; in a block as well | the same notes | partly |
-//! | a file that ends inside of a block: the block does not run | observed, from memory | no |
+//! | a `:` where a command begins makes a label of the rest of the line, `)` and `&` included; `^` at its end still joins the next line | dbenham, "Rules for label names vs GOTO and CALL", dostips.com | yes |
+//! | in a block a command must stand on the line behind a label; a second label there is carried out: `::` is a drive that is not there | the same | yes; the words of an empty line behind it are not |
+//! | a redirection before a label: it is carried out as well, in a block, and where `&` or `\|` follow | the same | yes |
+//! | `^` before an empty line: what it escapes is the end of that line | Wine's batch tests, whose expected output is that of Windows | yes |
+//! | of two redirections of one handle the last alone counts, and opens its file | the same | yes |
+//! | a file that ends inside of a block: the block does not run, and the file ends with 255 | the same | yes |
+//!
+//! [`words`] reads the words of commands and their redirections, [`compound`] `if` and `for`.
+
+mod compound;
+mod words;
 
 use std::sync::Arc;
 
 use super::Shell;
-use super::ast::{
-    Command, Comparison, Condition, For, Form, If, Kind, Node, Operator, Redirection, Target, Text,
-};
-use super::expand::{same, utf8};
+use super::ast::{Command, Kind, Node, Operator, Redirection, Text};
+use super::expand::utf8;
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::registry::units;
 
@@ -34,6 +41,8 @@ pub enum Mistake {
     Unexpected(Text),
     /// Something lacks.
     Syntax,
+    /// `%~` and no parameter behind it: from there to the end of the line.
+    PathOperator(Text),
     /// The line is longer than cmd takes.
     TooLong,
     /// Blocks in blocks in blocks.
@@ -49,6 +58,8 @@ pub enum Parsed {
     Nothing,
     /// There is no more.
     End,
+    /// The file ended inside of a block.
+    Unfinished,
     /// What cmd refuses.
     Mistake(Mistake),
 }
@@ -111,6 +122,7 @@ pub fn parse(shell: &mut Shell, sys: &mut Sys<'_>, lines: &mut dyn Lines) -> Ask
         at: 0,
         depth: 0,
         nesting: 0,
+        label: false,
     };
     let read = match reader.fetch() {
         Ok(true) => reader.top(),
@@ -121,7 +133,7 @@ pub fn parse(shell: &mut Shell, sys: &mut Sys<'_>, lines: &mut dyn Lines) -> Ask
         Ok(Some(node)) => Ok(Parsed::Node(node)),
         Ok(None) => Ok(Parsed::Nothing),
         Err(Left::Mistake(mistake)) => Ok(Parsed::Mistake(mistake)),
-        Err(Left::End) => Ok(Parsed::End),
+        Err(Left::End) => Ok(Parsed::Unfinished),
         Err(Left::Stop(stop)) => Err(stop),
     }
 }
@@ -136,6 +148,8 @@ struct Reader<'a, 's> {
     /// How many blocks are open.
     depth: u32,
     nesting: u32,
+    /// Whether what was read last is a label that took the rest of its line.
+    label: bool,
 }
 
 impl Reader<'_, '_> {
@@ -144,7 +158,8 @@ impl Reader<'_, '_> {
         let Some(line) = self.lines.next(self.shell, self.sys)? else {
             return Ok(false);
         };
-        let mut line = self.shell.expand_percent(self.sys, &line)?;
+        let line = self.shell.expand_percent(self.sys, &line)?;
+        let mut line = line.map_err(Left::Mistake)?;
         if line.len() > LONGEST {
             return Err(Left::Mistake(Mistake::TooLong));
         }
@@ -201,7 +216,7 @@ impl Reader<'_, '_> {
 
     fn top(&mut self) -> Read<Option<Node>> {
         self.skip(is_divider);
-        if self.at_end() || self.peek() == c(':') {
+        if self.at_end() {
             return Ok(None);
         }
         let node = self.sequence()?;
@@ -273,6 +288,7 @@ impl Reader<'_, '_> {
             self.at += 2;
             match next(self)? {
                 Some(right) => all.push(right),
+                None if self.label => break,
                 None => return self.unexpected(),
             }
         }
@@ -292,6 +308,7 @@ impl Reader<'_, '_> {
             self.at += 1;
             match self.command()? {
                 Some(right) => all.push(right),
+                None if self.label => break,
                 None => return self.unexpected(),
             }
         }
@@ -300,6 +317,7 @@ impl Reader<'_, '_> {
 
     /// One command; nothing where none begins.
     fn command(&mut self) -> Read<Option<Node>> {
+        self.label = false;
         self.skip(is_divider);
         let mut quiet = false;
         while self.peek() == c('@') {
@@ -326,6 +344,10 @@ impl Reader<'_, '_> {
             };
         }
         match u8::try_from(self.peek()) {
+            Ok(b':') if redirections.is_empty() || (self.depth == 0 && !self.is_joined()) => {
+                self.take_label()?;
+                return Ok(None);
+            }
             Ok(b'(') => {
                 self.at += 1;
                 let inside = self.block()?;
@@ -345,17 +367,17 @@ impl Reader<'_, '_> {
             Ok(b')') if self.depth == 0 => {
                 // It takes the rest of the line.
                 self.at = self.line.len() - 1;
-                let nothing = Kind::Simple {
-                    name: units("rem"),
-                    tail: vec![],
-                };
-                return Ok(Some(self.finish(true, nothing, redirections)));
+                return Ok(Some(self.nothing(redirections)));
             }
             Ok(b')') => return Ok(None),
             Ok(b'&' | b'|') => return self.unexpected(),
             _ => {}
         }
-        let start = self.at;
+        self.plain_command(quiet, redirections).map(Some)
+    }
+
+    /// A command that begins with a word here.
+    fn plain_command(&mut self, quiet: bool, mut redirections: Vec<Redirection>) -> Read<Node> {
         let (word, plain) = self.word()?;
         let keyword = plain.then(|| utf8(&word).to_ascii_lowercase());
         let ended = |reader: &Self| {
@@ -369,41 +391,58 @@ impl Reader<'_, '_> {
         match keyword.as_deref() {
             Some("if") if ended(self) => {
                 let read = self.if_command()?;
-                return Ok(Some(self.finish(
-                    quiet,
-                    Kind::If(Box::new(read)),
-                    redirections,
-                )));
+                return Ok(self.finish(quiet, Kind::If(Box::new(read)), redirections));
             }
             Some("for") if ended(self) => {
                 let read = self.for_command()?;
-                return Ok(Some(self.finish(
-                    quiet,
-                    Kind::For(Box::new(read)),
-                    redirections,
-                )));
+                return Ok(self.finish(quiet, Kind::For(Box::new(read)), redirections));
             }
             Some("rem") if ended(self) => {
+                let start = self.at;
                 self.skip(is_blank);
                 if !matches!(u8::try_from(self.peek()), Ok(b'&' | b'|' | b'<' | b'>')) {
-                    let tail = self.line[self.at..self.line.len() - 1].to_vec();
+                    let tail = self.line[start..self.line.len() - 1].to_vec();
                     self.at = self.line.len() - 1;
-                    let kind = Kind::Simple {
-                        name: word,
-                        tail: [vec![c(' ')], tail].concat(),
-                    };
-                    return Ok(Some(self.finish(quiet, kind, redirections)));
+                    let kind = Kind::Simple { name: word, tail };
+                    return Ok(self.finish(quiet, kind, redirections));
                 }
             }
             _ => {}
         }
-        let _ = start;
         let tail = self.tail(&mut redirections)?;
-        Ok(Some(self.finish(
-            quiet,
-            Kind::Simple { name: word, tail },
-            redirections,
-        )))
+        Ok(self.finish(quiet, Kind::Simple { name: word, tail }, redirections))
+    }
+
+    /// The first line behind a label in a block: it must hold a command, and a second label is carried out as one.
+    fn behind_label(&mut self) -> Read<Option<Node>> {
+        self.skip(is_divider);
+        if self.at_end() {
+            return Err(Left::Mistake(Mistake::Syntax));
+        }
+        if self.peek() == c(')') {
+            return self.unexpected();
+        }
+        // A parenthesis means nothing there.
+        if self.peek() != c(':') && self.peek() != c('(') {
+            return Ok(None);
+        }
+        let label = self.plain_command(self.peek() == c(':'), Vec::new())?;
+        self.skip(is_blank);
+        if self.peek() == c('&') && self.second() != c('&') {
+            self.at += 1;
+            let rest = self.sequence()?;
+            return Ok(join([Some(label), rest].into_iter().flatten().collect()));
+        }
+        Ok(Some(label))
+    }
+
+    /// A command that does nothing and is not shown.
+    fn nothing(&self, redirections: Vec<Redirection>) -> Node {
+        let nothing = Kind::Simple {
+            name: units("rem"),
+            tail: vec![],
+        };
+        self.finish(true, nothing, redirections)
     }
 
     fn finish(&self, quiet: bool, kind: Kind, redirections: Vec<Redirection>) -> Node {
@@ -424,23 +463,27 @@ impl Reader<'_, '_> {
         loop {
             self.skip(is_divider);
             if self.at_end() {
+                let behind_label = std::mem::take(&mut self.label);
                 if !self.fetch()? {
                     return Err(Left::End);
                 }
-                self.skip(is_divider);
-                // A label in a block is nothing.
-                if self.peek() == c(':') {
-                    self.at = self.line.len() - 1;
+                if behind_label {
+                    match self.behind_label()? {
+                        Some(node) => all.push(node),
+                        None => continue,
+                    }
+                } else {
+                    continue;
                 }
-                continue;
-            }
-            if self.peek() == c(')') {
+            } else if self.peek() == c(')') {
                 self.at += 1;
                 break;
-            }
-            match self.sequence()? {
-                Some(node) => all.push(node),
-                None => return self.unexpected(),
+            } else {
+                match self.sequence()? {
+                    Some(node) => all.push(node),
+                    None if self.label => continue,
+                    None => return self.unexpected(),
+                }
             }
             self.skip(is_blank);
             if !self.at_end() && self.peek() != c(')') {
@@ -448,390 +491,7 @@ impl Reader<'_, '_> {
             }
         }
         self.depth -= 1;
-        Ok(join(all))
-    }
-
-    /// `^` at the end of a line: goes on with the next one. Whether there is one.
-    fn join_line(&mut self) -> Read<bool> {
-        self.fetch()
-    }
-
-    /// The first word of a command, as it stands, and whether nothing in it was quoted or escaped.
-    fn word(&mut self) -> Read<(Text, bool)> {
-        let (mut word, mut plain, mut quoted) = (Vec::new(), true, false);
-        loop {
-            let unit = self.peek();
-            if unit == NEWLINE {
-                break;
-            }
-            if unit == c('"') {
-                quoted = !quoted;
-                plain = false;
-            } else if !quoted {
-                match u8::try_from(unit) {
-                    Ok(b'^') => {
-                        plain = false;
-                        self.at += 1;
-                        if self.at_end() && !self.join_line()? {
-                            break;
-                        }
-                        if !self.at_end() {
-                            word.push(self.peek());
-                            self.at += 1;
-                        }
-                        continue;
-                    }
-                    Ok(b'&' | b'|' | b'<' | b'>') => break,
-                    Ok(b')') if self.depth > 0 => break,
-                    Ok(b'(')
-                        if matches!(
-                            utf8(&word).to_ascii_lowercase().as_str(),
-                            "if" | "for" | "rem"
-                        ) =>
-                    {
-                        break;
-                    }
-                    _ if is_divider(unit) => break,
-                    Ok(b'/')
-                        if matches!(utf8(&word).to_ascii_lowercase().as_str(), "if" | "for") =>
-                    {
-                        break;
-                    }
-                    _ => {}
-                }
-            }
-            word.push(unit);
-            self.at += 1;
-        }
-        Ok((word, plain))
-    }
-
-    /// What follows the first word, with the redirections taken out.
-    fn tail(&mut self, redirections: &mut Vec<Redirection>) -> Read<Text> {
-        let (mut tail, mut quoted) = (Vec::new(), false);
-        // Behind the name of a command a digit may be the handle of what follows.
-        let mut last_divides = true;
-        loop {
-            let unit = self.peek();
-            if unit == NEWLINE {
-                break;
-            }
-            if unit == c('"') {
-                quoted = !quoted;
-            } else if !quoted {
-                match u8::try_from(unit) {
-                    Ok(b'^') => {
-                        self.at += 1;
-                        if self.at_end() && !self.join_line()? {
-                            break;
-                        }
-                        if !self.at_end() {
-                            tail.push(self.peek());
-                            self.at += 1;
-                        }
-                        last_divides = false;
-                        continue;
-                    }
-                    Ok(b'&' | b'|') => break,
-                    Ok(b')') if self.depth > 0 => break,
-                    Ok(b'<' | b'>') => {
-                        self.redirection(redirections)?;
-                        last_divides = false;
-                        continue;
-                    }
-                    Ok(b'0'..=b'9')
-                        if last_divides
-                            && matches!(u8::try_from(self.second()), Ok(b'<' | b'>')) =>
-                    {
-                        self.redirection(redirections)?;
-                        continue;
-                    }
-                    _ => {}
-                }
-            }
-            last_divides = is_divider(unit) || unit == c('(');
-            tail.push(unit);
-            self.at += 1;
-        }
-        Ok(tail)
-    }
-
-    /// A redirection, if one begins here.
-    fn redirection(&mut self, into: &mut Vec<Redirection>) -> Read<bool> {
-        let arrow = |unit: u16| unit == c('<') || unit == c('>');
-        let digit = char::from_u32(self.peek().into()).and_then(|c| c.to_digit(10));
-        let handle = match digit {
-            Some(number) if arrow(self.second()) => {
-                self.at += 1;
-                Some(number as usize)
-            }
-            _ if arrow(self.peek()) => None,
-            _ => return Ok(false),
-        };
-        let reads = self.peek() == c('<');
-        let handle = handle.unwrap_or(usize::from(!reads));
-        self.at += 1;
-        let appends = !reads && self.peek() == c('>');
-        if appends {
-            self.at += 1;
-        }
-        if self.peek() == c('&') {
-            self.at += 1;
-            self.skip(is_blank);
-            let number = char::from_u32(self.peek().into()).and_then(|c| c.to_digit(10));
-            let Some(number) = number else {
-                return self.unexpected();
-            };
-            self.at += 1;
-            into.push(Redirection {
-                handle,
-                to: Target::Copy(number as usize),
-            });
-            return Ok(true);
-        }
-        self.skip(is_divider);
-        let (name, _) = self.word()?;
-        if name.is_empty() {
-            return self.unexpected();
-        }
-        let to = match (reads, appends) {
-            (true, _) => Target::Read(name),
-            (_, true) => Target::Append(name),
-            _ => Target::Replace(name),
-        };
-        into.push(Redirection { handle, to });
-        Ok(true)
-    }
-
-    /// A word of `if` or `for`: it ends at what divides, and at `==`.
-    fn argument(&mut self) -> Read<Text> {
-        self.skip(is_divider);
-        Ok(self.word()?.0)
-    }
-
-    /// A word, if it is this one; else nothing is taken.
-    fn keyword(&mut self, word: &str) -> bool {
-        let start = self.at;
-        self.skip(is_divider);
-        let end = self.at + word.len();
-        let found = self
-            .line
-            .get(self.at..end)
-            .is_some_and(|text| same(text, &units(word)));
-        let next = self.line.get(end).copied().unwrap_or(NEWLINE);
-        let ends = next == NEWLINE || is_divider(next) || next == c('(') || next == c(')');
-        match found && ends {
-            true => {
-                self.at = end;
-                true
-            }
-            false => {
-                self.at = start;
-                false
-            }
-        }
-    }
-
-    fn if_command(&mut self) -> Read<If> {
-        let mut ignore_case = false;
-        let mut not = false;
-        loop {
-            self.skip(is_divider);
-            if self.peek() == c('/') && matches!(u8::try_from(self.second()), Ok(b'i' | b'I')) {
-                ignore_case = true;
-                self.at += 2;
-            } else if self.keyword("not") {
-                not = !not;
-            } else {
-                break;
-            }
-        }
-        let condition = self.condition()?;
-        self.skip(is_divider);
-        if self.at_end() {
-            return Err(Left::Mistake(Mistake::Syntax));
-        }
-        let Some(then) = self.sequence()? else {
-            return self.unexpected();
-        };
-        let otherwise = match self.keyword("else") {
-            true => match self.sequence()? {
-                Some(node) => Some(node),
-                None => return self.unexpected(),
-            },
-            false => None,
-        };
-        Ok(If {
-            ignore_case,
-            not,
-            condition,
-            then,
-            otherwise,
-        })
-    }
-
-    fn condition(&mut self) -> Read<Condition> {
-        for (word, make) in [
-            ("exist", Condition::Exist as fn(Text) -> Condition),
-            ("defined", Condition::Defined),
-            ("errorlevel", Condition::ErrorLevel),
-            ("cmdextversion", Condition::ExtensionVersion),
-        ] {
-            let start = self.at;
-            if self.keyword(word) {
-                self.skip(is_blank);
-                // `errorlevel==1` compares texts.
-                if self.peek() == c('=') && self.second() == c('=') {
-                    self.at = start;
-                    break;
-                }
-                let operand = self.argument()?;
-                if operand.is_empty() {
-                    return self.unexpected();
-                }
-                return Ok(make(operand));
-            }
-        }
-        let left = self.argument()?;
-        if left.is_empty() {
-            return self.unexpected();
-        }
-        self.skip(is_blank);
-        if self.peek() == c('=') && self.second() == c('=') {
-            self.at += 2;
-            let right = self.argument()?;
-            if right.is_empty() {
-                return self.unexpected();
-            }
-            return Ok(Condition::Compare(left, Comparison::Same, right));
-        }
-        for (word, comparison) in [
-            ("equ", Comparison::Equal),
-            ("neq", Comparison::NotEqual),
-            ("lss", Comparison::Less),
-            ("leq", Comparison::LessOrEqual),
-            ("gtr", Comparison::Greater),
-            ("geq", Comparison::GreaterOrEqual),
-        ] {
-            if self.keyword(word) {
-                let right = self.argument()?;
-                if right.is_empty() {
-                    return self.unexpected();
-                }
-                return Ok(Condition::Compare(left, comparison, right));
-            }
-        }
-        self.unexpected()
-    }
-
-    fn for_command(&mut self) -> Read<For> {
-        let mut form = Form::Plain;
-        self.skip(is_divider);
-        while self.peek() == c('/') {
-            let letter = u8::try_from(self.second())
-                .unwrap_or(0)
-                .to_ascii_lowercase();
-            let known = matches!(letter, b'd' | b'r' | b'l' | b'f');
-            if !known {
-                return self.unexpected();
-            }
-            self.at += 2;
-            self.skip(is_divider);
-            form = match (letter, form) {
-                (b'd', Form::Tree(root, _)) => Form::Tree(root, true),
-                (b'd', _) => Form::Directories,
-                (b'l', _) => Form::Numbers,
-                (b'r', before) => {
-                    let root = match self.peek() == c('%') || self.peek() == c('/') {
-                        true => Vec::new(),
-                        false => self.argument()?,
-                    };
-                    Form::Tree(root, before == Form::Directories)
-                }
-                (_, _) => {
-                    let options = match self.peek() == c('%') {
-                        true => Vec::new(),
-                        false => self.argument()?,
-                    };
-                    Form::Lines(options)
-                }
-            };
-            self.skip(is_divider);
-        }
-        let name = self.argument()?;
-        let variable = match name.as_slice() {
-            [percent, letter] if *percent == c('%') => *letter,
-            // On a command line what was `%%a` in a file still has both.
-            _ => {
-                self.at -= name.len().min(self.at);
-                return self.unexpected();
-            }
-        };
-        if !self.keyword("in") {
-            return self.unexpected();
-        }
-        self.skip(is_divider);
-        if self.peek() != c('(') {
-            return self.unexpected();
-        }
-        self.at += 1;
-        let set = self.set()?;
-        if !self.keyword("do") {
-            return self.unexpected();
-        }
-        let Some(body) = self.sequence()? else {
-            return match self.at_end() {
-                true => Err(Left::Mistake(Mistake::Syntax)),
-                false => self.unexpected(),
-            };
-        };
-        Ok(For {
-            form,
-            variable,
-            set,
-            body,
-        })
-    }
-
-    /// What is between the parentheses of `in`, over any number of lines; their ends are blanks.
-    fn set(&mut self) -> Read<Text> {
-        let (mut set, mut quoted) = (Vec::new(), false);
-        loop {
-            let unit = self.peek();
-            if unit == NEWLINE {
-                quoted = false;
-                if !self.fetch()? {
-                    return Err(Left::End);
-                }
-                set.push(c(' '));
-                continue;
-            }
-            if unit == c('"') {
-                quoted = !quoted;
-            } else if !quoted {
-                match u8::try_from(unit) {
-                    Ok(b'^') => {
-                        self.at += 1;
-                        if self.at_end() && !self.join_line()? {
-                            return Err(Left::End);
-                        }
-                        if !self.at_end() {
-                            set.push(self.peek());
-                            self.at += 1;
-                        }
-                        continue;
-                    }
-                    Ok(b')') => {
-                        self.at += 1;
-                        return Ok(set);
-                    }
-                    Ok(b'&' | b'|' | b'<' | b'>') => return self.unexpected(),
-                    _ => {}
-                }
-            }
-            set.push(unit);
-            self.at += 1;
-        }
+        Ok(fold(all, Operator::Line))
     }
 }
 

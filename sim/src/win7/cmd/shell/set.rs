@@ -42,15 +42,17 @@ impl Shell {
                 }
             }
         }
+        let is_quoted = text.first() == Some(&0x22);
         let text = quoted_part(text);
         if text.is_empty() {
-            return self.set_list(sys, &[]);
+            // A quote alone shows the hidden ones too.
+            return self.set_list(sys, &[], is_quoted);
         }
         let Some(sign) = text.iter().skip(1).position(|unit| *unit == b'=' as u16) else {
             if text.first() == Some(&(b'=' as u16)) {
                 return self.complain(sys, &super::SYNTAX, &[]);
             }
-            return self.set_list(sys, &text);
+            return self.set_list(sys, &text, false);
         };
         let (name, value) = (&text[..=sign], &text[sign + 2..]);
         if name.first() == Some(&(b'=' as u16)) {
@@ -65,20 +67,16 @@ impl Shell {
         self.quiet_in_bat()
     }
 
-    fn set_list(&mut self, sys: &mut Sys<'_>, prefix: &[u16]) -> Asked<Flow> {
+    /// Shows the variables that begin so. A blank at the end counts: `set P >nul` finds nothing (Wine's batch tests, whose
+    /// expected output is that of Windows).
+    fn set_list(&mut self, sys: &mut Sys<'_>, prefix: &[u16], with_hidden: bool) -> Asked<Flow> {
         let upper = Wide::from(prefix).to_upcase();
-        // Blanks at the end are no part of what is looked for.
-        let end = upper
-            .units()
-            .iter()
-            .rposition(|unit| *unit != 0x20)
-            .map_or(0, |end| end + 1);
-        let upper = &upper.units()[..end];
+        let upper = upper.units();
         let block = sys.local.block.clone();
         let mut lines = Vec::new();
         for (name, value) in block.iter() {
             let hidden = name.units().first() == Some(&(b'=' as u16));
-            if !hidden && name.to_upcase().units().starts_with(upper) {
+            if (with_hidden || !hidden) && name.to_upcase().units().starts_with(upper) {
                 lines.extend_from_slice(name.units());
                 lines.push(b'=' as u16);
                 lines.extend_from_slice(value.units());

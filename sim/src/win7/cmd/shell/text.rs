@@ -76,7 +76,8 @@ impl Shell {
                 Node::Two(operator, left, right) => (operator, left, right),
             };
             let sign = match operator {
-                Operator::Then => " & ",
+                Operator::Line if whom == For::Reader => "\r\n ",
+                Operator::Then | Operator::Line => " & ",
                 Operator::And => " && ",
                 Operator::Or => " || ",
                 Operator::Pipe => " | ",
@@ -88,6 +89,9 @@ impl Shell {
     }
 
     fn command_text(&self, sys: &mut Sys<'_>, command: &Command, whom: For) -> Asked<Text> {
+        if whom == For::Reader && command.quiet {
+            return Ok(Vec::new());
+        }
         let mut out = match &command.kind {
             Kind::Simple { name, tail } => {
                 let name = self.expand_for(sys, name)?;
@@ -103,15 +107,12 @@ impl Shell {
                     [units("("), inside, units(")")].concat()
                 }
                 For::Reader => {
-                    let mut out = units("(\r\n");
-                    let mut rest = &**inside;
-                    while let Node::Two(Operator::Then, left, right) = rest {
-                        out.extend(self.text_of(sys, left, whom)?);
-                        out.extend(units("\r\n "));
-                        rest = right;
-                    }
-                    out.extend(self.text_of(sys, rest, whom)?);
-                    [out, units("\r\n)")].concat()
+                    let (before, behind) = match &**inside {
+                        Node::Two(Operator::Line, ..) => ("(\r\n", "\r\n) "),
+                        _ => ("(", ") "),
+                    };
+                    let inside = self.text_of(sys, inside, whom)?;
+                    [units(before), inside, units(behind)].concat()
                 }
             },
             Kind::If(read) => {

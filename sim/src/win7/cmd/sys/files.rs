@@ -24,6 +24,17 @@ pub enum OnFile {
     Moves,
 }
 
+/// A name that leads to another one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// A symbolic link to a file.
+    ToFile,
+    /// A symbolic link to a directory.
+    ToDirectory,
+    /// A junction: to a full path of a directory.
+    Junction,
+}
+
 impl Sys<'_> {
     /// The full name of a path from the current directory, as GetFullPathName gives it.
     pub fn full_path(&self, path: &[u16]) -> Vec<u16> {
@@ -179,6 +190,27 @@ impl Sys<'_> {
             renamed.map_err(|failure| failure.win32())
         };
         self.on_files("move", from, Some(to), OnFile::Moves, call)
+    }
+
+    /// CreateSymbolicLink, or what makes a junction.
+    pub fn create_link(
+        &mut self,
+        path: &[u16],
+        target: &[u16],
+        kind: Link,
+    ) -> Asked<Result<(), Win32>> {
+        let target = target.to_vec();
+        // Other names lead elsewhere after that.
+        self.on_file("link", path, OnFile::Moves, move |files, actor, path| {
+            let made = match kind {
+                Link::Junction => files.create_junction(actor, path, &target),
+                _ => {
+                    let to_directory = kind == Link::ToDirectory;
+                    files.create_symbolic_link(actor, path, &target, to_directory)
+                }
+            };
+            made.map_err(|failure| failure.win32())
+        })
     }
 
     /// The file that a command name would run from here, as cmd searches; its path as directories spell it.

@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `/C` the keys, `/N` without their list, `/CS` case matters, `/M` a text, `/T` with `/D` what time decides | choice /? | yes |
 //! | the key that was pressed is printed; keys that are no choice are passed over (with a beep) | choice /?; observed | yes |
-//! | the end of the input: 255 | observed | partly |
+//! | a colon may stand between a switch and its value | choice /?; Wine's batch tests, whose expected output is that of Windows | yes |
+//! | the end of the input: 255, of NUL: 1; `/C` without keys: 1 | observed; Wine's batch tests | partly |
 
 use crate::win7::cmd::handles::Handle;
 use crate::win7::cmd::messages::Message;
@@ -28,9 +29,22 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
     let (mut keys, mut text, mut seconds, mut default) = ("YN".to_owned(), None, None, None);
     let (mut is_listed, mut case) = (true, false);
     while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().cloned().unwrap_or_default();
-        match &*argument.to_ascii_uppercase() {
-            "/C" => keys = value(),
+        let (switch, glued) = match argument.split_once(':') {
+            Some((switch, glued)) => (switch, Some(glued.to_owned())),
+            None => (&**argument, None),
+        };
+        let mut value = || {
+            let value = glued.clone().or_else(|| arguments.next().cloned());
+            value.unwrap_or_default()
+        };
+        match &*switch.to_ascii_uppercase() {
+            "/C" => {
+                keys = value();
+                if keys.is_empty() {
+                    sys.complain(&SYNTAX, &[])?;
+                    return Ok(1);
+                }
+            }
             "/N" => is_listed = false,
             "/CS" => case = true,
             "/T" => seconds = value().parse::<u64>().ok(),
@@ -58,6 +72,9 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
         prompt.push_str(&format!("[{}]?", listed.join(",")));
     }
     sys.print(&prompt)?;
+    if sys.local.handles.get(0) == Handle::Nul && seconds != Some(0) {
+        return Ok(1);
+    }
     let input = sys.read_all(0)?.unwrap_or_default();
     let typed = sys.decode(&input)?.to_utf8_lossy();
     let mut found = typed

@@ -97,6 +97,7 @@ pub const TOOLS: &[Tool] = &[
     refused("forfiles.exe"),
     refused("fsutil.exe"),
     refused("gpupdate.exe"),
+    refused("help.exe"),
     refused("ipconfig.exe"),
     refused("makecab.exe"),
     refused("mode.com"),

@@ -44,6 +44,9 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
     }
     let mut contents = Vec::new();
     for file in &files {
+        if crate::win7::path::device_name(&units(file)).is_some() {
+            continue;
+        }
         match sys.read_file(&units(file))? {
             Ok(content) => contents.push(content.to_vec()),
             Err(_) => {

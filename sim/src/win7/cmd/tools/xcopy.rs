@@ -137,15 +137,21 @@ fn copy(sys: &mut Sys<'_>, mut options: Options, source: Vec<u16>, target: Vec<u
         (folder.to_vec(), name.to_vec())
     };
     let mut is_several = has_wildcard(&pattern);
-    if !is_several {
-        let named = find(sys, &source)?
-            .ok()
-            .and_then(|found| found.into_iter().next());
-        if pattern.is_empty() || named.is_some_and(|one| one.is_directory()) {
-            folder = join(&source, &[]);
-            pattern = units("*");
-            is_several = true;
-        }
+    let named = match pattern.is_empty() {
+        true => Vec::new(),
+        false => find(sys, &source)?.unwrap_or_default(),
+    };
+    if named.is_empty() && !pattern.is_empty() && !options.recurse {
+        // It looks for what it copies before it asks where to.
+        let name = String::from_utf16_lossy(&pattern);
+        sys.complain(&NOT_FOUND, &[&name])?;
+        sys.say(&COPIED, &["0"])?;
+        return Ok(WRONG);
+    }
+    if !is_several && (pattern.is_empty() || named.iter().any(Found::is_directory)) {
+        folder = join(&source, &[]);
+        pattern = units("*");
+        is_several = true;
     }
     // Where it goes: a folder, and the names there.
     let (mut into, mut names) = (target.clone(), None);

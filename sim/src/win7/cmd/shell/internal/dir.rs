@@ -16,8 +16,8 @@ use crate::win7::files::Entry;
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
 
-use super::pattern::{Want, divide, matches};
-use super::words;
+use super::pattern::{Filter, Want, divide, matches};
+use super::{INVALID_SWITCH, words};
 use crate::win7::cmd::wildcard::has_wildcard;
 
 /// How the entries are chosen and shown.
@@ -26,13 +26,20 @@ struct Options {
     bare: bool,
     below: bool,
     lower: bool,
-    /// Attributes that must be, or must not be.
-    attributes: Option<Vec<(Attributes, bool)>>,
+    attributes: Option<Filter>,
     order: Option<String>,
 }
 
+/// A switch that `dir` does not take as it is.
+enum Switch {
+    /// `dir /?` has it, the model does not.
+    Unmodelled(String),
+    /// There is none: its letter.
+    Invalid(char),
+}
+
 impl Options {
-    fn read(switches: &[String]) -> Result<Options, String> {
+    fn read(switches: &[String]) -> Result<Options, Switch> {
         let mut options = Options::default();
         for switch in switches {
             let mut letters = switch.chars();
@@ -40,38 +47,28 @@ impl Options {
                 (Some('b'), "") => options.bare = true,
                 (Some('s'), "") => options.below = true,
                 (Some('l'), "") => options.lower = true,
-                (Some('a'), rest) => {
-                    let mut all = Vec::new();
-                    let mut must = true;
-                    for letter in rest.trim_start_matches(':').chars() {
-                        let bit = match letter {
-                            '-' => {
-                                must = false;
-                                continue;
-                            }
-                            'd' => Attributes::DIRECTORY,
-                            'h' => Attributes::HIDDEN,
-                            's' => Attributes::SYSTEM,
-                            'r' => Attributes::READONLY,
-                            'a' => Attributes::ARCHIVE,
-                            _ => return Err(switch.clone()),
-                        };
-                        all.push((bit, must));
-                        must = true;
-                    }
-                    options.attributes = Some(all);
-                }
+                (Some('a'), rest) => match Filter::read(rest) {
+                    Ok(filter) => options.attributes = Some(filter),
+                    Err('i' | 'l') => return Err(Switch::Unmodelled(switch.clone())),
+                    Err(letter) => return Err(Switch::Invalid(letter)),
+                },
                 (Some('o'), rest) => {
                     let order = rest.trim_start_matches(':');
-                    if !order.chars().all(|letter| "-nesg".contains(letter)) {
-                        return Err(switch.clone());
+                    if let Some(letter) = order.chars().find(|letter| !"-nesgd".contains(*letter)) {
+                        return Err(Switch::Invalid(letter));
+                    }
+                    if order.contains('d') {
+                        return Err(Switch::Unmodelled(switch.clone()));
                     }
                     let order = if order.is_empty() { "gn" } else { order };
                     options.order = Some(order.into());
                 }
                 // What changes nothing of what is modelled.
                 (Some('n' | 'c' | '4'), "") | (Some('-'), "c") => {}
-                _ => return Err(switch.clone()),
+                (Some('d' | 'p' | 'q' | 'r' | 't' | 'w' | 'x' | '-' | '?'), _) => {
+                    return Err(Switch::Unmodelled(switch.clone()));
+                }
+                (letter, _) => return Err(Switch::Invalid(letter.unwrap_or(' '))),
             }
         }
         Ok(options)
@@ -81,7 +78,7 @@ impl Options {
         let has = |bit| entry.attributes.has(bit);
         match &self.attributes {
             None => !has(Attributes::HIDDEN) && !has(Attributes::SYSTEM),
-            Some(all) => all.iter().all(|(bit, must)| has(*bit) == *must),
+            Some(filter) => filter.fits(entry.attributes),
         }
     }
 
@@ -128,7 +125,10 @@ impl Shell {
         let read = words(tail);
         let options = match Options::read(&read.switches) {
             Ok(options) => options,
-            Err(switch) => return self.unknown_switch(sys, "dir", &switch),
+            Err(Switch::Unmodelled(switch)) => return self.unknown_switch(sys, "dir", &switch),
+            Err(Switch::Invalid(letter)) => {
+                return self.complain(sys, &INVALID_SWITCH, &[&letter.to_string()]);
+            }
         };
         let mut paths = read.words;
         if paths.is_empty() {

@@ -84,9 +84,10 @@ impl Shell {
         sys: &mut Sys<'_>,
         letter: u16,
     ) -> Asked<Flow> {
-        match sys.change_directory(&[letter, b':' as u16])? {
-            Ok(()) => self.done(),
-            Err(_) => self.system_error(sys, 15),
+        let known = u8::try_from(letter).is_ok_and(|letter| letter.is_ascii_alphabetic());
+        match known && sys.change_directory(&[letter, b':' as u16])?.is_ok() {
+            true => self.quiet(),
+            false => self.system_error(sys, 15),
         }
     }
 
@@ -187,7 +188,8 @@ impl Shell {
         Ok(Flow::Next)
     }
 
-    /// What somebody answers to a question: the first letter, in lower case; nothing at the end of the input.
+    /// What somebody answers to a question: the first letter, in lower case, or the end of an empty line; nothing at
+    /// the end of the input.
     pub(super) fn answer(&mut self, sys: &mut Sys<'_>) -> Asked<Option<char>> {
         let line = sys.read_line(0)?;
         let Ok(Some(line)) = line else {
@@ -195,16 +197,17 @@ impl Shell {
             return Ok(None);
         };
         let line = sys.decode(&line)?.to_utf8_lossy();
-        Ok(line
-            .trim()
-            .chars()
-            .next()
-            .map(|letter| letter.to_ascii_lowercase()))
+        let first = line.trim().chars().next().unwrap_or('\n');
+        Ok(Some(first.to_ascii_lowercase()))
     }
 }
 
 /// Makes a directory and those that lack above it. The code of what failed.
 fn make_all(sys: &mut Sys<'_>, path: &[u16]) -> Asked<Result<(), u32>> {
+    // `md nul` makes nothing, and succeeds (Wine's batch tests).
+    if crate::win7::path::device_name(path).is_some() {
+        return Ok(Ok(()));
+    }
     match sys.create_directory(path)? {
         Ok(()) => return Ok(Ok(())),
         Err(error) if error.code != 3 => return Ok(Err(error.code)),

@@ -2,9 +2,9 @@
 //!
 //! | rule | source | sure |
 //! |---|---|---|
-//! | `type` of several files shows their names on the error output | observed | yes |
+//! | `type` of several files shows their names on the error output; it ends at the first that fails | observed; Wine's batch tests | yes |
 //! | `del` of a directory is of all in it; of a missing file: a line on the output, and 0 | observed; `del /?` | yes |
-//! | `del` passes over read-only files (access denied) without `/f`, and hidden ones | `del /?` | yes |
+//! | `del` passes over read-only files (access denied) without `/f`, and hidden ones; `/a` says which it takes, and those it deletes | `del /?`; Wine's batch tests | yes |
 //! | `ren` takes a name, not a path, as its second; patterns in it take letters of the first | `ren /?` | yes |
 //! | `move` asks before it overwrites, but not in a batch file | `move /?` | yes |
 //! | a move to another drive is a copy and a deletion | documentation of MoveFileEx | yes |
@@ -17,7 +17,7 @@ use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
 
-use super::pattern::{Want, divide, matches};
+use super::pattern::{Filter, Want, divide, matches};
 use super::words;
 use crate::win7::cmd::wildcard::{has_wildcard, renamed};
 
@@ -30,17 +30,11 @@ impl Shell {
         if read.words.is_empty() {
             return self.complain(sys, &super::super::SYNTAX, &[]);
         }
-        let mut code = 0;
         let several = read.words.len() > 1 || read.words.iter().any(|word| has_wildcard(word));
         for word in &read.words {
             let files = match named_files(sys, word)? {
                 Ok(files) => files,
-                Err(error) => {
-                    let text = sys.system_text(error);
-                    sys.error(&text)?;
-                    code = 1;
-                    continue;
-                }
+                Err(error) => return self.system_error(sys, error),
             };
             for file in files {
                 match sys.read_file(&file)? {
@@ -60,28 +54,38 @@ impl Shell {
                             }
                         }
                     }
-                    Err(error) => {
-                        let text = sys.system_text(error.code);
-                        sys.error(&text)?;
-                        code = 1;
-                    }
+                    // What follows is not shown.
+                    Err(error) => return self.system_error(sys, error.code),
                 }
             }
         }
-        self.fail(code)
+        self.done()
     }
 
     pub(super) fn del(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
         let read = words(tail);
         let (mut tree, mut force, mut quiet) = (false, false, false);
+        let mut filter: Option<Filter> = None;
         for switch in &read.switches {
             match &**switch {
                 "s" => tree = true,
                 "f" => force = true,
                 "q" => quiet = true,
+                switch if switch.starts_with('a') => match Filter::read(&switch[1..]) {
+                    // What it asks for is deleted, whatever protects it.
+                    Ok(read) => {
+                        force |= read.wants(Attributes::READONLY);
+                        filter = Some(read);
+                    }
+                    Err(_) => return self.unknown_switch(sys, "del", switch),
+                },
                 switch => return self.unknown_switch(sys, "del", switch),
             }
         }
+        let is_passed_over = |attributes: Attributes| match &filter {
+            Some(filter) => !filter.fits(attributes),
+            None => attributes.has(Attributes::HIDDEN),
+        };
         if read.words.is_empty() {
             return self.complain(sys, &super::super::SYNTAX, &[]);
         }
@@ -113,7 +117,7 @@ impl Shell {
                     match sys.attributes(&at)? {
                         Ok(attributes) => {
                             found = true;
-                            if attributes.has(Attributes::HIDDEN) {
+                            if is_passed_over(attributes) {
                                 found = false;
                             } else if !self.delete_one(sys, &at, attributes, force)? {
                                 code = 1;
@@ -127,7 +131,7 @@ impl Shell {
                     Ok(entries) => {
                         for entry in entries {
                             if entry.attributes.has(Attributes::DIRECTORY)
-                                || entry.attributes.has(Attributes::HIDDEN)
+                                || is_passed_over(entry.attributes)
                             {
                                 continue;
                             }
@@ -281,8 +285,13 @@ impl Shell {
             };
             if !replace && sys.attributes(&new)?.is_ok() {
                 sys.say(&OVERWRITE, &[&utf8(&sys.full_path(&new))])?;
-                if !matches!(self.answer(sys)?, Some('y' | 'a')) {
-                    continue;
+                match self.answer(sys)? {
+                    Some('y' | 'a') => {}
+                    Some(_) => continue,
+                    None => {
+                        code = 1;
+                        break;
+                    }
                 }
             }
             let mut result = sys.rename(&old, &new, true)?.map_err(|error| error.code);

@@ -1,6 +1,7 @@
 //! `echo`, `ver`, `vol`, `date`, `time`, `path`, `prompt`, `pause`, `start`, and others that are short.
 
 use crate::win7::cmd::clock::Moment;
+use crate::win7::cmd::handles::Handle;
 use crate::win7::cmd::kernel::SpawnRequest;
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::shell::ast::Text;
@@ -10,7 +11,7 @@ use crate::win7::cmd::shell::{Flow, Shell, external};
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::registry::units;
 
-use super::words;
+use super::{INVALID_SWITCH, words};
 
 /// What `ver` shows: Service Pack 1.
 pub(in crate::win7::cmd::shell) const VERSION: &str = "Microsoft Windows [Version 6.1.7601]";
@@ -72,7 +73,10 @@ impl Shell {
         }
     }
 
-    pub(super) fn ver(&mut self, sys: &mut Sys<'_>, _: &[u16]) -> Asked<Flow> {
+    pub(super) fn ver(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+        if !words(tail).switches.is_empty() {
+            return self.complain(sys, &super::super::SYNTAX, &[]);
+        }
         sys.say(&VER, &[VERSION])?;
         self.done()
     }
@@ -80,9 +84,15 @@ impl Shell {
     pub(super) fn vol(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
         let read = words(tail);
         let drive = match read.words.first() {
+            Some(word) if super::super::exec::drive_of(word).is_none() => {
+                return self.system_error(sys, 123);
+            }
             Some(word) => utf8(word),
             None => sys.local.directory.to_utf8_lossy(),
         };
+        if !read.switches.is_empty() {
+            return self.complain(sys, &super::super::SYNTAX, &[]);
+        }
         let letter = drive.chars().next().unwrap_or('C').to_ascii_uppercase();
         if sys.attributes(&units(&format!("{letter}:\\")))?.is_err() {
             return self.system_error(sys, 3);
@@ -91,13 +101,19 @@ impl Shell {
         self.done()
     }
 
-    pub(super) fn cls(&mut self, sys: &mut Sys<'_>, _: &[u16]) -> Asked<Flow> {
+    pub(super) fn cls(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+        if !words(tail).switches.is_empty() {
+            return self.complain(sys, &super::super::SYNTAX, &[]);
+        }
         // To what is no console it writes a form feed.
         sys.print("\u{c}")?;
         self.quiet()
     }
 
-    pub(super) fn color(&mut self, _: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+    pub(super) fn color(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+        if sys.local.handles.get(1) != Handle::Console {
+            return self.fail(1);
+        }
         let text = utf8(tail);
         let text = text.trim();
         let mut letters = text.chars();
@@ -160,6 +176,23 @@ impl Shell {
             sys.line(&short)?;
             return self.done();
         }
+        if !given.is_empty() && !given.contains(|letter: char| letter.is_ascii_digit()) {
+            let (wrong, again) = match name {
+                "date" => (&NO_DATE, &NEW_DATE),
+                _ => (&NO_TIME, &NEW_TIME),
+            };
+            sys.complain(wrong, &[])?;
+            sys.say(again, &[])?;
+            let line = sys.read_line(0)?;
+            sys.print("\r\n")?;
+            let is_empty = match line {
+                Ok(Some(line)) => line.iter().all(|byte| byte.is_ascii_whitespace()),
+                _ => true,
+            };
+            if is_empty {
+                return self.fail(1);
+            }
+        }
         if !given.is_empty() {
             let code = sys.unsupported(&format!("{name} to set the clock"))?;
             return self.fail(code as i32);
@@ -180,7 +213,7 @@ impl Shell {
             let shown = sys.variable("PATH");
             match shown {
                 Some(path) => sys.line(&format!("PATH={path}"))?,
-                None => sys.say(&NO_PATH, &[])?,
+                None => sys.line("PATH=(null)")?,
             }
             return self.quiet_in_bat();
         }
@@ -197,17 +230,20 @@ impl Shell {
 
     pub(super) fn pause(&mut self, sys: &mut Sys<'_>, _: &[u16]) -> Asked<Flow> {
         sys.say(&PAUSE, &[])?;
-        // One key; at the end of the input it goes on.
-        let _ = sys.read_line(0)?;
+        // One key; at the end of what is typed on the console it goes on.
+        let key = sys.read_line(0)?;
         sys.print("\r\n")?;
-        self.quiet()
+        match key {
+            Ok(None) | Err(_) if sys.local.handles.get(0) != Handle::Console => self.fail(1),
+            _ => self.quiet(),
+        }
     }
 
     pub(super) fn assoc(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
-        let text = utf8(tail);
+        let text = utf8(trim_start(tail));
         self.table(
             sys,
-            text.trim(),
+            &text,
             "assoc",
             &NO_ASSOCIATION,
             |(extension, class, _)| ((*extension).into(), (*class).into()),
@@ -215,14 +251,10 @@ impl Shell {
     }
 
     pub(super) fn ftype(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
-        let text = utf8(tail);
-        self.table(
-            sys,
-            text.trim(),
-            "ftype",
-            &NO_TYPE,
-            |(_, class, command)| ((*class).into(), (*command).into()),
-        )
+        let text = utf8(trim_start(tail));
+        self.table(sys, &text, "ftype", &NO_TYPE, |(_, class, command)| {
+            ((*class).into(), (*command).into())
+        })
     }
 
     fn table(
@@ -251,22 +283,22 @@ impl Shell {
         self.fail(if name == "assoc" { 1 } else { 2 })
     }
 
-    pub(super) fn mklink(&mut self, sys: &mut Sys<'_>, _: &[u16]) -> Asked<Flow> {
-        let code = sys.unsupported("mklink")?;
-        self.fail(code as i32)
-    }
-
     /// `start ["TITLE"] [/b] [/wait] [/d DIR] PROGRAM ARGS`
     pub(super) fn start(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
         let mut rest = trim_start(tail).to_vec();
-        // The first thing in quotes is the title.
-        if rest.first() == Some(&0x22) {
-            let end = rest.iter().skip(1).position(|unit| *unit == 0x22);
-            rest = trim_start(&rest[end.map_or(rest.len(), |end| end + 2)..]).to_vec();
-        }
-        let mut waits = false;
+        let (mut waits, mut titled) = (false, false);
         let mut directory = None;
-        while rest.first() == Some(&(b'/' as u16)) {
+        loop {
+            // The first thing in quotes is the title, also behind switches.
+            if rest.first() == Some(&0x22) && !titled {
+                titled = true;
+                let end = rest.iter().skip(1).position(|unit| *unit == 0x22);
+                rest = trim_start(&rest[end.map_or(rest.len(), |end| end + 2)..]).to_vec();
+                continue;
+            }
+            if rest.first() != Some(&(b'/' as u16)) {
+                break;
+            }
             let (word, after) = first_word(&rest);
             let word = utf8(&word).to_ascii_lowercase();
             let after = trim_start(&after).to_vec();
@@ -286,9 +318,12 @@ impl Shell {
                     directory = Some(sys.full_path(&path));
                     rest = trim_start(&left).to_vec();
                 }
+                "/i" | "/node" | "/affinity" | "/?" => {
+                    return self.unknown_switch(sys, "start", &word[1..]);
+                }
                 word => {
-                    let switch = word.to_owned();
-                    return self.unknown_switch(sys, "start", switch.trim_start_matches('/'));
+                    let switch = word[1..].to_ascii_uppercase();
+                    return self.complain(sys, &INVALID_SWITCH, &[&format!("/{switch}")]);
                 }
             }
         }
@@ -330,8 +365,9 @@ impl Shell {
         };
         match sys.spawn(request)? {
             Ok(child) if waits => {
-                let code = sys.wait(child)?;
-                self.fail(code as i32)
+                // ERRORLEVEL is the program's, and `start` itself has not failed (Wine's batch tests).
+                self.errorlevel = sys.wait(child)? as i32;
+                self.quiet()
             }
             Ok(_) => self.quiet(),
             Err(error) => self.system_error(sys, error.code),
@@ -384,9 +420,21 @@ const TIME: Message = Message {
     en: "The current time is: {0}\r\nEnter the new time: ",
     zh: "当前时间: {0}\r\n输入新时间: ",
 };
-const NO_PATH: Message = Message {
-    en: "No Path\r\n",
-    zh: "没有路径\r\n",
+const NO_DATE: Message = Message {
+    en: "The system cannot accept the date entered.\r\n",
+    zh: "系统无法接受输入的日期。\r\n",
+};
+const NEW_DATE: Message = Message {
+    en: "Enter the new date: (mm-dd-yy) ",
+    zh: "输入新日期: (年月日) ",
+};
+const NO_TIME: Message = Message {
+    en: "The system cannot accept the time entered.\r\n",
+    zh: "系统无法接受输入的时间。\r\n",
+};
+const NEW_TIME: Message = Message {
+    en: "Enter the new time: ",
+    zh: "输入新时间: ",
 };
 const PAUSE: Message = Message {
     en: "Press any key to continue . . . ",

@@ -5,8 +5,10 @@ mod dir;
 mod directory;
 mod file;
 mod misc;
+mod mklink;
 pub mod pattern;
 
+use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::ntfs::Attributes;
 
@@ -116,28 +118,26 @@ pub(super) fn attribute_letters(attributes: Attributes) -> String {
     text
 }
 
-/// Words and switches of a command: what is in quotes holds together, `/x` begins a switch anywhere outside of them.
-pub(super) struct Words {
-    /// The words, without quotes.
-    pub words: Vec<Text>,
-    /// The switches, in lower case, without the slash.
-    pub switches: Vec<String>,
+/// A word or a switch of a command.
+pub(super) enum Operand {
+    /// A word, without quotes.
+    Word(Text),
+    /// A switch, in lower case, without the slash.
+    Switch(String),
 }
 
-/// Divides what follows a command. Blanks, commas, semicolons and equal signs divide.
-pub(super) fn words(tail: &[u16]) -> Words {
-    let mut read = Words {
-        words: Vec::new(),
-        switches: Vec::new(),
-    };
+/// Divides what follows a command: what is in quotes holds together, `/x` begins a switch anywhere outside of them.
+/// Blanks, commas, semicolons and equal signs divide.
+pub(super) fn operands(tail: &[u16]) -> Vec<Operand> {
+    let mut all = Vec::new();
     let (mut word, mut quoted, mut any) = (Text::new(), false, false);
-    let finish = |word: &mut Text, any: &mut bool, read: &mut Words| {
+    let finish = |word: &mut Text, any: &mut bool, all: &mut Vec<Operand>| {
         if std::mem::take(any) {
             let word = std::mem::take(word);
-            match word.first() == Some(&(b'/' as u16)) {
-                true => read.switches.push(utf8(&word[1..]).to_ascii_lowercase()),
-                false => read.words.push(word),
-            }
+            all.push(match word.first() == Some(&(b'/' as u16)) {
+                true => Operand::Switch(utf8(&word[1..]).to_ascii_lowercase()),
+                false => Operand::Word(word),
+            });
         }
     };
     for unit in tail {
@@ -147,10 +147,10 @@ pub(super) fn words(tail: &[u16]) -> Words {
                 any = true;
             }
             Ok(b' ' | b'\t' | b',' | b';' | b'=') if !quoted => {
-                finish(&mut word, &mut any, &mut read)
+                finish(&mut word, &mut any, &mut all);
             }
             Ok(b'/') if !quoted && !word.is_empty() => {
-                finish(&mut word, &mut any, &mut read);
+                finish(&mut word, &mut any, &mut all);
                 word.push(*unit);
                 any = true;
             }
@@ -160,7 +160,30 @@ pub(super) fn words(tail: &[u16]) -> Words {
             }
         }
     }
-    finish(&mut word, &mut any, &mut read);
+    finish(&mut word, &mut any, &mut all);
+    all
+}
+
+/// Words and switches of a command, apart.
+pub(super) struct Words {
+    /// The words, without quotes.
+    pub words: Vec<Text>,
+    /// The switches, in lower case, without the slash.
+    pub switches: Vec<String>,
+}
+
+/// Divides what follows a command, as [`operands`] does.
+pub(super) fn words(tail: &[u16]) -> Words {
+    let mut read = Words {
+        words: Vec::new(),
+        switches: Vec::new(),
+    };
+    for operand in operands(tail) {
+        match operand {
+            Operand::Word(word) => read.words.push(word),
+            Operand::Switch(switch) => read.switches.push(switch),
+        }
+    }
     read
 }
 
@@ -176,3 +199,9 @@ impl Shell {
         self.fail(code as i32)
     }
 }
+
+/// There is no such switch.
+pub(super) const INVALID_SWITCH: Message = Message {
+    en: "Invalid switch - \"{0}\".\r\n",
+    zh: "无效开关 - \"{0}\"。\r\n",
+};

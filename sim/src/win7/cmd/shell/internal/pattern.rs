@@ -21,6 +21,49 @@ pub enum Want {
     Everything,
 }
 
+/// What `/a` asks of attributes: each must be there, or must not.
+#[derive(Clone, Debug, Default)]
+pub struct Filter(Vec<(Attributes, bool)>);
+
+impl Filter {
+    /// What stands behind `/a`, such as `:d-h`.
+    ///
+    /// # Errors
+    /// The letter that is none.
+    pub fn read(text: &str) -> Result<Filter, char> {
+        let mut all = Vec::new();
+        let mut must = true;
+        for letter in text.trim_start_matches(':').chars() {
+            let bit = match letter {
+                '-' => {
+                    must = false;
+                    continue;
+                }
+                'd' => Attributes::DIRECTORY,
+                'h' => Attributes::HIDDEN,
+                's' => Attributes::SYSTEM,
+                'r' => Attributes::READONLY,
+                'a' => Attributes::ARCHIVE,
+                letter => return Err(letter),
+            };
+            all.push((bit, std::mem::replace(&mut must, true)));
+        }
+        Ok(Filter(all))
+    }
+
+    /// Whether attributes are as it asks.
+    pub fn fits(&self, attributes: Attributes) -> bool {
+        self.0
+            .iter()
+            .all(|(bit, must)| attributes.has(*bit) == *must)
+    }
+
+    /// Whether it asks for this attribute.
+    pub fn wants(&self, bit: Attributes) -> bool {
+        self.0.contains(&(bit, true))
+    }
+}
+
 /// A path in two: its folder with what divides it from the name, and the name.
 pub fn divide(path: &[u16]) -> (&[u16], &[u16]) {
     let at = path
