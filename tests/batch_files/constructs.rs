@@ -191,6 +191,29 @@ fn errors_have_their_words_and_codes() {
         ),
         ("set /a 1/0", "Divide by zero error.\r\n", 1_073_750_993),
         (
+            "echo no ^\nrem of %~k1 things\necho never",
+            "The following usage of the path operator in batch-parameter\r\nsubstitution is invalid: %~k1 things\r\n\r\n\r\n\
+             For valid formats type CALL /? or FOR /?\r\nThe syntax of the command is incorrect.\r\n",
+            255,
+        ),
+        (
+            "(echo a\n:: b\n)",
+            ") was unexpected at this time.\r\n",
+            255,
+        ),
+        (
+            "(echo a & :: b )\n)",
+            ") was unexpected at this time.\r\n",
+            255,
+        ),
+        (
+            "(echo a>nul\n:: b\n:: c\necho d>nul)",
+            "The system cannot find the drive specified.\r\n",
+            0,
+        ),
+        ("dir /e", "Invalid switch - \"e\".\r\n", 1),
+        ("echo a\n(echo b\necho c", "", 255),
+        (
             "md C:\\Windows",
             "A subdirectory or file C:\\Windows already exists.\r\n",
             1,
@@ -260,4 +283,189 @@ fn utf_16_runs_as_in_life() {
     let ran = super::run_bytes(&wide, Default::default());
     assert!(ran.stderr.contains("is not recognized"), "{}", ran.stderr);
     assert!(!ran.stdout.contains("hi"), "{}", ran.stdout);
+}
+
+/// Source: dbenham, "Rules for label names vs GOTO and CALL" (dostips.com): a label takes the rest of its line.
+#[test]
+fn labels_are_passed_over_wherever_a_command_could_begin() {
+    for (script, expected) in [
+        ("echo a& :: note & echo b", "a\n"),
+        ("ver>nul && echo a& :note ) ( \"", "a\n"),
+        ("ver>nul && :: nothing", ""),
+        ("if 1==1 (\necho a\n:: note )\necho b\n)", "a\nb\n"),
+        ("(\n:one\n:two\necho a\n)", "a\n"),
+        ("(\n:one\n:two & echo b\necho a\n)", "b\na\n"),
+        (":: a label ^\necho joined to it\necho a", "a\n"),
+        (
+            "@ : odd>nul\ngoto odd2\necho no\n@ : odd2>nul\necho a",
+            "a\n",
+        ),
+    ] {
+        assert_eq!(shows(script), expected, "{script}");
+    }
+}
+
+/// Source: Wine's programs/cmd/tests, whose expected output is that of Windows.
+#[test]
+fn what_windows_shows_where_the_batch_tests_of_wine_ask() {
+    for (script, expected) in [
+        // One handle is redirected once: by the last that says so.
+        ("(echo a>x>y)\nif exist x echo x\ntype y", "a\n"),
+        ("echo a 1>no\\where 2>nul\necho %errorlevel%", "0\n"),
+        // `^` escapes the end of an empty line.
+        ("echo a^\n\nb", "a\nb\n"),
+        ("for %%i in (\"\") do echo [%%~i%%~fi%%~dpi%%~nxi]", "[]\n"),
+        ("for %%a in (x) do echo %%~kb %%~$p:b", "%~kb %~$p:b\n"),
+        (
+            "set /a X=9^>^>-2\nset /a Y=-9^>^>33\necho %X% %Y%",
+            "0 -1\n",
+        ),
+        ("set /a X=(1 2>nul\necho %errorlevel%", "1073750988\n"),
+        ("set /a X=5* 2>nul\necho %errorlevel%", "1073750989\n"),
+        ("set /a X=7$3 2>nul\necho %errorlevel%", "1073750990\n"),
+        (
+            "set AB=1\nset AB >nul 2>&1 || echo a blank counts",
+            "a blank counts\n",
+        ),
+        // `for /f`
+        (
+            "for /f \"tokens=1,1,2*\" %%i in (\"a b c d\") do echo %%i %%j [%%k][%%l] %%m",
+            "a b [][] %m\n",
+        ),
+        (
+            "for /f \"tokens=3-1,2\" %%i in (\"a b c\") do echo %%i %%j",
+            "b %j\n",
+        ),
+        (
+            "(for /f \"tokens=1-32\" %%i in (\"a\") do echo no) 2>nul || echo failed",
+            "failed\n",
+        ),
+        ("md d\necho x>d\\f\nfor %%f in (d/*) do echo %%f", "f\n"),
+        // What results commands leave.
+        (
+            "setlocal enabledelayedexpansion\nnosuch 2>nul || echo !errorlevel!",
+            "1\n",
+        ),
+        (
+            "cmd /c exit 6\nC:\necho %errorlevel%\ncall C:\necho %errorlevel%",
+            "6\n0\n",
+        ),
+        ("1: 2>nul || echo no drive", "no drive\n"),
+        (
+            "cmd /c exit 6\nstart /wait /b \"\" cmd /c exit 9 && echo %errorlevel%",
+            "6\n",
+        ),
+        ("md nul && echo made", "made\n"),
+        ("echo a>f\ntype nope f 2>nul || echo failed", "failed\n"),
+        (
+            "echo a>f\necho b>g\ncopy /-y f g <nul >nul || echo no answer",
+            "no answer\n",
+        ),
+        ("(echo a|call nosuch 2>nul) || echo failed", "failed\n"),
+        // A program goes first after `call`, and where its extension is named.
+        ("echo @echo file>echo.bat\ncall echo a\necho a", "file\na\n"),
+        ("echo.bat a", "bat a\n"),
+        ("echo @echo file>echo.bat\necho.bat a\necho never", "file\n"),
+        (
+            "setlocal enabledelayedexpansion\nset e=echo\n!!e!! a\n!!!e!!! b",
+            "a\nb\n",
+        ),
+        (
+            "md d\nmd d\\e\nattrib +r d\\e\nrd /s /q d\nif not exist d echo gone",
+            "gone\n",
+        ),
+        (
+            "echo a>f\nattrib +r f\ndel /q /a:-r f*\nif exist f del /a:r f\nif not exist f echo gone",
+            "gone\n",
+        ),
+        ("if errorlevel 0x0 (echo yes) else echo no", ""),
+        ("if not errorlevel 1a echo no", ""),
+        // Sides of pipes, as their cmd.exe is given them.
+        (
+            "(echo a 1>&2|echo a 1>&2) 2>x\nfor /f \"delims=\" %%l in (x) do echo [%%l]",
+            "[a ]\n[a ]\n",
+        ),
+        (
+            "echo a|(for /f \"delims=\" %%l in ('more') do @echo [%%l])",
+            "[a]  \n",
+        ),
+    ] {
+        assert_eq!(shows(script), expected, "{script}");
+    }
+}
+
+/// Source: the same, "ASCII and BINARY tests".
+#[test]
+fn copy_puts_files_together_as_text_or_as_they_are() {
+    let begin = "<nul set /p =12345>a\n<nul set /p =678>b\ncopy /a a ae >nul\ncopy /a b be >nul\n";
+    for (copy, bytes) in [
+        ("copy a x", 5),
+        ("copy /a a x", 6),
+        ("copy a+b x", 9),
+        ("copy /b a+b x", 8),
+        ("copy ae+be x", 9),
+        ("copy /b ae+be x", 10),
+        ("copy ae /b + be /a x", 10),
+        ("copy ae /a + be /b x", 9),
+        ("copy /b ae + be x /a", 11),
+        ("copy /b ae x /a", 6),
+        ("copy ae /a x /b", 5),
+        ("copy /b ?e x", 10),
+        ("copy /b a+b a & copy a x", 8),
+        ("copy /b a+b b & copy b x", 5),
+    ] {
+        let script = format!("{begin}({copy})>nul 2>&1\nfor %%f in (x) do echo %%~zf");
+        assert_eq!(shows(&script), format!("{bytes}\n"), "{copy}");
+    }
+}
+
+/// Source: ss64.com, "CMD shell variables".
+#[test]
+fn hidden_variables_tell_where_drives_are_and_how_programs_ended() {
+    for (script, expected) in [
+        (
+            "cmd /c exit 65\necho %=ExitCode% %=ExitCodeAscii%",
+            "00000041 A\n",
+        ),
+        (
+            "cmd /c exit -1\necho %=ExitCode%[%=ExitCodeAscii%]",
+            "FFFFFFFF[]\n",
+        ),
+        ("cd \\\necho %=C:%", "C:\\\n"),
+        (
+            "set ^\">x\nfind \"=C:=C:\\lab\" x >nul && echo shown",
+            "shown\n",
+        ),
+    ] {
+        assert_eq!(shows(script), expected, "{script}");
+    }
+}
+
+/// Source: Wine's batch tests: all batch files end, with 255.
+#[test]
+fn a_side_of_a_pipe_that_is_no_program_ends_all() {
+    let ran = run("echo @nosuch ^| more>in.bat\ncall in.bat\necho never");
+    assert_eq!((&*ran.stdout, ran.exit), ("", 255));
+    assert!(
+        ran.stderr.contains("'nosuch' is not recognized"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// Source: `mklink /?`; what follows links is tested with the files of the machine.
+#[test]
+fn links_are_made_and_followed() {
+    let script = "md d\necho x>d\\f\nmklink /d s d\nmklink /j j d\ntype s\\f j\\f 2>nul\nmklink j d 2>nul || echo there";
+    let expected =
+        "symbolic link created for s <<===>> d\nJunction created for j <<===>> d\nx\nx\nthere\n";
+    assert_eq!(shows(script), expected);
+    let alice = faultlab_sim::win7::program::ScriptSetup {
+        user: Some("alice".into()),
+        ..Default::default()
+    };
+    let ran = super::run_bytes(b"@mklink C:\\Users\\alice\\s C:\\lab\r\n", alice);
+    let refused = "You do not have sufficient privilege to perform this operation.\r\n";
+    assert_eq!((&*ran.stderr, ran.exit), (refused, 1));
+    assert_eq!(run("echo x>f\nmklink /h g f").unsupported, ["mklink /h"]);
 }

@@ -81,13 +81,13 @@ fn a_page_shows_a_script_alone_and_the_shortest_run_of_two() {
     let lab = Lab::new();
     lab.write(
         "a.bat",
-        "@reg add HKCU\\Software\\T /v a /d 1 /f >nul\r\n@mklink x y\r\n",
+        "@reg add HKCU\\Software\\T /v a /d 1 /f >nul\r\n@sc query\r\n",
     );
     lab.write("b.bat", "@reg add HKCU\\Software\\T /v a /d 2 /f >nul\r\n@reg add HKCU\\Software\\T /v b /d 2 /f >nul\r\n");
     lab.write("c.bat", "@reg add HKCU\\Software\\T /v a /d 3 /f >nul\r\n@reg add HKCU\\Software\\T /v b /d 3 /f >nul\r\n");
     lab.run(&["cmd", "a.bat", "--html", "a.html"]).exits(1);
     let page = lab.read("a.html");
-    for part in ["a.bat, as admin", "mklink", "operation", "Software\\\\T"] {
+    for part in ["a.bat, as admin", "sc.exe", "operation", "Software\\\\T"] {
         assert!(page.contains(part), "{part}");
     }
     let args = ["cmd", "b.bat", "--explore", "c.bat", "--html", "race.html"];
@@ -123,12 +123,12 @@ fn users_bitness_and_language_are_those_that_were_asked_for() {
 #[test]
 fn what_is_not_modelled_is_named_and_fails() {
     let lab = Lab::new();
-    lab.write(
-        "a.bat",
-        "@echo off\r\nmklink a b\r\necho on\r\nexit /b 0\r\n",
-    );
+    lab.write("a.bat", "@echo off\r\nsc query\r\necho on\r\nexit /b 0\r\n");
     let ran = lab.run(&["cmd", "a.bat"]);
-    assert!(ran.stderr.contains("not modelled: mklink"), "{ran:?}");
+    assert!(
+        ran.stderr.contains("not modelled: the program sc.exe"),
+        "{ran:?}"
+    );
     ran.exits(1);
 }
 
@@ -141,7 +141,11 @@ fn bad_usage_is_said() {
     for (args, words) in [
         (&["cmd", "nope.bat"][..], "cannot be read"),
         (&["cmd", "a.sh"], "no batch file"),
-        (&["cmd", "a.bat", "--as", "bob"], "no account"),
+        (
+            &["cmd", "a.bat", "--as", "bob"],
+            "alice, admin, admin-filtered, SYSTEM",
+        ),
+        (&["cmd", "a.bat", "--budget", "9"], "--explore"),
         (&["cmd", "a.bat", "--bits", "16"], "32 or 64"),
         (&["cmd", "a.bat", "--fault", "nope"], "nope"),
         (
@@ -161,7 +165,7 @@ fn bad_usage_is_said() {
         (&["cmd", "a.bat", "--step", "--at", "99"], "no record 99"),
         (
             &["cmd", "a.bat", "--html", "missing/a.html"],
-            "cannot be written",
+            "missing/a.html cannot be written: there is no such folder",
         ),
     ] {
         let ran = lab.run(args);
@@ -181,6 +185,47 @@ fn a_world_of_ones_own_is_where_it_runs() {
     assert_eq!(
         lab.run(&["cmd", "a.bat", "--world", "w.ron"]).exits(0),
         "[from the world]\r\n"
+    );
+}
+
+#[test]
+fn a_world_may_be_written_as_in_a_scenario_and_accounts_in_any_case() {
+    let lab = Lab::new();
+    lab.write(
+        "w.ron",
+        "// ours\nWindows((files: {\"C:\\\\work\\\\x\": Text(\"1\")}))",
+    );
+    lab.write("tcp.ron", "Nothing");
+    lab.write("a.bat", "@if exist x echo %USERNAME%\r\n");
+    let args = ["cmd", "a.bat", "--world", "w.ron", "--as", "ALICE"];
+    assert_eq!(lab.run(&args).exits(0), "alice\r\n");
+    let ran = lab.run(&["cmd", "a.bat", "--world", "tcp.ron"]);
+    assert!(
+        ran.stderr.contains("other than a Windows machine"),
+        "{ran:?}"
+    );
+    ran.exits(2);
+}
+
+#[test]
+fn a_fault_that_strikes_nothing_is_said_and_fails() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@echo x>f\r\n");
+    let struck = ["cmd", "a.bat", "--fault", "write-disk-full"];
+    let ran = lab.run(&struck);
+    assert!(!ran.stderr.contains("struck nothing"), "{ran:?}");
+    let idle = ["cmd", "a.bat", "--fault", "file-in-use:nth=9"];
+    let ran = lab.run(&idle);
+    assert!(
+        ran.stderr
+            .contains("the fault file-in-use:nth=9 struck nothing"),
+        "{ran:?}"
+    );
+    ran.exits(1);
+    let told = &json_lines(&lab.run(&[&idle[..], &["--json"]].concat()).exits(1))[0];
+    assert_eq!(
+        told["idle_faults"],
+        serde_json::json!(["file-in-use:nth=9"])
     );
 }
 
@@ -212,11 +257,13 @@ fn an_installer_of_two_hundred_lines_runs_and_takes_back_what_it_did() {
         "file-in-use:at=install.bat,nth=7",
         "write-disk-full:at=install.bat,nth=12",
     ] {
-        let ran = lab.run(&["cmd", &install, "/quiet", "--as", "alice", "--fault", fault]);
-        assert!(
-            ran.stderr.contains("failed") && ran.code == Some(1),
-            "{fault} {ran:?}"
-        );
+        for user in ["alice", "admin"] {
+            let ran = lab.run(&["cmd", &install, "/quiet", "--as", user, "--fault", fault]);
+            assert!(
+                ran.stderr.contains("failed") && ran.code == Some(1),
+                "{user} {fault} {ran:?}"
+            );
+        }
     }
 }
 

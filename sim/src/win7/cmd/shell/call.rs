@@ -9,11 +9,13 @@
 //! | `exit /b` alone and `goto :eof` give 0 and leave ERRORLEVEL; `exit /b N` gives N | Wine's batch tests | yes |
 //! | a missing label ends the file, with 1 | Wine's batch tests | partly |
 
+use std::sync::Arc;
+
 use crate::win7::cmd::label;
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
 
-use super::ast::{Kind, Node, Text};
+use super::ast::{Command, Kind, Node, Text};
 use super::expand::{same, utf8};
 use super::parse::{Mistake, OneText, Parsed, parse};
 use super::set::trim_start;
@@ -27,8 +29,42 @@ fn label_of(text: &[u16]) -> Text {
     label::begin_of(text).to_vec()
 }
 
+/// What `call` is about.
+enum Called {
+    /// A command.
+    Command(Arc<Command>),
+    /// A label, and arguments.
+    Label(Text),
+    /// Nothing more: it is done.
+    Done(Flow),
+}
+
 impl Shell {
     pub(super) fn call(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Flow> {
+        let command = match self.read_call(sys, tail)? {
+            Called::Command(command) => command,
+            Called::Label(text) => return self.call_label(sys, &text),
+            Called::Done(flow) => return Ok(flow),
+        };
+        let flow = match &command.kind {
+            Kind::Simple { name, tail } if command.redirections.is_empty() => {
+                self.call_command(sys, name, tail)?
+            }
+            Kind::Simple { .. } => self.exec(sys, &Node::Command(command.clone()))?,
+            kind => {
+                let word = match kind {
+                    Kind::If(_) => "if",
+                    _ => "for",
+                };
+                self.exec_external(sys, &units(word), &[], true)?
+            }
+        };
+        self.called(&flow);
+        Ok(flow)
+    }
+
+    /// Reads what is called. (Apart from [`Shell::call`], whose stack frame is there as often as calls lie in each other.)
+    fn read_call(&mut self, sys: &mut Sys<'_>, tail: &[u16]) -> Asked<Called> {
         let mut text: Text = Vec::new();
         // Carets are doubled, and those outside of quotes are halved again when it is read.
         for unit in trim_start(tail) {
@@ -39,47 +75,26 @@ impl Shell {
         }
         if text.iter().all(|unit| matches!(*unit, 0x20 | 0x09)) {
             // `call` with a blank clears ERRORLEVEL, alone it sets it (known quirk).
-            return self.fail(i32::from(tail.is_empty()));
+            return self.fail(i32::from(tail.is_empty())).map(Called::Done);
         }
         if text.starts_with(&units("/?")) {
             let code = sys.unsupported("call /?")?;
-            return self.fail(code as i32);
+            return self.fail(code as i32).map(Called::Done);
         }
         if text[0] == b':' as u16 {
             return match self.expand_percent(sys, &text)? {
-                Ok(text) => self.call_label(sys, &text),
-                Err(mistake) => self.refuse(sys, &mistake),
+                Ok(text) => Ok(Called::Label(text)),
+                Err(mistake) => self.refuse(sys, &mistake).map(Called::Done),
             };
         }
-        let parsed = parse(self, sys, &mut OneText(Some(text)))?;
-        let node = match parsed {
-            Parsed::Node(node) => node,
-            Parsed::Mistake(mistake @ Mistake::PathOperator(_)) => {
-                return self.refuse(sys, &mistake);
-            }
-            Parsed::Mistake(_) | Parsed::Unfinished => return self.fail(1),
-            Parsed::Nothing | Parsed::End => return self.fail(0),
-        };
-        let Node::Command(command) = &node else {
+        let done = match parse(self, sys, &mut OneText(Some(text)))? {
+            Parsed::Node(Node::Command(command)) => return Ok(Called::Command(command)),
+            Parsed::Mistake(mistake @ Mistake::PathOperator(_)) => self.refuse(sys, &mistake),
             // `call a & b` was divided before; what the second look finds is not run.
-            return self.fail(1);
+            Parsed::Node(_) | Parsed::Mistake(_) | Parsed::Unfinished => self.fail(1),
+            Parsed::Nothing | Parsed::End => self.fail(0),
         };
-        let flow = match &command.kind {
-            Kind::Simple { name, tail } if command.redirections.is_empty() => {
-                self.call_command(sys, name, tail)?
-            }
-            Kind::Simple { .. } => self.exec(sys, &node)?,
-            _ => {
-                let word = if matches!(command.kind, Kind::If(_)) {
-                    "if"
-                } else {
-                    "for"
-                };
-                self.exec_external(sys, &units(word), &[], true)?
-            }
-        };
-        self.called(&flow);
-        Ok(flow)
+        done.map(Called::Done)
     }
 
     /// What was called has come back: what did not fail gives ERRORLEVEL.
@@ -90,19 +105,8 @@ impl Shell {
     }
 
     fn call_command(&mut self, sys: &mut Sys<'_>, name: &[u16], tail: &[u16]) -> Asked<Flow> {
-        if super::internal::named(name).is_some() {
-            // A program of that name goes first.
-            let bare: Text = name.iter().copied().filter(|unit| *unit != 0x22).collect();
-            let is_word = bare
-                .iter()
-                .all(|unit| u8::try_from(*unit).is_ok_and(|byte| byte.is_ascii_alphabetic()));
-            return match is_word && super::external::find(self, sys, &bare, true)?.is_some() {
-                true => {
-                    let tail = self.expand_late(sys, tail)?;
-                    self.exec_external(sys, &bare, &tail, true)
-                }
-                false => self.exec_simple(sys, name, tail),
-            };
+        if super::internal::named(name).is_some() && !self.is_program_instead(sys, name)? {
+            return self.exec_simple(sys, name, tail);
         }
         let name = self.expand_late(sys, name)?;
         let tail = self.expand_late(sys, tail)?;
@@ -115,6 +119,15 @@ impl Shell {
             return self.call_label(sys, &[name, tail].concat());
         }
         self.exec_external(sys, &name, &tail, true)
+    }
+
+    /// Whether there is a program that is called as a command of cmd's own: it goes first.
+    fn is_program_instead(&self, sys: &mut Sys<'_>, name: &[u16]) -> Asked<bool> {
+        let letter = |unit: &u16| u8::try_from(*unit).is_ok_and(|byte| byte.is_ascii_alphabetic());
+        match name.iter().all(letter) {
+            true => Ok(super::external::find(self, sys, name, true)?.is_some()),
+            false => Ok(false),
+        }
     }
 
     /// `call :label ARGS`

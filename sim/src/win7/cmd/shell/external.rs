@@ -123,6 +123,21 @@ impl Shell {
         tail: &[u16],
         called: bool,
     ) -> Asked<Flow> {
+        match self.run_program(sys, name, tail, called)? {
+            Ok(flow) => Ok(flow),
+            Err(frame) => self.start_batch(sys, *frame, called),
+        }
+    }
+
+    /// Runs a program; a batch file is for the caller to run. (Apart from [`Shell::exec_external`], whose stack frame is
+    /// there as often as calls lie in each other.)
+    fn run_program(
+        &mut self,
+        sys: &mut Sys<'_>,
+        name: &[u16],
+        tail: &[u16],
+        called: bool,
+    ) -> Asked<Result<Flow, Box<Frame>>> {
         // What is glued to the name with a slash is an argument: `ipconfig/all`.
         let quoted = name.contains(&0x22);
         let (name, tail) = match name.iter().skip(1).position(|unit| *unit == b'/' as u16) {
@@ -134,18 +149,17 @@ impl Shell {
         };
         let bare: Text = name.iter().copied().filter(|unit| *unit != 0x22).collect();
         let Some(file) = find(self, sys, &bare, true)? else {
-            return self.not_found(sys, &name, called);
+            return self.not_found(sys, &name, called).map(Ok);
         };
         if is_batch(&file) {
-            let frame = self.frame(&file, &name, &tail, 0);
-            return self.start_batch(sys, frame, called);
+            return Ok(Err(Box::new(self.frame(&file, &name, &tail, 0))));
         }
         if !is_program(&file) {
             let extension = file.rsplit_once('.').map_or("", |(_, extension)| extension);
             let code = sys.unsupported(&format!("opening a .{extension} file with its program"))?;
-            return self.fail(code as i32);
+            return self.fail(code as i32).map(Ok);
         }
-        match sys.run(SpawnRequest::new(&*file, tail.as_slice()))? {
+        let done = match sys.run(SpawnRequest::new(&*file, tail.as_slice()))? {
             Ok(code) => {
                 self.note_exit(sys, code);
                 self.fail(code as i32)
@@ -162,7 +176,8 @@ impl Shell {
                 sys.error(&text)?;
                 self.fail(error.code as i32)
             }
-        }
+        };
+        done.map(Ok)
     }
 
     /// The hidden variables of what a program ended with.

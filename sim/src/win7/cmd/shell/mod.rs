@@ -180,19 +180,10 @@ impl Shell {
                 sys.checkpoint(self);
             }
             self.tick(sys)?;
-            let parsed = parse::parse(self, sys, &mut FileLines)?;
-            let flow = match parsed {
-                Parsed::End => Flow::Return,
-                Parsed::Unfinished => {
-                    self.fail(255)?;
-                    Flow::Return
-                }
-                Parsed::Nothing => continue,
-                Parsed::Mistake(mistake) => self.refuse(sys, &mistake)?,
-                Parsed::Node(node) => {
-                    self.show(sys, &node)?;
-                    self.exec(sys, &node)?
-                }
+            let flow = match self.next_command(sys)? {
+                Ok(node) => self.exec(sys, &node)?,
+                Err(Flow::Next) => continue,
+                Err(flow) => flow,
             };
             self.variables.clear();
             match flow {
@@ -211,6 +202,23 @@ impl Shell {
                 }
             }
         }
+    }
+
+    /// Reads the next command of the innermost file, and shows it; or how things go on without one.
+    fn next_command(&mut self, sys: &mut Sys<'_>) -> Asked<Result<ast::Node, Flow>> {
+        Ok(Err(match parse::parse(self, sys, &mut FileLines)? {
+            Parsed::Node(node) => {
+                self.show(sys, &node)?;
+                return Ok(Ok(node));
+            }
+            Parsed::End => Flow::Return,
+            Parsed::Unfinished => {
+                self.fail(255)?;
+                Flow::Return
+            }
+            Parsed::Nothing => Flow::Next,
+            Parsed::Mistake(mistake) => self.refuse(sys, &mistake)?,
+        }))
     }
 
     /// The innermost file ends, and with it all its `setlocal`s.
@@ -419,8 +427,20 @@ fn unquoted(text: &[u16], strip: bool, is_file: bool) -> Text {
     kept
 }
 
+/// The hidden variable of the drive where a cmd.exe begins.
+fn note_drive(sys: &mut Sys<'_>) {
+    let directory = sys.local.directory.clone();
+    if let [letter, 0x3a, ..] = directory.units() {
+        let name = Wide::new(vec![0x3d, *letter, 0x3a]);
+        if sys.local.block.get(&name) != Some(&directory) {
+            let _ = Arc::make_mut(&mut sys.local.block).set(&name, &directory);
+        }
+    }
+}
+
 /// cmd.exe from its beginning.
 pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
+    note_drive(sys);
     let read = switches(sys.tail());
     if let Some(what) = read.unknown {
         return sys.unsupported(&what);

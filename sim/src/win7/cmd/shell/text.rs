@@ -7,6 +7,8 @@ use crate::win7::cmd::clock::Moment;
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::registry::units;
 
+const BLANK: u16 = b' ' as u16;
+
 /// For whom a command is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum For {
@@ -14,6 +16,8 @@ pub enum For {
     Reader,
     /// The child that runs a side of a pipe.
     Child,
+    /// The same, of a command inside of another one.
+    Inside,
 }
 
 impl Shell {
@@ -92,18 +96,24 @@ impl Shell {
         if whom == For::Reader && command.quiet {
             return Ok(Vec::new());
         }
+        // For a child, what stands inside of a command has one blank more behind it (Wine's batch tests, whose expected
+        // output is that of Windows).
+        let below = match whom {
+            For::Reader => For::Reader,
+            For::Child | For::Inside => For::Inside,
+        };
         let mut out = match &command.kind {
             Kind::Simple { name, tail } => {
                 let name = self.expand_for(sys, name)?;
                 let mut tail = self.expand_for(sys, tail)?;
-                if whom == For::Reader && !tail.is_empty() {
-                    tail.push(b' ' as u16);
+                if whom != For::Child && !tail.is_empty() {
+                    tail.push(BLANK);
                 }
                 [name, tail].concat()
             }
             Kind::Block(inside) => match whom {
-                For::Child => {
-                    let inside = self.text_of(sys, inside, whom)?;
+                For::Child | For::Inside => {
+                    let inside = self.text_of(sys, inside, below)?;
                     [units("("), inside, units(")")].concat()
                 }
                 For::Reader => {
@@ -125,10 +135,10 @@ impl Shell {
                 }
                 out.extend(self.condition_text(sys, &read.condition)?);
                 out.push(b' ' as u16);
-                out.extend(self.text_of(sys, &read.then, whom)?);
+                out.extend(self.text_of(sys, &read.then, below)?);
                 if let Some(otherwise) = &read.otherwise {
                     out.extend(units(" else "));
-                    out.extend(self.text_of(sys, otherwise, whom)?);
+                    out.extend(self.text_of(sys, otherwise, below)?);
                 }
                 out
             }
@@ -142,12 +152,16 @@ impl Shell {
                     Form::Lines(options) => format!("/F {} ", utf8(options)),
                 };
                 let set = self.expand_for(sys, &read.set)?;
-                let body = self.text_of(sys, &read.body, whom)?;
+                let body = self.text_of(sys, &read.body, below)?;
                 let variable = utf8(&[read.variable]);
                 let head = units(&format!("for {form}%{variable} in ("));
-                [head, set, units(") do "), body].concat()
+                let behind = if whom == For::Reader { "" } else { " " };
+                [head, set, units(") do "), body, units(behind)].concat()
             }
         };
+        if command.quiet {
+            out.insert(0, b'@' as u16);
+        }
         for redirection in &command.redirections {
             let (sign, name) = match &redirection.to {
                 Target::Read(name) => ("<".to_owned(), Some(name)),
@@ -155,12 +169,15 @@ impl Shell {
                 Target::Append(name) => (">>".into(), Some(name)),
                 Target::Copy(number) => (format!(">&{number}"), None),
             };
-            out.extend(units(&format!(" {}{sign}", redirection.handle)));
+            if out.last() != Some(&BLANK) {
+                out.push(BLANK);
+            }
+            out.extend(units(&format!("{}{sign}", redirection.handle)));
             if let Some(name) = name {
                 out.extend(self.expand_for(sys, name)?);
-                if whom == For::Reader {
-                    out.push(b' ' as u16);
-                }
+            }
+            if whom == For::Reader {
+                out.push(BLANK);
             }
         }
         Ok(out)

@@ -3,6 +3,8 @@
 //! | rule | source | sure |
 //! |---|---|---|
 //! | tabs become blanks to every eighth column (`/Tn`); lines end with CR LF | more /?; observed | partly |
+//! | behind what comes from a pipe or a redirection, and does not go to the console, there is an empty line | Wine's batch tests, whose expected output is that of Windows | yes for pipes |
+//! | a file that is not there is no failure where another one is | the same; of one alone from memory | partly |
 //! | `+N` begins at a line, `/S` makes several blank lines one | more /? | yes |
 //!
 //! Refused: waiting for a key on the console, `/C`, `/P`.
@@ -42,7 +44,7 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
             _ => files.push(argument),
         }
     }
-    let mut contents = Vec::new();
+    let (mut contents, mut missing) = (Vec::new(), 0);
     for file in &files {
         if crate::win7::path::device_name(&units(file)).is_some() {
             continue;
@@ -52,7 +54,7 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
             Err(_) => {
                 let full = String::from_utf16_lossy(&sys.full_path(&units(file)));
                 sys.complain(&NO_FILE, &[&full])?;
-                return Ok(1);
+                missing += 1;
             }
         }
     }
@@ -90,8 +92,11 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
     if shown > PAGE && sys.local.handles.get(1) == Handle::Console {
         return sys.unsupported("more waiting for a key");
     }
+    if files.is_empty() && sys.local.handles.get(1) != Handle::Console {
+        out.extend_from_slice(b"\r\n");
+    }
     sys.write_bytes(1, &out)?.unwrap_or_default();
-    Ok(0)
+    Ok(u32::from(missing > 0 && missing == files.len()))
 }
 
 #[cfg(test)]

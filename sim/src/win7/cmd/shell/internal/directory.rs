@@ -210,7 +210,8 @@ fn make_all(sys: &mut Sys<'_>, path: &[u16]) -> Asked<Result<(), u32>> {
     }
     match sys.create_directory(path)? {
         Ok(()) => return Ok(Ok(())),
-        Err(error) if error.code != 3 => return Ok(Err(error.code)),
+        // Of a name that cannot be, what stands above it is made all the same.
+        Err(error) if !matches!(error.code, 3 | 123) => return Ok(Err(error.code)),
         Err(_) => {}
     }
     let full = sys.full_path(path);
@@ -260,16 +261,16 @@ fn remove_tree(sys: &mut Sys<'_>, path: &[u16]) -> Asked<Result<(), u32>> {
         };
         for entry in entries.iter().rev() {
             let below = [&folder[..], &[0x5c], entry.name.units()].concat();
-            if entry.attributes.has(Attributes::DIRECTORY) {
-                waiting.push((below, false));
-                continue;
-            }
             if entry.attributes.has(Attributes::READONLY) {
-                // It takes the attribute away first.
+                // It takes the attribute away first, of folders too (Wine's batch tests).
                 let _ = sys.set_attributes(
                     &below,
                     Attributes(entry.attributes.0 & !Attributes::READONLY.0),
                 )?;
+            }
+            if entry.attributes.has(Attributes::DIRECTORY) {
+                waiting.push((below, false));
+                continue;
             }
             if let Err(error) = sys.delete_file(&below)? {
                 failed = Err(error.code);
