@@ -452,7 +452,7 @@ impl Desk {
         let mut buffer = [0; 1 << 16];
         loop {
             match recv(&held.socket, &mut buffer[..], RecvFlags::empty()) {
-                Ok((0, _)) | Err(rustix::io::Errno::AGAIN) => return,
+                Ok((0, _)) | Err(rustix::io::Errno::AGAIN | rustix::io::Errno::NOTCONN) => return,
                 Ok(_) => {}
                 Err(errno) => return self.learn(end, conn, op, errno),
             }

@@ -2,8 +2,10 @@
 
 use super::net::{Net, Out};
 use super::profile::{FALLBACK_TIMEOUT_MS, QUICK_ACKS};
+use super::recovery::{Brought, Resending, reduced};
 use super::segment::Segment;
-use super::socket::{Pending, Place, Recovery, Sent};
+use super::socket::{Pending, Place, Rack, Recovery, Sent};
+use crate::engine::Time;
 use crate::linux::tracepoint::TcpState;
 
 /// What an acknowledgement was.
@@ -15,8 +17,16 @@ pub(super) enum Acknowledged {
     Unsent,
 }
 
-/// So many segments beyond a hole make it a loss (tp->reordering).
-const DUPLICATES: usize = 3;
+/// Something was delivered (tcp_rack_advance). What came sooner than any round trip takes was sent before.
+fn advance(rack: &mut Rack, sent: &Sent, now: Time, least_us: u64) {
+    let rtt_us = (now - sent.at).0 / 1_000;
+    if sent.was_resent && rtt_us < least_us {
+        return;
+    }
+    rack.has_advanced = true;
+    rack.rtt_us = rtt_us;
+    rack.nth = rack.nth.max(sent.nth);
+}
 
 impl Net {
     /// Heeds the acknowledgement of a segment.
@@ -42,10 +52,12 @@ impl Net {
             socket.resend.timeouts = 0;
         }
         let window = u64::from(segment.window);
+        let mut updates_window = false;
         if advances
             || segment.seq > send.window_at
             || segment.seq == send.window_at && window > send.window
         {
+            updates_window = window != send.window;
             send.window_at = segment.seq;
             send.window = window;
         }
@@ -57,77 +69,149 @@ impl Net {
             self.judge_loss_probe(at, segment, advances, false, false);
             return Acknowledged::Fine;
         }
-        let is_tagged = self.tag(at, segment);
-        let measured = self.clean(out, at, segment);
-        if let Some(us) = measured {
-            self.measure(out, at, us);
-        }
-        let twice = segment
-            .sack
-            .as_ref()
-            .is_some_and(|sack| sack.twice.is_some());
-        self.judge_loss_probe(at, segment, advances, twice, is_tagged);
-        if measured.is_some() && !self.schedule_loss_probe(out, at, true) {
+        let sack = segment.sack.as_ref();
+        let stamps = segment
+            .stamps
+            .filter(|_| self.socket(at).receive.has_stamps);
+        let mut brought = Brought {
+            advances,
+            is_duplicate: !advances && !updates_window && !segment.has_content(),
+            twice: sack.is_some_and(|sack| sack.twice.is_some()),
+            echo_ms: stamps.map(|stamps| stamps.echo_ms).filter(|echo| *echo > 0),
+            ..Brought::default()
+        };
+        let now = out.now();
+        let newly_sacked = self.tag(now, at, segment, &mut brought);
+        let has_acked = self.clean(now, at, segment, &mut brought);
+        let us_since = |sent_at: Time| (now - sent_at).0 / 1_000;
+        let timed = brought.first_at.filter(|_| !brought.has_resent);
+        let timed = timed.or(brought.first_sacked_at).map(us_since);
+        let stamped = || self.stamped_us(out, at, segment).filter(|_| has_acked);
+        self.measure(out, at, timed.or_else(stamped));
+        self.judge_loss_probe(at, segment, advances, brought.twice, newly_sacked);
+        let send = &self.socket(at).send;
+        let lost = send.count(|sent| sent.is_lost);
+        let is_dubious = brought.is_duplicate
+            || brought.twice
+            || newly_sacked
+            || send.recovery != Recovery::Open;
+        let (resending, has_set_timer) = match is_dubious {
+            true => self.heed(out, at, &brought),
+            false => {
+                if !send.has_resent() {
+                    self.socket_mut(at).resend.since_ms = None;
+                }
+                (Resending::Nothing, false)
+            }
+        };
+        if has_acked && !has_set_timer && !self.schedule_loss_probe(out, at, true) {
             self.rearm_retransmission(out, at);
         }
-        self.recover(out, at, advances);
+        let newly_lost = self.socket(at).send.count(|sent| sent.is_lost);
+        self.control_congestion(at, &brought, newly_lost.saturating_sub(lost));
+        self.resend(out, at, resending);
         Acknowledged::Fine
     }
 
-    /// Marks what was acknowledged selectively. Whether there was something new.
-    fn tag(&mut self, at: Place, segment: &Segment) -> bool {
+    /// Marks what was acknowledged selectively, and cuts buffers where it ends (tcp_sacktag_walk). Whether there
+    /// was something new.
+    fn tag(&mut self, now: Time, at: Place, segment: &Segment, brought: &mut Brought) -> bool {
         let Some(sack) = &segment.sack else {
             return false;
         };
+        let mss = u64::from(super::profile::MSS);
+        let socket = self.socket_mut(at);
+        let (high, least) = (socket.send.high, socket.round_trip.least);
+        let send = &mut socket.send;
         let mut is_new = false;
-        for sent in &mut self.socket_mut(at).send.queue {
-            let covers = |(from, to): &(u64, u64)| *from <= sent.seq && sent.end <= *to;
-            if !sent.is_sacked && sack.blocks.iter().any(covers) {
-                sent.is_sacked = true;
-                sent.is_lost = false;
-                sent.is_resent = false;
-                is_new = true;
+        let mut index = 0;
+        while let Some(sent) = send.queue.get_mut(index) {
+            index += 1;
+            let meets = |(from, to): &&(u64, u64)| *from < sent.end && sent.seq < *to;
+            let Some((from, to)) = sack.blocks.iter().find(meets).copied() else {
+                continue;
+            };
+            if sent.is_sacked {
+                continue;
             }
+            if from > sent.seq {
+                // What comes before is not covered: whole segments of it.
+                let before = (from - sent.seq).div_ceil(mss) * mss;
+                if before < sent.len() {
+                    let rest = sent.split_off(before);
+                    send.queue.insert(index, rest);
+                }
+                continue;
+            }
+            if to < sent.end {
+                let covered = (to - sent.seq) / mss * mss;
+                if covered == 0 {
+                    continue;
+                }
+                let rest = sent.split_off(covered);
+                send.queue.insert(index, rest);
+            }
+            let sent = &mut send.queue[index - 1];
+            if !sent.was_resent {
+                brought.has_original |= sent.end <= high;
+                let first = brought.first_sacked_at.get_or_insert(sent.at);
+                *first = sent.at.min(*first);
+            }
+            sent.is_sacked = true;
+            sent.is_lost = false;
+            sent.is_resent = false;
+            is_new = true;
+            let sent = *sent;
+            brought.sacked += sent.count();
+            advance(&mut send.rack, &sent, now, least);
         }
         is_new
     }
 
-    /// Forgets what was acknowledged (tcp_clean_rtx_queue). If there was something: the round trip in
-    /// microseconds, if it can be told.
-    fn clean(&mut self, out: &impl Out, at: Place, segment: &Segment) -> Option<Option<u64>> {
-        let now = out.now();
-        let send = &mut self.socket_mut(at).send;
-        let mut first_at = None;
-        let mut was_resent = false;
-        let mut acked = 0u32;
-        while let Some(sent) = send.queue.front_mut() {
-            if sent.end > segment.ack {
-                if sent.seq < segment.ack {
-                    sent.seq = segment.ack;
-                    acked += 1;
+    /// Forgets what was acknowledged (tcp_clean_rtx_queue). Whether there was something.
+    fn clean(&mut self, now: Time, at: Place, segment: &Segment, brought: &mut Brought) -> bool {
+        let echo_ms = brought.echo_ms;
+        let clock = self.clock;
+        let socket = self.socket_mut(at);
+        let (high, least) = (socket.send.high, socket.round_trip.least);
+        let send = &mut socket.send;
+        let mut has_acked = false;
+        while let Some(front) = send.queue.front_mut() {
+            let sent = *front;
+            let mut count = sent.count();
+            let is_whole = sent.end <= segment.ack;
+            if !is_whole {
+                if segment.ack <= sent.seq {
+                    break;
                 }
+                front.seq = segment.ack;
+                count -= front.count();
+                if count == 0 {
+                    break;
+                }
+            }
+            has_acked = true;
+            if sent.was_resent {
+                brought.has_resent = true;
+            } else if !sent.is_sacked {
+                brought.first_at = brought.first_at.or(Some(sent.at));
+                brought.has_original |= sent.end <= high;
+            }
+            if !sent.is_sacked {
+                brought.acked += count;
+                // The echo says that it was the first of two that came.
+                let sent_ms = clock.milliseconds(sent.at);
+                let is_first = sent.was_resent && echo_ms.is_some_and(|echo| echo < sent_ms);
+                if !is_first {
+                    advance(&mut send.rack, &sent, now, least);
+                }
+            }
+            if !is_whole {
                 break;
             }
-            was_resent |= sent.was_resent;
-            if !sent.was_resent && !sent.is_sacked {
-                first_at = first_at.or(Some(sent.at));
-            }
-            acked += 1;
             send.queue.pop_front();
         }
-        if acked == 0 {
-            return None;
-        }
-        if send.recovery != Recovery::Fast {
-            send.cwnd = match send.cwnd < send.ssthresh {
-                true => send.cwnd.saturating_add(acked),
-                false => send.cwnd.saturating_add(u32::from(acked >= send.cwnd)),
-            };
-            send.grow_buffer();
-        }
-        let timed = first_at.filter(|_| !was_resent);
-        let us = timed.map(|sent_at| (now - sent_at).0 / 1_000);
-        Some(us.or_else(|| self.stamped_us(out, at, segment)))
+        has_acked
     }
 
     /// The round trip by the echoed timestamp, in microseconds, at least a millisecond (tcp_rtt_tsopt_us).
@@ -154,6 +238,10 @@ impl Net {
         let socket = self.socket_mut(at);
         let rtt = &mut socket.round_trip;
         let us = us.min(u64::from(u32::MAX));
+        rtt.least = match rtt.least {
+            0 => us,
+            least => least.min(us),
+        };
         if rtt.srtt == 0 {
             rtt.srtt = us << 3;
             rtt.mdev = us << 1;
@@ -187,12 +275,18 @@ impl Net {
         socket.resend.backoff = 0;
     }
 
-    /// After a handshake that gave no round trip time the timeout is 3 s (tcp_init_metrics, RFC 6298).
+    /// The timeout after a handshake (tcp_init_metrics, RFC 6298): by a round trip that earlier connections left
+    /// behind, if that was longer (measured), or 3 s if there is none at all.
     pub(super) fn initialise_timeout(&mut self, at: Place) {
         let fallback = self.clock.ticks_of_ms(FALLBACK_TIMEOUT_MS);
         let us = FALLBACK_TIMEOUT_MS * 1_000;
+        let min = self.clock.ticks_of_us(self.sysctls(at.host).rto_min_us);
+        let left = self.host(at.host).left_round_trip(self.socket(at).peer);
+        let ticks = left / (8 * self.clock.us_of_ticks(1));
         let socket = self.socket_mut(at);
-        if socket.round_trip.srtt == 0 {
+        if left > socket.round_trip.srtt {
+            socket.resend.timeout = ticks + min.max(2 * ticks);
+        } else if socket.round_trip.srtt == 0 {
             socket.resend.timeout = fallback;
             let rtt = &mut socket.round_trip;
             (rtt.mdev, rtt.mdev_max, rtt.rttvar) = (us, us, us);
@@ -219,67 +313,12 @@ impl Net {
         if !socket.resend.probe_resent || twice || segment.ack > probed_to {
             let was_loss = socket.resend.probe_resent && !twice;
             if was_loss {
-                socket.send.ssthresh = (socket.send.cwnd * 7 / 10).max(2);
+                socket.send.ssthresh = reduced(socket.send.cwnd);
                 socket.send.cwnd = socket.send.ssthresh;
             }
             socket.resend.probed_to = None;
         } else if !advances && !has_content && !is_tagged {
             socket.resend.probed_to = None;
-        }
-    }
-
-    /// Loss recovery: what counts as lost, and what of it is sent again now (tcp_fastretrans_alert,
-    /// tcp_xmit_recovery). Holes are judged by three segments beyond them; RACK's reordering timer, F-RTO
-    /// and undoing are not modelled.
-    fn recover(&mut self, out: &mut impl Out, at: Place, advances: bool) {
-        let socket = self.socket_mut(at);
-        let send = &mut socket.send;
-        if send.recovery != Recovery::Open && send.una >= send.high {
-            send.recovery = Recovery::Open;
-            for sent in &mut send.queue {
-                sent.is_lost = false;
-            }
-        }
-        if send.recovery == Recovery::Open && advances {
-            socket.resend.since_ms = None;
-        }
-        if send.recovery == Recovery::Open && send.queue.len() <= DUPLICATES {
-            return;
-        }
-        let beyond = send.queue.iter().filter(|sent| sent.is_sacked).count();
-        if beyond >= DUPLICATES {
-            let mut left = beyond;
-            for sent in &mut send.queue {
-                match sent.is_sacked {
-                    true => left -= 1,
-                    false if left >= DUPLICATES && !sent.is_resent => sent.is_lost = true,
-                    false => {}
-                }
-            }
-            if send.recovery == Recovery::Open {
-                send.recovery = Recovery::Fast;
-                send.high = send.nxt;
-                send.ssthresh = (send.cwnd * 7 / 10).max(2);
-                send.cwnd = send.ssthresh;
-            }
-        }
-        if send.recovery == Recovery::Open {
-            return;
-        }
-        while let Some(which) = {
-            let send = &self.socket(at).send;
-            let lost = |sent: &Sent| sent.is_lost && !sent.is_resent;
-            let room = send.cwnd.saturating_sub(send.in_flight()) as usize;
-            let first = send.queue.iter().position(lost).filter(|_| room > 0);
-            first.map(|first| {
-                let rest = send.queue.range(first..).take(room);
-                first..first + rest.take_while(|sent| lost(sent)).count()
-            })
-        } {
-            self.retransmit_lost(out, at, which);
-            if self.socket(at).resend.pending == Pending::Nothing {
-                self.rearm_retransmission(out, at);
-            }
         }
     }
 

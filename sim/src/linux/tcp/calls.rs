@@ -126,16 +126,10 @@ impl Net {
         socket.send = Sending::from(first);
         socket.send.nxt = first + 1;
         socket.send.end = first + 1;
-        socket.send.queue.push_back(Sent {
-            seq: first,
-            end: first + 1,
-            fin: false,
-            at: now,
-            was_resent: false,
-            is_resent: false,
-            is_sacked: false,
-            is_lost: false,
-        });
+        socket
+            .send
+            .queue
+            .push_back(Sent::new(first, first + 1, false, now));
         socket.resend.timeout = timeout;
         socket.resend.since_ms = Some(since_ms);
         self.host_mut(host).enter(slot);

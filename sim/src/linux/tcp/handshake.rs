@@ -2,7 +2,7 @@
 //! tcp_minisocks.c, syncookies.c).
 
 use super::net::{Net, Out, What};
-use super::profile::{QUICK_ACKS, SYN_TIMEOUT_MS};
+use super::profile::{QUICK_ACKS, RTO_MAX_MS, SYN_TIMEOUT_MS};
 use super::segment::{Flags, HostId, Segment, Stamps};
 use super::socket::{NONE, Place, Sending, Socket};
 use super::timer::Timer;
@@ -105,6 +105,7 @@ impl Net {
         let counters = &mut self.host_mut(at.host).counters;
         counters.retrans_segs += 1;
         counters.syn_retrans += 1;
+        self.socket_mut(at).request.resent += 1;
         self.send_syn_ack(out, at);
         out.record(
             self.actor(at.host, flow),
@@ -125,7 +126,7 @@ impl Net {
     fn request_timeout(&self, at: Place) -> u64 {
         let timeouts = self.socket(at).request.timeouts.min(32);
         let ticks = self.clock.ticks_of_ms(SYN_TIMEOUT_MS) << timeouts;
-        ticks.min(self.rto_max(at))
+        ticks.min(self.clock.ticks_of_ms(RTO_MAX_MS))
     }
 
     /// The timer of a request fires (reqsk_timer_handler): 1, 3, 7, 15, 31 s, and gone at 63 s (measured).
@@ -148,7 +149,6 @@ impl Net {
         }
         self.resend_syn_ack(out, at);
         let request = &mut self.socket_mut(at).request;
-        request.resent += 1;
         request.timeouts += 1;
         if request.timeouts == 1
             && let Some(queues) = self.host_mut(at.host).listening(parent)
@@ -271,6 +271,10 @@ impl Net {
         let us = measured.map(|sent_at| (now - sent_at).0 / 1_000);
         self.measure(out, at, us.or_else(|| self.stamped_us(out, at, segment)));
         self.initialise_timeout(at);
+        // A SYN-ACK that was lost more than once (tcp_init_transfer, RFC 5681).
+        if request.timeouts > 0 && request.resent > 1 {
+            self.socket_mut(at).send.cwnd = 1;
+        }
         if let Some(queues) = self.host_mut(at.host).listening(parent) {
             queues.queue.push_back(at.slot);
         }

@@ -103,6 +103,8 @@ pub(super) struct Host {
     listeners: Vec<(u16, u32)>,
     /// By peer host and port.
     ports: BTreeMap<(HostId, u16), Ports>,
+    /// By peer host, the round trip that connections left behind, eight times in microseconds (TCP_METRIC_RTT).
+    round_trips: BTreeMap<HostId, u64>,
     cookies: u64,
 }
 
@@ -122,6 +124,7 @@ impl Host {
             hashed: 0,
             listeners: Vec::new(),
             ports: BTreeMap::new(),
+            round_trips: BTreeMap::new(),
             cookies: 0,
         }
     }
@@ -344,6 +347,27 @@ impl Host {
     /// How many local ports are taken towards `to`.
     pub(super) fn ports_taken(&self, to: (HostId, u16)) -> u32 {
         self.ports.get(&to).map_or(0, Ports::taken)
+    }
+
+    /// A connection that ends leaves its round trip behind for later ones (tcp_update_metrics): a longer one as it
+    /// is, a shorter one counts for an eighth, and one that was not measured, or timed out, forgets it.
+    pub(super) fn leave_round_trip(&mut self, slot: u32) {
+        let socket = self.socket(slot);
+        let (peer, srtt) = (socket.peer, socket.round_trip.srtt);
+        if socket.resend.backoff > 0 || srtt == 0 {
+            self.round_trips.remove(&peer);
+            return;
+        }
+        let known = self.round_trips.entry(peer).or_insert(0);
+        *known = match known.checked_sub(srtt) {
+            None => srtt,
+            Some(shorter) => *known - (shorter >> 3),
+        };
+    }
+
+    /// The round trip that earlier connections to `peer` left behind.
+    pub(super) fn left_round_trip(&self, peer: HostId) -> u64 {
+        self.round_trips.get(&peer).copied().unwrap_or(0)
     }
 
     /// The address of the socket in `slot`, as the tracepoints print it.

@@ -103,6 +103,15 @@ pub(super) const DELAYED_ACK_MS: u64 = 40;
 pub(super) const DELAYED_ACK_MAX_MS: u64 = 200;
 /// TCP_MAX_QUICKACKS.
 pub(super) const QUICK_ACKS: u8 = 16;
+/// TCP_RTO_MIN: what the time of a number of retries is computed from, whatever tcp_rto_min_us says (measured).
+pub(super) const RTO_MIN_MS: u64 = 200;
+/// TCP_RTO_MAX: of a SYN-ACK's timeout, whatever tcp_rto_max_ms says (measured).
+pub(super) const RTO_MAX_MS: u64 = 120_000;
+/// The largest buffer that a write makes: half of the window that a peer first gives, in whole segments
+/// (tcp_xmit_size_goal).
+pub(super) const BUFFER_SEGMENTS: u32 = 22;
+/// sk_gso_max_size.
+pub(super) const OFFLOAD_MAX: u64 = 65_536;
 /// TCP_INIT_CWND.
 pub(super) const INITIAL_CWND: u32 = 10;
 /// tcp_invalid_ratelimit: one answer to a segment out of the window in this time.

@@ -11,6 +11,9 @@ use super::timer::Timer;
 use super::transmit::{Push, TIMEOUT_MIN_TICKS};
 use crate::linux::tracepoint::{RstReason, TcpState};
 
+/// TCP_NUM_SACKS.
+const MOST_TOLD: usize = 4;
+
 impl Net {
     /// A segment has arrived at its host.
     pub(super) fn receive(&mut self, out: &mut impl Out, segment: &Segment) {
@@ -142,7 +145,15 @@ impl Net {
             match flags.rst {
                 true if is_before_fin => self.reset(out, at),
                 true => {}
-                false if segment.len > 0 => self.send_ack(out, at),
+                false if segment.has_content() && !flags.syn => {
+                    // What came twice is told (tcp_send_dupack).
+                    if segment.seq < expected {
+                        self.be_quick(at);
+                        let twice = (segment.seq, segment.end().min(expected));
+                        self.socket_mut(at).receive.twice = Some(twice);
+                    }
+                    self.send_ack(out, at);
+                }
                 false => self.send_limited_ack(out, at),
             }
             return;
@@ -236,6 +247,7 @@ impl Net {
                 true
             }
             TcpState::LastAck => {
+                self.host_mut(at.host).leave_round_trip(at.slot);
                 self.done(out, at);
                 true
             }
@@ -332,11 +344,12 @@ impl Net {
         let receive = &mut self.socket_mut(at).receive;
         receive.owes_ack = true;
         receive.owes_ack_now = true;
-        let end = segment
+        let mut end = segment
             .end_of_data()
             .min(receive.nxt + receive.window_left());
         if segment.flags.fin && end == segment.end_of_data() {
             receive.early_fin = Some(end);
+            end += 1;
         }
         if segment.seq >= end {
             return;
@@ -352,6 +365,12 @@ impl Net {
         });
         let at = receive.early.partition_point(|(start, _)| *start < from);
         receive.early.insert(at, (from, to));
+        // What was told and meets it is told anew, first (tcp_sack_new_ofo_skb).
+        receive
+            .told
+            .retain(|(start, stop)| *stop < from || to < *start);
+        receive.told.insert(0, (from, to));
+        receive.told.truncate(MOST_TOLD);
     }
 
     /// Takes in what came before its turn and now has it (tcp_ofo_queue). Whether the FIN is next.
@@ -364,11 +383,15 @@ impl Net {
             if from > receive.nxt {
                 break;
             }
+            // The FIN's number is no byte.
+            let to = receive.early_fin.map_or(to, |fin| to.min(fin));
             let new = to.saturating_sub(receive.nxt);
             receive.nxt += new;
             receive.unread += new;
             receive.early.remove(0);
         }
+        let next = receive.nxt;
+        receive.told.retain(|(_, stop)| *stop > next);
         receive.owes_ack_now |= receive.early.is_empty();
         receive.owes_ack = true;
         receive

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::profile::{INITIAL_CWND, RECEIVE_SPACE, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
+use super::profile::{INITIAL_CWND, MSS, RECEIVE_SPACE, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
 use super::segment::{Flow, HostId};
 use crate::engine::Time;
 use crate::linux::tracepoint::TcpState;
@@ -77,7 +77,8 @@ pub(super) struct Socket {
     pub(super) waits_since: (u64, u64),
 }
 
-/// Something that was sent and is not acknowledged.
+/// A buffer (struct sk_buff) that was sent and is not acknowledged: one segment, or several where segmentation
+/// offload sends them as one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Sent {
     pub(super) seq: u64,
@@ -86,6 +87,8 @@ pub(super) struct Sent {
     pub(super) fin: bool,
     /// When it was sent last.
     pub(super) at: Time,
+    /// What was sent how manieth, to tell the order of what was sent at one time.
+    pub(super) nth: u64,
     /// Whether it was ever sent again: its acknowledgement then gives no round trip time (Karn).
     pub(super) was_resent: bool,
     /// Whether a retransmission of it is under way.
@@ -96,15 +99,84 @@ pub(super) struct Sent {
     pub(super) is_lost: bool,
 }
 
+impl Sent {
+    /// Sent for the first time.
+    pub(super) fn new(seq: u64, end: u64, fin: bool, at: Time) -> Sent {
+        Sent {
+            seq,
+            end,
+            fin,
+            at,
+            nth: 0,
+            was_resent: false,
+            is_resent: false,
+            is_sacked: false,
+            is_lost: false,
+        }
+    }
+
+    /// How many bytes, without a FIN.
+    pub(super) fn len(&self) -> u64 {
+        self.end - self.seq - u64::from(self.fin)
+    }
+
+    /// How many segments it is (tcp_skb_pcount).
+    pub(super) fn count(&self) -> u32 {
+        (self.len().div_ceil(MSS.into()) as u32).max(1)
+    }
+
+    /// Cuts off what comes after `len` bytes, and gives it (tcp_fragment).
+    pub(super) fn split_off(&mut self, len: u64) -> Sent {
+        let rest = Sent {
+            seq: self.seq + len,
+            ..*self
+        };
+        self.end = rest.seq;
+        self.fin = false;
+        rest
+    }
+}
+
 /// What loss recovery is doing (icsk_ca_state).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Recovery {
     /// Nothing was lost.
     Open,
+    /// Something came out of order, or was sent again (TCP_CA_Disorder).
+    Disorder,
     /// Selective acknowledgements show a hole (TCP_CA_Recovery).
     Fast,
     /// A retransmission timeout (TCP_CA_Loss).
     Loss,
+}
+
+/// What was delivered that was sent last: whoever was sent before it and is not delivered is late (RFC 8985,
+/// struct tcp_rack).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub(super) struct Rack {
+    /// What was sent how manieth.
+    pub(super) nth: u64,
+    /// The round trip of what was delivered latest, in microseconds.
+    pub(super) rtt_us: u64,
+    /// Whether something was delivered since it was looked at last.
+    pub(super) has_advanced: bool,
+}
+
+/// What a recovery needs to know of what was before it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Repair {
+    /// It began with this number unacknowledged (undo_marker).
+    pub(super) from: u64,
+    /// So many segments were sent again and not told to have come twice; none: nothing was sent again
+    /// (undo_retrans).
+    pub(super) resent: Option<u32>,
+    pub(super) cwnd: u32,
+    pub(super) ssthresh: u32,
+    /// Segments delivered since, and sent since (prr_delivered, prr_out).
+    pub(super) delivered: u32,
+    pub(super) sent: u32,
+    /// Whether the timeout may turn out to have been wrong (frto, RFC 5682).
+    pub(super) is_doubted: bool,
 }
 
 /// The sending half.
@@ -133,6 +205,17 @@ pub(super) struct Sending {
     pub(super) recovery: Recovery,
     /// Recovery ends when this is acknowledged (high_seq).
     pub(super) high: u64,
+    pub(super) rack: Rack,
+    /// How many buffers were sent, again too.
+    pub(super) buffers: u64,
+    /// invariant: there as long as a recovery may be undone, or reduces the congestion window.
+    pub(super) repair: Option<Box<Repair>>,
+    /// Acknowledgements that brought nothing, where there are no selective ones (sacked_out of Reno).
+    pub(super) duplicates: u32,
+    /// The most segments under way in the window of data that ends with `used_to` (max_packets_out,
+    /// cwnd_usage_seq).
+    pub(super) most_out: u32,
+    pub(super) used_to: u64,
 }
 
 /// The receiving half.
@@ -154,6 +237,8 @@ pub(super) struct Receiving {
     pub(super) fin: bool,
     /// What came before its turn, as ranges in order.
     pub(super) early: Vec<(u64, u64)>,
+    /// Ranges of it, what came last first, as they are told: a few only (selective_acks).
+    pub(super) told: Vec<(u64, u64)>,
     /// The number of a FIN that came before its turn.
     pub(super) early_fin: Option<u64>,
     /// What came twice and is to be told (duplicate_sack).
@@ -197,6 +282,8 @@ pub(super) struct RoundTrip {
     pub(super) rttvar: u64,
     /// The variation may fall again when this is acknowledged.
     pub(super) seq: u64,
+    /// The shortest that was measured, not scaled (tcp_min_rtt); 0: none was.
+    pub(super) least: u64,
 }
 
 /// For what the write timer runs (icsk_pending).
@@ -211,6 +298,8 @@ pub(super) enum Pending {
     LossProbe,
     /// The probe of a closed window.
     WindowProbe,
+    /// What is late but may only be out of order (ICSK_TIME_REO_TIMEOUT).
+    Reordering,
 }
 
 /// How far retransmission has come.
@@ -243,7 +332,7 @@ pub(super) struct Resend {
 pub(super) struct Request {
     /// How often its timer has fired (num_timeout).
     pub(super) timeouts: u32,
-    /// How often its timer has sent the SYN-ACK again (num_retrans).
+    /// How often the SYN-ACK was sent again, by its timer or for a SYN that came again (num_retrans).
     pub(super) resent: u32,
     /// Whether its final ACK came and found the accept queue full (acked).
     pub(super) is_acked: bool,
@@ -320,12 +409,24 @@ impl Sending {
             ssthresh: u32::MAX,
             recovery: Recovery::Open,
             high: first,
+            rack: Rack::default(),
+            buffers: 0,
+            repair: None,
+            duplicates: 0,
+            most_out: 0,
+            used_to: first,
         }
     }
 
     /// How many segments were sent and not acknowledged (packets_out).
     pub(super) fn packets_out(&self) -> u32 {
-        self.queue.len() as u32
+        self.queue.iter().map(Sent::count).sum()
+    }
+
+    /// How many of these are of such a kind.
+    pub(super) fn count(&self, is: impl Fn(&Sent) -> bool) -> u32 {
+        let those = self.queue.iter().filter(|sent| is(sent));
+        those.map(Sent::count).sum()
     }
 
     /// How many of these are under way (tcp_packets_in_flight).
@@ -333,9 +434,30 @@ impl Sending {
         if self.recovery == Recovery::Open {
             return self.packets_out();
         }
-        let flying = |sent: &&Sent| !(sent.is_sacked || sent.is_lost);
-        let resent = self.queue.iter().filter(|sent| sent.is_resent).count();
-        (self.queue.iter().filter(flying).count() + resent) as u32
+        let flying = self.count(|sent| !(sent.is_sacked || sent.is_lost));
+        let resent = self.count(|sent| sent.is_resent);
+        (flying + resent).saturating_sub(self.duplicates)
+    }
+
+    /// Whether something that is not acknowledged was sent again (tcp_any_retrans_done).
+    pub(super) fn has_resent(&self) -> bool {
+        let first = self.queue.front();
+        first.is_some_and(|sent| sent.was_resent) || self.queue.iter().any(|sent| sent.is_resent)
+    }
+
+    /// The number of the buffer that is sent next.
+    pub(super) fn next_buffer(&mut self) -> u64 {
+        self.buffers += 1;
+        self.buffers
+    }
+
+    /// Notes how much of the congestion window is used (tcp_cwnd_validate).
+    pub(super) fn note_use(&mut self) {
+        let out = self.packets_out();
+        if self.una >= self.used_to || out > self.most_out {
+            self.most_out = out;
+            self.used_to = self.nxt;
+        }
     }
 
     /// Whether something was written and not yet sent (tcp_send_head).
@@ -370,6 +492,7 @@ impl Receiving {
             unread: 0,
             fin: false,
             early: Vec::new(),
+            told: Vec::new(),
             early_fin: None,
             twice: None,
             echo_ms: 0,

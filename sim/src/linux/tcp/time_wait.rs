@@ -20,6 +20,7 @@ impl Net {
         ticks: u64,
     ) {
         let host = self.host_mut(at.host);
+        host.leave_round_trip(at.slot);
         if host.time_waits >= host.sysctls.max_tw_buckets {
             host.counters.time_wait_overflow += 1;
             return self.done(out, at);
@@ -33,6 +34,7 @@ impl Net {
         mini.send = Sending::from(old.send.nxt);
         mini.receive = Receiving {
             early: Vec::new(),
+            told: Vec::new(),
             ..old.receive.clone()
         };
         mini.receive.out_of_window_ms = None;

@@ -3,7 +3,7 @@
 
 use super::net::{Net, Out, What};
 use super::profile::{TIME_WAIT_MS, model_timeout_ms};
-use super::socket::{Keepalive, Pending, Place, Recovery};
+use super::socket::{Keepalive, Pending, Place};
 use super::timer::Timer;
 use crate::linux::errno::Errno;
 use crate::linux::tracepoint::{RstReason, TcpState};
@@ -35,6 +35,7 @@ impl Net {
         match resend.pending {
             Pending::Nothing => {}
             Pending::LossProbe => self.send_loss_probe(out, at),
+            Pending::Reordering => self.reordering_timed_out(out, at),
             Pending::Retransmission => {
                 resend.pending = Pending::Nothing;
                 self.retransmission_timed_out(out, at);
@@ -58,7 +59,7 @@ impl Net {
             0 => {
                 let base_ms = match socket.state {
                     TcpState::SynSent | TcpState::SynRecv => super::profile::SYN_TIMEOUT_MS,
-                    _ => sysctls.rto_min_us / 1_000,
+                    _ => super::profile::RTO_MIN_MS,
                 };
                 model_timeout_ms(retries, base_ms, sysctls.rto_max_ms)
             }
@@ -101,14 +102,14 @@ impl Net {
         if self.is_given_up(now_ms, at) {
             return self.give_up(out, at);
         }
-        self.enter_loss(at);
+        self.enter_loss(out, at);
         let linear = self.sysctls(at.host).syn_linear_timeouts;
         let max = self.rto_max(at);
         let socket = self.socket_mut(at);
         socket.resend.timeouts += 1;
         socket.resend.all_timeouts += 1;
         socket.resend.probed_to = None;
-        self.retransmit_lost(out, at, 0..1);
+        self.retransmit_lost(out, at, 0, 1);
         let socket = self.socket_mut(at);
         if socket.state != TcpState::SynSent || socket.resend.all_timeouts > linear {
             socket.resend.backoff += 1;
@@ -116,21 +117,6 @@ impl Net {
         }
         let ticks = self.timeout_within_user_timeout(now_ms, at);
         self.set_write_timer(out, at, Pending::Retransmission, ticks);
-    }
-
-    /// All that was sent counts as lost (tcp_enter_loss).
-    fn enter_loss(&mut self, at: Place) {
-        let send = &mut self.socket_mut(at).send;
-        if send.recovery != Recovery::Loss {
-            send.ssthresh = (send.cwnd * 7 / 10).max(2);
-        }
-        send.recovery = Recovery::Loss;
-        send.high = send.nxt;
-        for sent in &mut send.queue {
-            sent.is_lost = !sent.is_sacked;
-            sent.is_resent = false;
-        }
-        send.cwnd = 1;
     }
 
     /// The next timeout, the last one shortened to TCP_USER_TIMEOUT (tcp_clamp_rto_to_user_timeout).

@@ -59,6 +59,7 @@ fn describe(socket: &Socket) -> String {
         Pending::Retransmission => text += ", retransmission timer runs",
         Pending::LossProbe => text += ", loss probe timer runs",
         Pending::WindowProbe => text += ", window probe timer runs",
+        Pending::Reordering => text += ", reordering timer runs",
         Pending::Nothing => {}
     }
     if let Some(error) = socket.error {

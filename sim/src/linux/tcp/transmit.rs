@@ -1,9 +1,7 @@
 //! Sending (net/ipv4/tcp_output.c): what goes out when, and the timers that are set for it.
 
-use std::ops::Range;
-
 use super::net::{Net, Out};
-use super::profile::{DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, MSS};
+use super::profile::{BUFFER_SEGMENTS, DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, MSS, OFFLOAD_MAX};
 use super::segment::{Flags, Segment, Stamps};
 use super::socket::{Pending, Place, Receiving, Recovery, Sent};
 use super::timer::Timer;
@@ -65,9 +63,11 @@ impl Net {
         receive.ack_due = None;
         segment.window = receive.window as u32;
         let twice = receive.twice.take();
-        if uses_sack && (twice.is_some() || !receive.early.is_empty()) {
+        if uses_sack && (twice.is_some() || !receive.told.is_empty()) {
+            // As many as the options have room for (tcp_established_options).
+            let room = 4 - usize::from(receive.has_stamps) - usize::from(twice.is_some());
             segment.sack = Some(Box::new(super::segment::Sack {
-                blocks: receive.early.iter().take(3).copied().collect(),
+                blocks: receive.told.iter().take(room).copied().collect(),
                 twice,
             }));
         }
@@ -88,45 +88,99 @@ impl Net {
         }
     }
 
-    /// Sends what was sent before, as the first segment that covers `sent`.
-    fn send_again(&mut self, out: &mut impl Out, at: Place, sent: Sent) {
-        let state = self.socket(at).state;
-        let is_syn = matches!(state, TcpState::SynSent | TcpState::SynRecv);
-        let flags = match is_syn {
-            true => Flags {
-                ack: state == TcpState::SynRecv,
-                ..Flags::SYN
-            },
-            false => Flags {
-                fin: sent.fin,
-                psh: true,
+    /// Sends what a buffer holds, segment by segment.
+    fn send_buffer(&mut self, out: &mut impl Out, at: Place, sent: Sent) {
+        let (mut seq, mut left) = (sent.seq, sent.len());
+        loop {
+            let len = left.min(MSS.into());
+            left -= len;
+            let flags = Flags {
+                fin: sent.fin && left == 0,
+                psh: len > 0,
                 ..Flags::ACK
-            },
-        };
-        let numbers = u64::from(is_syn) + u64::from(sent.fin);
-        let segment = Segment {
-            seq: sent.seq,
-            len: (sent.end - sent.seq - numbers) as u32,
-            ..self.segment(at, flags, out)
-        };
-        match is_syn {
-            true => self.transmit(out, segment),
-            false => self.transmit_with_ack(out, at, segment),
+            };
+            let segment = Segment {
+                seq,
+                len: len as u32,
+                ..self.segment(at, flags, out)
+            };
+            self.transmit_with_ack(out, at, segment);
+            seq += len;
+            if left == 0 {
+                return;
+            }
         }
     }
 
-    /// Sends unacknowledged segments again, which lie in one buffer, and says so once for all of them
-    /// (__tcp_retransmit_skb: with segmentation offload a buffer holds several segments; measured).
-    pub(super) fn retransmit(&mut self, out: &mut impl Out, at: Place, which: Range<usize>) {
+    /// Sends what was sent before.
+    fn send_again(&mut self, out: &mut impl Out, at: Place, sent: Sent) {
+        let state = self.socket(at).state;
+        if !matches!(state, TcpState::SynSent | TcpState::SynRecv) {
+            return self.send_buffer(out, at, sent);
+        }
+        let flags = Flags {
+            ack: state == TcpState::SynRecv,
+            ..Flags::SYN
+        };
+        let segment = Segment {
+            seq: sent.seq,
+            ..self.segment(at, flags, out)
+        };
+        self.transmit(out, segment);
+    }
+
+    /// Sends a buffer again, at most `segments` of it, and says so once (__tcp_retransmit_skb; measured). A small
+    /// one takes small ones after it along (tcp_retrans_try_collapse). Whether the peer's window let it.
+    pub(super) fn retransmit(
+        &mut self,
+        out: &mut impl Out,
+        at: Place,
+        index: usize,
+        segments: u32,
+    ) -> bool {
         let now = out.now();
-        let counters = &mut self.host_mut(at.host).counters;
-        counters.retrans_segs += which.len() as u64;
+        let mss = u64::from(MSS);
+        let socket = self.socket_mut(at);
+        let is_syn = matches!(socket.state, TcpState::SynSent | TcpState::SynRecv);
+        let send = &mut socket.send;
+        let window_end = send.window_end();
+        let mut sent = send.queue[index];
+        if !is_syn {
+            let room = match window_end.saturating_sub(sent.seq) {
+                0 if sent.seq != send.una => return false,
+                0 => mss,
+                room => room,
+            };
+            let mut most = mss * u64::from(segments);
+            if most > room {
+                most = (room / mss * mss).max(room.min(mss));
+            }
+            if sent.len() > most {
+                let rest = sent.split_off(most);
+                send.queue.insert(index + 1, rest);
+            } else if sent.len() < mss.min(room) {
+                while let Some(next) = send.queue.get(index + 1)
+                    && !sent.fin
+                    && !next.is_sacked
+                    && sent.len() + next.len() <= mss.min(room)
+                    && next.end <= window_end
+                {
+                    sent.end = next.end;
+                    sent.fin = next.fin;
+                    send.queue.remove(index + 1);
+                }
+            }
+        }
+        sent.was_resent = true;
+        sent.at = now;
+        sent.nth = send.next_buffer();
+        send.queue[index] = sent;
         let (sport, dport, saddr, daddr) = self.four_tuple(at);
         let socket = self.socket(at);
         let (state, flow) = (socket.state, socket.flow);
-        if state == TcpState::SynSent {
-            self.host_mut(at.host).counters.syn_retrans += 1;
-        }
+        let counters = &mut self.host_mut(at.host).counters;
+        counters.retrans_segs += u64::from(sent.count());
+        counters.syn_retrans += u64::from(state == TcpState::SynSent);
         out.record(
             self.actor(at.host, flow),
             flow,
@@ -141,55 +195,108 @@ impl Net {
                 err: 0,
             },
         );
-        for index in which {
-            let sent = &mut self.socket_mut(at).send.queue[index];
-            sent.was_resent = true;
-            sent.at = now;
-            let sent = *sent;
-            self.send_again(out, at, sent);
-        }
+        self.send_again(out, at, sent);
+        true
     }
 
     /// The same for loss recovery: giving up is counted from the first of these (tcp_retransmit_skb).
-    pub(super) fn retransmit_lost(&mut self, out: &mut impl Out, at: Place, which: Range<usize>) {
+    pub(super) fn retransmit_lost(
+        &mut self,
+        out: &mut impl Out,
+        at: Place,
+        index: usize,
+        segments: u32,
+    ) -> bool {
         let now_ms = self.clock.milliseconds(out.now());
-        self.retransmit(out, at, which.clone());
+        if !self.retransmit(out, at, index, segments) {
+            return false;
+        }
         let socket = self.socket_mut(at);
-        for sent in socket.send.queue.range_mut(which) {
-            sent.is_resent = true;
+        let sent = &mut socket.send.queue[index];
+        sent.is_resent = true;
+        let count = sent.count();
+        if let Some(repair) = &mut socket.send.repair {
+            repair.resent = Some(repair.resent.unwrap_or(0) + count);
+            repair.sent += count;
         }
         socket.resend.since_ms.get_or_insert(now_ms);
+        true
+    }
+
+    /// How many segments go out as one buffer: a millisecond's worth, more on a short path (tcp_tso_autosize,
+    /// tcp_update_pacing_rate).
+    pub(super) fn offloaded_segments(&self, at: Place) -> u32 {
+        let socket = self.socket(at);
+        let (send, rtt) = (&socket.send, &socket.round_trip);
+        let mss = u64::from(MSS);
+        // Half as much again once slow start is nearly over, else twice what a round trip carries.
+        let percent = match send.cwnd < send.ssthresh / 2 {
+            true => 200,
+            false => 120,
+        };
+        let out = u64::from(send.cwnd.max(send.packets_out()));
+        let rate = mss * out * percent * 80_000 / rtt.srtt.max(1);
+        let bytes = match rtt.least >> 9 {
+            shift @ 0..32 => (rate >> 10) + (OFFLOAD_MAX >> shift),
+            _ => rate >> 10,
+        };
+        (bytes.min(OFFLOAD_MAX) / mss).max(2) as u32
     }
 
     /// Sends what was written, as far as the windows and `push` allow (tcp_write_xmit). Whether something
     /// is left, with nothing under way.
     fn write_out(&mut self, out: &mut impl Out, at: Place, push: Push) -> bool {
+        let mss = u64::from(MSS);
         let mut has_sent = false;
         loop {
             let send = &self.socket(at).send;
             if !send.has_unsent() {
                 break;
             }
-            let (len, has_fin) = send.next_segment();
-            let may_fly = push == Push::Probe || send.in_flight() < send.cwnd;
-            if !may_fly || send.nxt + len + u64::from(has_fin) > send.window_end() {
+            // At least two buffers are to be under way.
+            let quota = send.cwnd.saturating_sub(send.in_flight());
+            let quota = match quota.min((send.cwnd / 2).max(1)) {
+                0 if push == Push::Probe => 1,
+                0 => break,
+                quota => quota,
+            };
+            let left = send.end_of_data().saturating_sub(send.nxt);
+            let whole = left.min(mss * u64::from(BUFFER_SEGMENTS));
+            let first = whole.min(mss);
+            let first_end = send.nxt + first + u64::from(send.fin && first == left);
+            if first_end > send.window_end() {
                 break;
             }
-            let is_small = len < u64::from(MSS);
             let small_under_way = send.small_end > send.una && send.small_end <= send.nxt;
-            let holds_back = push == Push::Nagle && is_small && !has_fin;
-            if holds_back && send.packets_out() > 0 && small_under_way {
-                break;
-            }
+            let holds_back = push == Push::Nagle && !send.queue.is_empty() && small_under_way;
+            let is_last = whole == left;
+            let len = if whole <= mss {
+                if holds_back && is_last && whole < mss && !send.fin {
+                    break;
+                }
+                whole
+            } else {
+                let room = send.window_end() - send.nxt;
+                let most = mss * u64::from(quota.min(self.offloaded_segments(at)));
+                let needed = whole.min(room);
+                let partial = needed % mss;
+                match () {
+                    () if most <= needed => most,
+                    () if partial != 0 && holds_back => needed - partial,
+                    () => needed,
+                }
+            };
+            let has_fin = self.socket(at).send.fin && len == left;
             self.send_new(out, at, len, has_fin);
             has_sent = true;
             if push == Push::Probe {
                 break;
             }
         }
-        let send = &self.socket(at).send;
+        let send = &mut self.socket_mut(at).send;
         let is_stuck = send.queue.is_empty() && send.has_unsent();
         if has_sent {
+            send.note_use();
             if push != Push::Probe {
                 self.schedule_loss_probe(out, at, false);
             }
@@ -202,15 +309,6 @@ impl Net {
     fn send_new(&mut self, out: &mut impl Out, at: Place, len: u64, fin: bool) {
         let now = out.now();
         let jiffies = self.clock.jiffies(now);
-        let flags = Flags {
-            fin,
-            psh: len > 0,
-            ..Flags::ACK
-        };
-        let segment = Segment {
-            len: len as u32,
-            ..self.segment(at, flags, out)
-        };
         let socket = self.socket_mut(at);
         // An answer soon after something came: acknowledgements may ride along from now on.
         let receive = &mut socket.receive;
@@ -218,23 +316,23 @@ impl Net {
             receive.ping_pong = true;
         }
         let was_idle = socket.send.queue.is_empty();
-        let end = segment.end();
-        socket.send.queue.push_back(Sent {
-            seq: segment.seq,
-            end,
-            fin,
-            at: now,
-            was_resent: false,
-            is_resent: false,
-            is_sacked: false,
-            is_lost: false,
-        });
+        let seq = socket.send.nxt;
+        let end = seq + len + u64::from(fin);
+        let sent = Sent {
+            nth: socket.send.next_buffer(),
+            ..Sent::new(seq, end, fin, now)
+        };
+        socket.send.queue.push_back(sent);
         socket.send.nxt = end;
-        if len < u64::from(MSS) {
+        let count = sent.count();
+        if len < u64::from(count * MSS) {
             socket.send.small_end = end;
         }
+        if let Some(repair) = &mut socket.send.repair {
+            repair.sent += count;
+        }
         let was_probing = socket.resend.pending == Pending::LossProbe;
-        self.transmit_with_ack(out, at, segment);
+        self.send_buffer(out, at, sent);
         if was_idle || was_probing {
             self.rearm_retransmission(out, at);
         }
@@ -288,7 +386,7 @@ impl Net {
         }
     }
 
-    /// Sets the retransmission timer anew: from now, or, if a loss probe is pending, from when the oldest
+    /// Sets the retransmission timer anew: from now, or, if something else is pending, from when the oldest
     /// segment was sent (tcp_rearm_rto).
     pub(super) fn rearm_retransmission(&mut self, out: &mut impl Out, at: Place) {
         let socket = self.socket(at);
@@ -296,7 +394,7 @@ impl Net {
             return self.stop_write_timer(at);
         }
         let ticks = match socket.resend.pending {
-            Pending::LossProbe => {
+            Pending::LossProbe | Pending::Reordering => {
                 let us = self.us_until_timeout(out, at).max(1);
                 self.clock.ticks_of_us(us)
             }
@@ -371,10 +469,10 @@ impl Net {
                     self.socket(at).send.packets_out() > before
                 }
                 false if before > 0 => {
-                    let last = before as usize - 1;
-                    self.retransmit(out, at, last..last + 1);
-                    self.socket_mut(at).resend.probe_resent = true;
-                    true
+                    let last = self.last_segment(at);
+                    let has_sent = self.retransmit(out, at, last, 1);
+                    self.socket_mut(at).resend.probe_resent = has_sent;
+                    has_sent
                 }
                 false => false,
             };
@@ -386,6 +484,18 @@ impl Net {
             }
         }
         self.rearm_retransmission(out, at);
+    }
+
+    /// Where the last segment that was sent is, in a buffer of its own.
+    fn last_segment(&mut self, at: Place) -> usize {
+        let queue = &mut self.socket_mut(at).send.queue;
+        let last = queue.len() - 1;
+        let whole = u64::from((queue[last].count() - 1) * MSS);
+        if whole > 0 && queue[last].len() > whole {
+            let rest = queue[last].split_off(whole);
+            queue.push_back(rest);
+        }
+        queue.len() - 1
     }
 
     /// The first interval of window probes, in ticks (tcp_probe0_base).

@@ -348,7 +348,7 @@ fn a_closed_window_is_probed_without_an_event() {
     assert_eq!(times(&lab, "tcp_receive_reset").len(), 1);
 }
 
-/// 200 000 bytes over a link that loses a third of the segments arrive in full and in order.
+/// 200 000 bytes over a link that loses a fifth of the segments arrive in full and in order.
 #[test]
 fn what_was_lost_is_sent_again_until_it_arrives() {
     let config = crate::linux::tcp::PairConfig {
@@ -362,7 +362,7 @@ fn what_was_lost_is_sent_again_until_it_arrives() {
         lab.listen(End::Server, PORT, Listening::default()).unwrap();
         lab.connect(End::Server, PORT, 1, PLAIN, true);
         lab.run(Span::from_ms(100));
-        lab.set_link(None, Some(300_000), None);
+        lab.set_link(None, Some(200_000), None);
         lab.send(1, End::Client, 200_000).unwrap();
         lab.close(&[1], End::Client, Closing::Shutdown).unwrap();
         lab.run(Span::from_s(500));
