@@ -373,24 +373,13 @@ fn observers_are_measured_on_the_kernel() {
     );
 }
 
-/// A killed bench leaves no namespace, control group or setting.
-#[test]
-fn nothing_is_left_behind_of_a_killed_bench() {
-    let Some(_kernel) = is_here() else { return };
+/// What is killed in the middle leaves no namespace, control group, program or setting.
+fn is_undone_after_a_kill(args: &[&str]) {
     let setting = "/proc/sys/net/netfilter/nf_log_all_netns";
     let before = fs::read_to_string(setting).ok();
     for signal in ["-KILL", "-INT"] {
         let all = namespaces(processes());
-        let args = [
-            "bench",
-            "observers",
-            "--host",
-            "linux",
-            "--kernel-log",
-            "--rate",
-            "100",
-        ];
-        let mut child = faultlab(&args)
+        let mut child = faultlab(args)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -402,32 +391,136 @@ fn nothing_is_left_behind_of_a_killed_bench() {
         };
         let give_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
         let is_in_time = || std::time::Instant::now() < give_up;
-        while own().len() < 2 && is_in_time() {
+        let mount = mounts();
+        let mount = mount.lines().find(|line| line.contains(" - cgroup2 "));
+        let mount = mount.and_then(|line| line.split(' ').nth(4));
+        let group = Path::new(mount.unwrap_or("/none")).join(format!("faultlab-{pid}"));
+        // In the middle: two hosts, an account and programs.
+        while (own().len() < 2
+            || mount.is_some() && !group.exists()
+            || programs_of(&pid).is_empty())
+            && is_in_time()
+        {
             std::thread::yield_now();
         }
         let made = own();
         assert_eq!(made.len(), 2, "a namespace for each host");
+        let programs = programs_of(&pid);
         let sent = Command::new("kill").args([signal, &pid]).status();
         assert!(sent.expect("kill is everywhere").success());
         child.wait().expect("it ends");
-        let groups = || {
-            let mounts = mounts();
-            let mount = mounts.lines().find(|line| line.contains(" - cgroup2 "));
-            let mount = mount.and_then(|line| line.split(' ').nth(4));
-            mount.is_some_and(|mount| Path::new(mount).join(format!("faultlab-{pid}")).exists())
-        };
-        // A tool that was just setting a namespace up ends by itself, as does what undoes.
+        // A tool that was just setting a namespace up ends by itself, as does what undoes; the kernel frees
+        // programs after a grace period of its own.
         let is_undone = || {
-            let is_left = !namespaces(processes()).is_disjoint(&made) || groups();
-            !is_left && fs::read_to_string(setting).ok() == before
+            let is_left = !namespaces(processes()).is_disjoint(&made) || group.exists();
+            let is_set = fs::read_to_string(setting).ok() != before;
+            !is_left && !is_set && loaded().is_disjoint(&programs)
         };
         while !is_undone() && is_in_time() {
             std::thread::yield_now();
         }
-        assert!(
-            is_undone(),
-            "{signal}: a namespace, a control group or a setting is left"
-        );
+        assert!(is_undone(), "{signal}: something is left");
+    }
+}
+
+/// The numbers of the programs that a process holds.
+fn programs_of(pid: &str) -> BTreeSet<u32> {
+    let held = fs::read_dir(format!("/proc/{pid}/fdinfo"))
+        .into_iter()
+        .flatten();
+    let held = held.flatten().filter_map(|entry| {
+        let text = fs::read_to_string(entry.path()).ok()?;
+        let id = text
+            .lines()
+            .find_map(|line| line.strip_prefix("prog_id:"))?;
+        id.trim().parse().ok()
+    });
+    held.collect()
+}
+
+/// The numbers of all loaded programs.
+fn loaded() -> BTreeSet<u32> {
+    let loaded = aya::programs::loaded_programs().flatten();
+    loaded.map(|program| program.id()).collect()
+}
+
+#[test]
+fn nothing_is_left_behind_of_a_killed_bench() {
+    let Some(_kernel) = is_here() else { return };
+    let args = ["bench", "observers", "--host", "linux", "--kernel-log"];
+    is_undone_after_a_kill(&[&args[..], &["--rate", "100", "--observer", "shared"]].concat());
+}
+
+#[test]
+fn nothing_is_left_behind_of_a_killed_flood() {
+    let Some(_kernel) = is_here() else { return };
+    is_undone_after_a_kill(&["run", "syn-flood", "--host", "linux", "--arm", "xdp-native"]);
+}
+
+/// An arm of a scenario, played on the kernel.
+fn arm(args: &[&str]) -> (i32, Value) {
+    let ran = faultlab(&[&["run", "--host", "linux", "--json"], args].concat()).output();
+    let ran = ran.expect("it runs");
+    let says = String::from_utf8_lossy(&ran.stderr);
+    let code = ran.status.code().expect("it ends by itself");
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{says}"));
+    (code, report["arms"][0].clone())
+}
+
+/// Without cookies a small flood keeps nearly all out, on the kernel as on the model.
+#[test]
+fn a_flood_is_played_on_the_kernel() {
+    let Some(_kernel) = is_here() else { return };
+    if series() != "618" {
+        return;
+    }
+    let (code, played) = arm(&["syn-flood", "--arm", "no-cookies"]);
+    assert_eq!(code, 0, "{played}");
+    let flood = &played["flood"];
+    let sent = flood["sent_per_s"].as_u64().expect("a rate");
+    assert!(
+        sent > 0 && sent <= 10_500 && flood["dropped_per_s"].is_null(),
+        "{flood}"
+    );
+    assert!(played["connected"].as_u64() < Some(100), "{played}");
+    let (code, played) = arm(&["syn-flood", "--arm", "xdp-native"]);
+    assert_eq!(code, 0, "{played}");
+    let dropped = played["flood"]["dropped_per_s"].as_u64();
+    assert!(
+        dropped > Some(1_000) && played["connected"] == 200,
+        "{played}"
+    );
+}
+
+/// A claim that the model and the kernel do not agree about: the model's call takes its four ways over the link, and
+/// nothing else.
+#[test]
+fn a_scenario_that_differs_on_the_kernel_is_told() {
+    let Some(_kernel) = is_here() else { return };
+    if series() != "618" {
+        return;
+    }
+    let text = r#"Scenario(
+        version: 1, id: "calls", title: "t", story: (said: "-", happens: "-", why: "-", see: "-"),
+        world: Tcp((port: 9400, kernel: "6.18", work: Calls(interval_ms: 50, bytes: 100, fresh: true), until_ms: 400)),
+        cases: [(search: Run)],
+        arms: [(name: "baseline", doc: "as it is")],
+        claims: [
+            (id: "calls-are-answered", says: "each call is answered", expected: Holds, uncontrolled: "a test",
+                claim: Every(Count(of: (kind: "call"), least: 8))),
+            (id: "calls-take-no-time", says: "no call takes long", expected: Holds, uncontrolled: "a test",
+                claim: Every(Never((kind: "call", where: { "latency_us": Least(LIMIT) })))),
+        ],
+    )"#;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("calls.ron");
+    let path = file.to_str().expect("UTF-8");
+    for (limit, code) in [("60000000", 0), ("410", 4)] {
+        fs::write(&file, text.replace("LIMIT", limit)).expect("writable");
+        let (ended, played) = arm(&[path]);
+        assert_eq!(ended, code, "{played}");
+        assert_eq!(played["claims"][0]["verdict"], "Holds", "{played}");
+        assert_eq!(played["claims"][1]["model"], "Holds", "{played}");
     }
 }
 

@@ -265,7 +265,7 @@ pub struct Run {
     /// The seed of single runs, and the first of several
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Where to run
+    /// Where to run; with linux, TCP worlds are played on this kernel and judged beside the models
     #[arg(long, value_enum, default_value_t)]
     pub host: Host,
     /// One JSON object a line for each scenario

@@ -40,6 +40,8 @@ pub mod prometheus;
 pub mod render;
 pub mod replay;
 pub mod run;
+#[cfg(target_os = "linux")]
+pub mod run_on_kernel;
 pub mod serve;
 pub mod step;
 pub mod sweep;

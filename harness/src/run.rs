@@ -35,6 +35,10 @@ use crate::trace_file;
 /// Bad input, or an output that cannot be written; no file is touched then.
 pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     args.host.require_runs()?;
+    #[cfg(target_os = "linux")]
+    if args.host == crate::host::Host::Linux {
+        return crate::run_on_kernel::run(args, layout, errors);
+    }
     if args.step {
         return step::run(args, layout).map(|()| Exit::AsRecorded);
     }
@@ -117,7 +121,7 @@ fn annotate(args: &cli::Run, commands: &str) -> Result<()> {
 
 /// The scenarios that were asked for. Those that were named are read before any is run, so that a
 /// mistake in one leaves nothing half done; all of them are read one by one, as they have their turn.
-fn asked(names: &[String]) -> Result<Box<dyn Iterator<Item = Result<Loaded>>>> {
+pub fn asked(names: &[String]) -> Result<Box<dyn Iterator<Item = Result<Loaded>>>> {
     if names.is_empty() {
         return Ok(Box::new(library::embedded().map(|found| found.load())));
     }

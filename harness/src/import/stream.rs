@@ -22,6 +22,10 @@ pub enum Source {
         /// Whether a header says that it is a whole run.
         is_whole: bool,
     },
+    /// This machine's kernel, while a world was played on it.
+    Kernel,
+    /// A run of the models.
+    Models,
 }
 
 /// Kinds that no packet shows.
@@ -37,6 +41,8 @@ impl Source {
             Source::Ftrace => "ftrace text",
             Source::PerfScript => "perf script text",
             Source::JsonLines { .. } => "JSON lines",
+            Source::Kernel => "this kernel",
+            Source::Models => "the models",
         }
     }
 
@@ -54,7 +60,10 @@ impl Source {
                 "pid and comm are those of the task that was running, which in softirq is whoever was interrupted.",
                 "Pointers are hashed by the kernel unless it was told otherwise, so skaddr may not tell sockets apart.",
             ],
-            Source::JsonLines { is_whole: true } => &[],
+            Source::JsonLines { is_whole: true } | Source::Models => &[],
+            Source::Kernel => {
+                &["Beside tracepoints, what applications of the host learn is recorded."]
+            }
             Source::JsonLines { is_whole: false } => &[
                 "A kind without an event may not have been recorded: claims that nothing of it happens are undecided unless --recorded names it.",
             ],
@@ -113,7 +122,12 @@ impl Stream {
                     return Some(format!("no packet shows {field} of {kind}"));
                 }
             }
-            Source::JsonLines { is_whole: true } => {}
+            Source::JsonLines { is_whole: true } | Source::Models => {}
+            Source::Kernel => {
+                if !is_tcp(kind) && kind != "fault" {
+                    return Some(format!("this host shows no {kind}"));
+                }
+            }
             Source::Ftrace | Source::PerfScript | Source::JsonLines { .. } => {
                 let known = recorded.iter().any(|recorded| recorded == kind);
                 if !known && of_kind().next().is_none() {

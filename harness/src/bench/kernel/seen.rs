@@ -107,10 +107,9 @@ mod tests {
         let (delays, known) = seen.of(&made());
         assert_eq!(known, 9, "the tenth was never counted");
         assert_eq!((delays.len(), delays.max() / 1_000_000), (9, 5));
-        assert_eq!(
-            delays.min() / 1_000_000,
-            1,
-            "the eighth, counted 1 ms later"
+        assert!(
+            (990_000..1_010_000).contains(&delays.min()),
+            "the ninth, counted 1 ms later"
         );
     }
 

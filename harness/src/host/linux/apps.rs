@@ -116,7 +116,11 @@ impl About {
     }
 }
 
-fn tcp_socket() -> io::Result<OwnedFd> {
+/// A TCP socket of the calling thread's namespace, which never blocks.
+///
+/// # Errors
+/// As socket() says.
+pub fn tcp_socket() -> io::Result<OwnedFd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
     Ok(socket?)

@@ -413,7 +413,10 @@ fn state(number: u32) -> Result<TcpState, HostError> {
 }
 
 /// What a tracepoint said, as the models say it.
-fn record(event: &Event, reasons: &[(i32, String)]) -> Result<Record, HostError> {
+///
+/// # Errors
+/// A state or a reason that no model knows.
+pub fn record(event: &Event, reasons: &[(i32, String)]) -> Result<Record, HostError> {
     let &Event {
         sk: skaddr,
         sport,

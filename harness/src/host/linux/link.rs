@@ -132,6 +132,9 @@ pub struct Link {
 }
 
 impl Link {
+    /// What the devices are called.
+    pub const DEVICE: &str = "link";
+
     /// Joins two namespaces.
     ///
     /// # Errors
@@ -141,7 +144,7 @@ impl Link {
             move || -> io::Result<SyncDevice> {
                 // One network of 10.0.0.0/8, in which both hosts are.
                 let device = DeviceBuilder::new()
-                    .name("link")
+                    .name(Link::DEVICE)
                     .mtu(MTU as u16)
                     .tx_queue_len(QUEUE)
                     .ipv4(address, 8, None)

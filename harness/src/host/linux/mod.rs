@@ -7,6 +7,7 @@
 
 pub mod apps;
 pub mod clock;
+pub mod flood;
 pub mod guard;
 pub mod hosts;
 pub mod link;
@@ -15,6 +16,7 @@ pub mod processor;
 pub mod programs;
 pub mod veth;
 pub mod watch;
+pub mod world;
 
 use std::fs;
 use std::io::{Read, Write};

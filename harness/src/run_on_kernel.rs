@@ -1,0 +1,417 @@
+//! `run --host linux`: the TCP worlds of scenarios on the kernel that this runs on, their claims judged by what it
+//! shows, beside what the models show of the same worlds.
+//!
+//! A world that is too large for one machine is scaled down, on both sides, and so are the numbers that claims
+//! name. What differs is the exit code 4.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use faultlab_sim::engine::{Entry, Struck};
+use faultlab_sim::linux::tcp::TcpLab;
+use faultlab_sim::scenario::{
+    Arm, Chooser, Keep, Loaded, Pattern, Record, Statement, Watch as Patterns, World, load_built,
+};
+use serde::Serialize;
+
+use crate::cli;
+use crate::console::{self, Layout};
+use crate::exit::Exit;
+use crate::failure::{Failure, Result};
+use crate::host::linux::watch::{Ring, Watch};
+use crate::host::linux::world::{self, Flooded, Played, What};
+use crate::host::linux::{self, programs};
+use crate::import::judge::{Judged, judge};
+use crate::import::stream::{Source, Stream};
+use crate::library::late_mistake;
+use crate::on_arm::on_arm;
+use crate::progress::Progress;
+use crate::render::{Page, counted, grouped, printable, style};
+
+/// A machine that is later than this, in ns, plays another world: what was to happen in a second does not.
+const LATE_NS: u64 = 500_000_000;
+
+/// What became of the arms of a scenario.
+#[derive(Serialize)]
+struct OnKernel {
+    scenario: String,
+    host: &'static str,
+    kernel: String,
+    arms: Vec<PlayedArm>,
+}
+
+/// An arm, played or not.
+#[derive(Serialize)]
+struct PlayedArm {
+    arm: String,
+    /// Why it was not played.
+    not_played: Option<String>,
+    /// So many times fewer clients than the scenario says.
+    scale: u64,
+    clients: u32,
+    /// How many connections came about, and how long connect() took: median, 99 of 100, at most, in us.
+    connected: u64,
+    connect_us: Option<[u64; 3]>,
+    /// Events that the kernel showed, and that the model shows.
+    events: [u64; 2],
+    late_us: u64,
+    lost: u64,
+    flood: Option<Flooded>,
+    claims: Vec<Beside>,
+}
+
+/// A claim on the kernel, beside the model.
+#[derive(Serialize)]
+struct Beside {
+    #[serde(flatten)]
+    kernel: Judged,
+    /// What the model's run of the same world shows.
+    model: String,
+    model_evidence: String,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// The host is not there, or bad input.
+pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
+    let others = [
+        args.step,
+        args.junit.is_some(),
+        args.html.html.is_some(),
+        args.trace.is_some(),
+        args.pcap.is_some(),
+        args.perfetto.is_some(),
+        args.repro.is_some(),
+        args.github,
+        args.claim.is_some(),
+    ];
+    if others.contains(&true) {
+        let what = "--host linux plays scenarios on a kernel: of the outputs there is --json only";
+        return Err(Failure::bad_input(what).help("faultlab run syn-flood --host linux --json"));
+    }
+    linux::require()?;
+    let progress = Progress::spinner();
+    let events = programs::build("tcp_events", &progress)?;
+    let drops = programs::build("drop", &progress)?;
+    let mut watch = Watch::load(&events, Ring::ROOMY)?;
+    let mut worst = Exit::AsRecorded;
+    for loaded in crate::run::asked(&args.names)? {
+        let loaded = match loaded {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                failure.report(errors);
+                worst = worst.and(failure.exit);
+                continue;
+            }
+        };
+        let has_tcp = |arm: &Arm| matches!(loaded.scenario.world_of(arm), World::Tcp(_));
+        if args.names.is_empty() && !loaded.scenario.arms.iter().any(has_tcp) {
+            continue;
+        }
+        let on_kernel = scenario(&loaded, args, &mut watch, &drops, &progress)?;
+        let claims = on_kernel.arms.iter().flat_map(|arm| &arm.claims);
+        let differs =
+            |claim: &Beside| !claim.kernel.as_expected && claim.kernel.undecided.is_none();
+        if claims.into_iter().any(differs) {
+            worst = worst.and(Exit::HostDiffers);
+        }
+        match args.json {
+            true => console::print_json(&on_kernel)?,
+            false => {
+                let mut page = Page::new(layout);
+                tell(&mut page, &loaded, &on_kernel);
+                console::print(&page.into_text())?;
+            }
+        }
+    }
+    Ok(worst)
+}
+
+fn scenario(
+    loaded: &Loaded,
+    args: &cli::Run,
+    watch: &mut Watch,
+    drops: &Path,
+    progress: &Progress,
+) -> Result<OnKernel> {
+    let id = &loaded.scenario.id;
+    if let Some(name) = &args.arm {
+        crate::on_arm::arm(loaded, name)?;
+    }
+    let mut arms = Vec::new();
+    for arm in &loaded.scenario.arms {
+        let is_meant = args.arm.as_ref().is_none_or(|name| *name == arm.name);
+        if !is_meant || on_arm(loaded, &arm.name).is_empty() {
+            continue;
+        }
+        progress.say(&format!("{id}, {}", arm.name));
+        arms.push(play(loaded, arm, args.seed, watch, drops)?);
+    }
+    Ok(OnKernel {
+        scenario: id.clone(),
+        host: "linux",
+        kernel: linux::kernel_version(),
+        arms,
+    })
+}
+
+/// Plays an arm on the kernel and on the model, and judges its claims by both.
+fn play(
+    loaded: &Loaded,
+    arm: &Arm,
+    seed: u64,
+    watch: &mut Watch,
+    drops: &Path,
+) -> Result<PlayedArm> {
+    let mut played_arm = PlayedArm {
+        arm: arm.name.clone(),
+        not_played: None,
+        scale: 1,
+        clients: 0,
+        connected: 0,
+        connect_us: None,
+        events: [0; 2],
+        late_us: 0,
+        lost: 0,
+        flood: None,
+        claims: Vec::new(),
+    };
+    let World::Tcp(world) = loaded.scenario.world_of(arm) else {
+        played_arm.not_played = Some("it has no TCP world".into());
+        return Ok(played_arm);
+    };
+    played_arm.not_played = world::cannot(world, &arm.faults, watch.nearest());
+    if played_arm.not_played.is_some() {
+        return Ok(played_arm);
+    }
+    let scale = world::scale_of(world);
+    let world = world::scaled(world, scale);
+    let (model, model_events) = on_model(loaded, arm, &world, seed)?;
+    let played = match world::play(&world, &arm.faults, watch, drops) {
+        Ok(played) => played,
+        Err(error) => {
+            played_arm.not_played = Some(error.to_string());
+            return Ok(played_arm);
+        }
+    };
+    played_arm.scale = scale;
+    played_arm.clients = world.clients;
+    played_arm.connected = played.connects_ns.len() as u64;
+    played_arm.connect_us = quantiles(played.connects_ns.clone());
+    played_arm.late_us = played.late_ns / 1_000;
+    played_arm.lost = played.lost;
+    played_arm.flood = played.flooded.clone();
+    let stream = stream(played);
+    played_arm.events = [stream.entries.len() as u64, model_events];
+    for on in on_arm(loaded, &arm.name) {
+        let mut claim = on.claim.clone();
+        claim.claim = match &claim.claim {
+            Statement::Some(pattern) => Statement::Some(smaller(pattern, scale)),
+            Statement::Every(pattern) => Statement::Every(smaller(pattern, scale)),
+            Statement::Document { .. } => continue,
+        };
+        let Some(on_model) = judge(&model, &claim, None, &[]) else {
+            continue;
+        };
+        let expected = Some(on_model.verdict.clone());
+        let Some(kernel) = judge(&stream, &claim, expected, &[]) else {
+            continue;
+        };
+        played_arm.claims.push(Beside {
+            kernel,
+            model: on_model.verdict.word().to_owned(),
+            model_evidence: on_model.evidence,
+        });
+    }
+    Ok(played_arm)
+}
+
+/// The model's run of the same world.
+fn on_model(loaded: &Loaded, arm: &Arm, world: &TcpLab, seed: u64) -> Result<(Stream, u64)> {
+    let mut scenario = loaded.scenario.clone();
+    let own = scenario.arms.iter_mut().find(|own| own.name == arm.name);
+    let own = own.expect("it is the scenario's arm");
+    own.world = Some(World::Tcp(world.clone()));
+    let built = load_built(&loaded.file, scenario, loaded.scripts.clone())
+        .map_err(|mistake| late_mistake(loaded, mistake))?;
+    let arm = built.scenario.arm(&arm.name).expect("it was just there");
+    let prepared = built
+        .prepare(arm, &built.scenario.cases_of(arm)[0].params, &[])
+        .map_err(|mistake| late_mistake(&built, mistake))?;
+    let keep = Keep {
+        records: true,
+        ..Keep::default()
+    };
+    let outcome = prepared.run(&Chooser::Seed(seed), &Patterns::new(Vec::new()), keep);
+    let mut stream = Stream::new(Source::Models);
+    stream.span_ns = outcome.at.0;
+    stream.entries = outcome.entries;
+    Ok((stream, outcome.events))
+}
+
+/// What was seen, as a stream for claims.
+fn stream(played: Played) -> Stream {
+    let mut stream = Stream::new(Source::Kernel);
+    if played.lost > 0 {
+        let lost = counted(played.lost, "event");
+        stream
+            .gaps
+            .push(format!("{lost} lost on the way to user space"));
+    }
+    if played.late_ns > LATE_NS {
+        let late_ms = grouped(played.late_ns / 1_000_000);
+        let what = format!("this machine was up to {late_ms} ms behind what clients had to do");
+        stream.gaps.push(what);
+    }
+    if let Some(flood) = &played.flooded
+        // It is paced by the machine, not by its clock: nine of ten are as many.
+        && flood.sent_per_s < flood.asked_per_s / 10 * 9
+    {
+        stream.gaps.push(format!(
+            "the flood came to {} SYNs a second of {}: this machine sends no more",
+            grouped(flood.sent_per_s),
+            grouped(flood.asked_per_s)
+        ));
+    }
+    stream.span_ns = played.seen.last().map_or(0, |seen| seen.at.0);
+    stream.entries = played
+        .seen
+        .into_iter()
+        .map(|seen| Entry {
+            at: seen.at,
+            actor: Arc::from(seen.actor.as_str()),
+            record: match seen.what {
+                What::Tcp(record) => record.into(),
+                What::Fault(fault) => Record::from(Struck { fault }),
+            },
+        })
+        .collect();
+    stream
+}
+
+/// A pattern with so many times smaller numbers.
+fn smaller(pattern: &Pattern, scale: u64) -> Pattern {
+    let of = |number: &Option<u64>| number.map(|number| number / scale);
+    let all = |patterns: &[Pattern]| patterns.iter().map(|each| smaller(each, scale)).collect();
+    let mut pattern = pattern.clone();
+    match &mut pattern {
+        Pattern::Count { least, most, .. } | Pattern::Rate { least, most, .. } => {
+            (*least, *most) = (of(least), of(most));
+        }
+        Pattern::All(patterns) => *patterns = all(patterns),
+        Pattern::Any(patterns) => *patterns = all(patterns),
+        Pattern::Not(inner) => **inner = smaller(inner, scale),
+        _ => {}
+    }
+    pattern
+}
+
+/// The median, 99 of 100 and the most, in us.
+fn quantiles(mut ns: Vec<u64>) -> Option<[u64; 3]> {
+    ns.sort_unstable();
+    let last = ns.len().checked_sub(1)?;
+    let of = |per_cent: usize| ns[last * per_cent / 100] / 1_000;
+    Some([of(50), of(99), of(100)])
+}
+
+fn tell(page: &mut Page, loaded: &Loaded, on_kernel: &OnKernel) {
+    page.heading(&format!(
+        "{} on Linux {}: {}",
+        on_kernel.scenario, on_kernel.kernel, loaded.scenario.title
+    ));
+    for arm in &on_kernel.arms {
+        page.gap();
+        let name = format!("arm {}", arm.arm);
+        if let Some(why) = &arm.not_played {
+            page.item("  ", 4, &format!("{name}: not played: {}", printable(why)));
+            continue;
+        }
+        let mut text = format!(
+            "{name}: {}, {} connected, {} of the kernel ({} of the model)",
+            counted(arm.clients, "client"),
+            grouped(arm.connected),
+            counted(arm.events[0], "event"),
+            grouped(arm.events[1]),
+        );
+        if arm.scale > 1 {
+            text += &format!(", scaled down {} times", arm.scale);
+        }
+        page.item("  ", 4, &text);
+        if let Some([p50, p99, most]) = arm.connect_us {
+            let text =
+                format!("connect() took {p50} us (median), {p99} us (p99), {most} us at most");
+            page.item("    ", 6, &text);
+        }
+        if let Some(flood) = &arm.flood {
+            let dropped = match flood.dropped_per_s {
+                Some(dropped) => format!("{} a second dropped", grouped(dropped)),
+                None => "none dropped".into(),
+            };
+            let text = format!(
+                "flood: {} SYNs a second of {} asked on {}, {dropped}; {} ns on processors each, sending included (by {})",
+                grouped(flood.sent_per_s),
+                grouped(flood.asked_per_s),
+                counted(flood.threads, "thread"),
+                grouped(flood.cpu_ns),
+                flood.cpu_by,
+            );
+            page.item("    ", 6, &text);
+        }
+        for Beside { kernel, model, .. } in &arm.claims {
+            let mark = match (&kernel.undecided, kernel.as_expected) {
+                (Some(_), _) => "?".into(),
+                (None, true) => page.paint(style::GOOD, "✓"),
+                (None, false) => page.paint(style::BAD, "✗"),
+            };
+            let text = format!("{}: {}, on the model {model}", kernel.id, kernel.verdict);
+            page.item(&format!("    {mark} "), 6, &text);
+            if let Some(why) = &kernel.undecided {
+                page.item("        ", 8, &printable(why));
+            }
+            page.item("        ", 8, &printable(&kernel.evidence));
+        }
+    }
+    page.gap();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_claims_are_scaled_down_with_the_world() {
+        let of = || {
+            let text = r#"[(id: "c", says: "s", claim: Some(All([
+                Rate(of: (kind: "tcp_receive_reset"), per_ms: 1000, least: 50000),
+                Not(Count(of: (kind: "app"), most: 10)),
+            ])), expected: Holds)]"#;
+            faultlab_sim::scenario::load_claims("claims.ron", text).expect("sound")
+        };
+        let claims = of();
+        let Statement::Some(pattern) = &claims[0].claim else {
+            panic!("it asks for some run");
+        };
+        let Pattern::All(parts) = smaller(pattern, 20) else {
+            panic!("it stays what it is");
+        };
+        let Pattern::Rate { per_ms, least, .. } = &parts[0] else {
+            panic!("it stays what it is");
+        };
+        assert_eq!(
+            (*per_ms, *least),
+            (1_000, Some(2_500)),
+            "time stays as it is"
+        );
+        let Pattern::Not(inner) = &parts[1] else {
+            panic!("it stays what it is");
+        };
+        assert!(matches!(**inner, Pattern::Count { most: Some(0), .. }));
+    }
+
+    #[test]
+    fn quantiles_of_nothing_are_none() {
+        assert_eq!(quantiles(Vec::new()), None);
+        assert_eq!(quantiles(vec![3_000, 1_000, 2_000]), Some([2, 2, 3]));
+    }
+}
