@@ -5,8 +5,9 @@ mod support;
 
 use faultlab_sim::engine::Choice;
 use faultlab_sim::scenario::{
-    Chooser, Counted, Futures, Keep, Loaded, PointOfNoReturn, Prepared, Rest, STATE_BUDGET, Search,
-    Sequential, Watch, point_of_no_return, search,
+    Chooser, Collector, Counted, Futures, Keep, LONGEST, Loaded, Match, NoFutures, Pattern,
+    PointOfNoReturn, Prepared, Rest, STATE_BUDGET, Search, Sequential, Watch, point_of_no_return,
+    search,
 };
 use support::{edited, shipped};
 
@@ -45,12 +46,12 @@ fn failing(loaded: &Loaded, arm: &str, claim: &str) -> Failing {
 }
 
 impl Failing {
-    fn along(&self, choices: &[Choice], how: Futures) -> Option<PointOfNoReturn> {
+    fn along(&self, choices: &[Choice], how: Futures) -> Result<PointOfNoReturn, NoFutures> {
         let Failing {
             prepared, watch, ..
         } = self;
         let chooser = Chooser::Named(choices.to_vec(), Rest::Defaults);
-        point_of_no_return(prepared, watch, true, &chooser, how, &Sequential)
+        point_of_no_return(prepared, watch, true, &chooser, how, &Sequential, &|_| {})
     }
 }
 
@@ -88,7 +89,10 @@ fn the_counts_begin_with_those_of_the_search_and_end_with_the_run() {
     assert!(point.words[0].contains("reads"), "{point:?}");
     assert_eq!(found.point, found.jump);
     // Without the choices nothing is lost, so there is nothing to return from.
-    assert_eq!(lost.along(&[], Futures::CountedOr(STATE_BUDGET, 1)), None);
+    assert_eq!(
+        lost.along(&[], Futures::CountedOr(STATE_BUDGET, 1)),
+        Err(NoFutures::DoesNotFail)
+    );
 }
 
 #[test]
@@ -153,4 +157,76 @@ fn the_largest_rise_in_a_long_run_is_narrowed_down_to_one_step() {
     );
     let jump = found.jump.expect("it was not lost from the start");
     assert_eq!(found.points[jump].step - found.points[jump - 1].step, 1);
+}
+
+/// A storm: its listener is away in every future, so that there is nothing to look for along the run.
+#[test]
+fn of_a_storm_that_always_comes_the_start_tells_all() {
+    let loaded = smaller_storm("clients: 200", "until_ms: 11000");
+    let claim = "reset-rate-passes-50000-a-second";
+    let prepared = prepared(&loaded, "listener-down");
+    let chooser = Chooser::Named(Vec::new(), Rest::Seed(0));
+    let watch = loaded.watch_of(claim);
+    // Of 200 clients no second sees so many: it is not so in any run.
+    let how = Futures::CountedOr(STATE_BUDGET, 8);
+    let found = point_of_no_return(
+        &prepared,
+        &watch,
+        false,
+        &chooser,
+        how,
+        &Sequential,
+        &|_| {},
+    );
+    let found = found.expect("it is not so");
+    assert!(found.start.is_all() && found.points.is_empty(), "{found:?}");
+    assert_eq!((found.point, found.jump), (None, None));
+    assert!(found.steps > 5_000, "{}", found.steps);
+}
+
+/// Where the futures of a run of more than a hundred thousand steps differ, that is said, and no more.
+#[test]
+fn a_run_that_is_too_long_to_look_along_is_refused() {
+    let loaded = smaller_storm("clients: 2000", "until_ms: 20000");
+    let prepared = prepared(&loaded, "jittered-backoff");
+    let resets = |least| Pattern::Count {
+        of: Match {
+            kind: "tcp_receive_reset".into(),
+            actor: "*".into(),
+            conditions: Default::default(),
+        },
+        least,
+        most: None,
+    };
+    let counts = [0, 1].map(|seed| {
+        let mut counter = Collector::new(resets(None));
+        let nobody = Watch::new(Vec::new());
+        prepared.run_seen(&Chooser::Seed(seed), &nobody, Keep::default(), &mut counter);
+        counter.evidence().count
+    });
+    assert_ne!(counts[0], counts[1]);
+    // So many resets as one of the two has, and the other has not.
+    let most = (0..2)
+        .max_by_key(|seed| counts[*seed])
+        .expect("there are two");
+    let watch = Watch::new(vec![resets(Some(counts[most] as u64))]);
+    let chooser = Chooser::Named(Vec::new(), Rest::Seed(most as u64));
+    let how = Futures::CountedOr(STATE_BUDGET, 8);
+    let found = point_of_no_return(&prepared, &watch, true, &chooser, how, &Sequential, &|_| {});
+    match found {
+        Err(NoFutures::TooLong { steps }) => assert!(steps > LONGEST),
+        Err(other) => panic!("{other:?}"),
+        Ok(found) => panic!("{} steps", found.steps),
+    }
+}
+
+fn smaller_storm(clients: &str, until: &str) -> Loaded {
+    edited("rst-storm", &|text| {
+        text.replace("clients: 10000", clients)
+            .replace("until_ms: 60000", until)
+            .replace(
+                "initial_ms: 2000, factor: 2, max_ms: 20000",
+                "initial_ms: 400, factor: 2, max_ms: 1600",
+            )
+    })
 }

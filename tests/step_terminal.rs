@@ -151,6 +151,68 @@ fn a_reader_steps_jumps_searches_and_goes_back_exactly() {
     assert!(!seat.screen.screen().hide_cursor(), "the cursor is back");
 }
 
+/// A storm of half a million records: what takes long shows how far it is, can be given up, and ends where a reader
+/// expects it.
+#[test]
+fn a_long_run_is_searched_with_the_keyboard_alive() {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shipped = std::fs::read_to_string(shipped.join("scenarios/rst-storm/scenario.ron"));
+    let smaller = shipped
+        .expect("a shipped scenario")
+        .replace("clients: 10000", "clients: 2000")
+        .replace("until_ms: 60000", "until_ms: 15000");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = folder.path().join("storm.ron");
+    std::fs::write(&scenario, smaller).expect("writable");
+    let scenario = scenario.to_str().expect("a path in UTF-8");
+    let mut seat = Seat::new(
+        &["run", scenario, "--step", "--arm", "listener-down"],
+        120,
+        32,
+    );
+    let first = seat.sees(&["record 0 of 0..", "? keys  q quit"]);
+
+    // Given up, nothing has moved; what was typed meanwhile is forgotten.
+    seat.press("/nowhere to be found\r");
+    seat.sees(&["searching for", " records; Esc gives it up"]);
+    seat.press("ll\u{1b}");
+    seat.sees(&["record 0 of 0..", "given up"]);
+    // Keys that are pressed while something is under way have their turn after it.
+    seat.press("\u{1b}[Fh");
+    seat.sees(&["going to record", "%; Esc gives it up"]);
+    let last = first.split("of 0..").nth(1).expect("a heading");
+    let last = last.split(" at ").next().expect("a time");
+    let last: u64 = last.replace(' ', "").parse().expect("a number");
+    assert!(last > 500_000, "{last}");
+    let grouped = |number: u64| format!("{} {:03}", number / 1000, number % 1000);
+    seat.sees(&[&format!("record {} of 0..", grouped(last - 1))]);
+    // What was seen already is there at once, and nothing is drawn while nothing happens.
+    seat.press("\u{1b}[H");
+    let lines = |screen: &str| -> Vec<String> {
+        screen
+            .lines()
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    };
+    seat.reads_until(&|screen| lines(screen) == lines(&first));
+    let idle = seat.output.recv_timeout(Duration::from_millis(400));
+    assert!(
+        idle.is_err(),
+        "{:?}",
+        idle.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    );
+    // The fault is found from there, and by the other way round.
+    seat.press("/struck by the fault\r");
+    let found = seat.sees(&["is struck by the fault", "record 8001 of"]);
+    assert!(!found.contains("round the end"), "{found}");
+    // It can be left while it searches.
+    seat.press("/nowhere to be found\r");
+    seat.sees(&["searching for"]);
+    seat.press("q");
+    assert_eq!(seat.ends(), 0);
+    assert!(!seat.screen.screen().alternate_screen());
+}
+
 #[test]
 fn a_signal_restores_the_terminal() {
     let mut seat = Seat::new(&["run", "path-lost-update", "--step"], 100, 30);

@@ -59,13 +59,27 @@ fn frames_are_the_records_of_the_run() {
             assert_eq!(frame.touched, whole.touched, "{id}");
         }
         // A window is the same without what comes after it.
-        let within = prepared.story_within(&Chooser::Seed(0), 2..5);
+        let within = prepared.story_within(&Chooser::Seed(0), 2..5, &mut |_| true);
+        let within = within.expect("it is not given up");
         let same = |one: &Frame, other: &Frame| {
             (one.entry(), &one.touched) == (other.entry(), &other.touched)
         };
         assert_eq!(within.frames.len(), part.frames.len(), "{id}");
         let mut both = within.frames.iter().zip(&part.frames);
         assert!(both.all(|(one, other)| same(one, other)), "{id}");
+        // It can be given up in either of its two runs.
+        for gives_up in [false, true] {
+            let mut asked = 0;
+            let given_up = prepared.story_within(&Chooser::Seed(0), 2..5, &mut |pace| {
+                asked += u64::from(pace.again == gives_up);
+                pace.again != gives_up
+            });
+            assert_eq!(
+                (given_up.is_none(), asked),
+                (asked > 0, asked.min(1)),
+                "{id}"
+            );
+        }
     }
 }
 

@@ -124,13 +124,19 @@ fn shortest(
         choices,
         rest,
     };
+    // Under a seed, all departures of a long run are the seed's: nobody would read them.
+    let under_seed = match chooser {
+        Chooser::Seed(seed) => Some(run(Vec::new(), Rest::Seed(*seed))),
+        _ => None,
+    };
+    if let Some(under_seed) = &under_seed
+        && prepared.run(chooser, &watch, Keep::default()).events > SHORT
+    {
+        return Ok(under_seed.clone());
+    }
     let found = prepared.run(chooser, &watch, keep);
     if is_long(&found) {
-        // Under a seed, all departures are the seed's: nobody would read them.
-        return Ok(match chooser {
-            Chooser::Seed(seed) => run(Vec::new(), Rest::Seed(*seed)),
-            _ => run(found.taken.choices, Rest::Defaults),
-        });
+        return Ok(under_seed.unwrap_or_else(|| run(found.taken.choices, Rest::Defaults)));
     }
     let witness = Witness {
         arm: prepared.arm().name.clone(),

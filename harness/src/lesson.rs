@@ -319,8 +319,9 @@ impl Exercise {
                 let how = Futures::CountedOr(STATE_BUDGET, 1000);
                 let watch = on_arm::watch(&[on]);
                 let threads = Threads::new(None);
-                let found = point_of_no_return(&prepared, &watch, so, &chooser, how, &threads);
-                let record = found.and_then(|found| {
+                let found =
+                    point_of_no_return(&prepared, &watch, so, &chooser, how, &threads, &|_| {});
+                let record = found.ok().and_then(|found| {
                     let point = &found.points[found.point?];
                     point.records.end.checked_sub(1)
                 });

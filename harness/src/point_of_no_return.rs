@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use faultlab_sim::engine::Choice;
 use faultlab_sim::scenario::{
-    Arm, Counted, Futures, Loaded, Point, PointOfNoReturn, Rest, STATE_BUDGET, Share,
-    point_of_no_return,
+    Arm, Counted, Futures, LONGEST, Loaded, Looking, NoFutures, Point, PointOfNoReturn, Rest,
+    STATE_BUDGET, Share, point_of_no_return,
 };
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ use crate::html::{Book, Chapter, ClaimView, FuturesView, Headed, play};
 use crate::on_arm::{self, OnArm, Quantifier};
 use crate::progress::Progress;
 use crate::render::search::in_parentheses;
-use crate::render::{Page, counted, printable, schedule, style, took};
+use crate::render::{Page, counted, grouped, printable, schedule, style, took};
 use crate::threads::Threads;
 
 /// How many seeds are tried from each record where interleavings cannot be counted, and nobody says.
@@ -127,6 +127,8 @@ struct Told<'a> {
     schedule: Vec<String>,
     /// The futures along it.
     futures: Option<PointOfNoReturn>,
+    /// Why they were not looked at, though there is a run.
+    refused: Option<String>,
     #[serde(skip)]
     says: &'a str,
     #[serde(skip)]
@@ -138,7 +140,7 @@ struct Told<'a> {
 impl Told<'_> {
     fn is_as_recorded(&self) -> bool {
         let wanted = self.expected == Some(self.quantifier == Quantifier::Some);
-        match &self.futures {
+        match &self.choices {
             Some(_) => !self.quantifier.is_contradiction(self.expected),
             None => !wanted && !self.unsupported,
         }
@@ -149,25 +151,29 @@ impl Told<'_> {
         format!("arm {}{}", self.arm, in_parentheses(&self.params))
     }
 
-    fn no_run(&self) -> String {
+    /// Why there are no futures to show.
+    fn no_futures(&self) -> String {
         let so = if self.so { "so" } else { "not so" };
         let place = self.place();
-        format!(
-            "{place}: in no run that was looked at is it {so}: there is nothing to turn back from"
-        )
+        match &self.refused {
+            Some(why) => format!("{place}: it is {so} in a run, and {why}"),
+            None => format!(
+                "{place}: in no run that was looked at is it {so}: there is nothing to turn back from"
+            ),
+        }
     }
 
     /// The claim on the page.
     fn view(&self) -> ClaimView {
-        let (word, verdict) = match (&self.futures, self.so) {
+        let (word, verdict) = match (&self.choices, self.so) {
             (Some(_), true) => ("Holds", "so in a run"),
             (Some(_), false) => ("Refuted", "not so in a run"),
             (None, _) => ("Undecided", "no run to show"),
         };
-        let mut facts = vec![Headed::new("", self.quantifier.words())];
+        let mut facts = vec![Headed::new("claims", self.quantifier.words())];
         facts.push(match &self.futures {
             Some(found) => Headed::new("found", self::verdict(found)),
-            None => Headed::new("found", self.no_run()),
+            None => Headed::new("found", self.no_futures()),
         });
         let as_expected = self.is_as_recorded();
         ClaimView {
@@ -219,8 +225,13 @@ fn tell_arm<'a>(
     let looked = deciding::look(loaded, arm, claims, &cases, args.budget, &say)?;
     let mut told = Vec::new();
     for (on, looked) in claims.iter().zip(looked) {
-        say(&format!("{}: counting futures", on.claim.id));
+        let tell = |looking| say(&format!("{}: {}", on.claim.id, in_words(looking)));
         let run = looked.run.as_ref();
+        let found = run.map(|run| along(run, on, futures(args), &tell));
+        let (found, refused) = match found.transpose() {
+            Err(NoFutures::TooLong { steps }) => (None, Some(too_long(steps))),
+            other => (other.map_err(|none| no_futures(on, none))?, None),
+        };
         let of_claim = Told {
             scenario: &loaded.scenario.id,
             arm: &arm.name,
@@ -233,7 +244,8 @@ fn tell_arm<'a>(
                 .unwrap_or_default(),
             choices: run.map(|run| run.choices.clone()),
             rest: run.map(|run| run.rest),
-            futures: run.map(|run| along(run, on, futures(args))).transpose()?,
+            futures: found,
+            refused,
             says: &on.claim.says,
             expected: on.expected,
             unsupported: looked.unsupported,
@@ -248,17 +260,48 @@ fn tell_arm<'a>(
 }
 
 /// The futures along a run that decides a claim.
-///
-/// # Errors
-/// The run meets what the models do not support.
-pub fn along(run: &Deciding, on: &OnArm<'_>, how: Futures) -> Result<PointOfNoReturn> {
+fn along(
+    run: &Deciding,
+    on: &OnArm<'_>,
+    how: Futures,
+    tell: &dyn Fn(Looking),
+) -> std::result::Result<PointOfNoReturn, NoFutures> {
     let watch = on_arm::watch(&[*on]);
     let threads = Threads::new(None);
     let chooser = run.chooser();
-    point_of_no_return(&run.prepared, &watch, run.so, &chooser, how, &threads).ok_or_else(|| {
-        let what = format!("the run that decides {} decides it no more", on.claim.id);
-        Failure::bad_input(what).help("it met what the models do not support")
-    })
+    point_of_no_return(&run.prepared, &watch, run.so, &chooser, how, &threads, tell)
+}
+
+/// What is being looked at, for who waits.
+fn in_words(looking: Looking) -> String {
+    match looking {
+        Looking::Run { records } => format!("its run, {}", counted(records, "record")),
+        Looking::Futures { step: 0, .. } => "the futures from the start".into(),
+        Looking::Futures { step, steps } => format!(
+            "the futures after step {} of {}",
+            grouped(step),
+            grouped(steps)
+        ),
+    }
+}
+
+fn no_futures(on: &OnArm<'_>, why: NoFutures) -> Failure {
+    let what = match why {
+        NoFutures::DoesNotFail => {
+            format!("the run that decides {} decides it no more", on.claim.id)
+        }
+        NoFutures::TooLong { steps } => too_long(steps),
+    };
+    Failure::bad_input(what).help("it met what the models do not support")
+}
+
+fn too_long(steps: u64) -> String {
+    format!(
+        "of {} some futures end otherwise, which are looked at along runs of up to {}: make the world \
+         smaller in a copy of the scenario (fewer clients, a shorter until_ms)",
+        counted(steps, "step"),
+        grouped(LONGEST)
+    )
 }
 
 fn futures(args: &cli::Explore) -> Futures {
@@ -284,7 +327,7 @@ fn show(page: &mut Page, told: &Told<'_>) {
     let id = page.paint(style::HEADING, told.claim);
     page.item("  ", 4, &format!("{id}: {}", told.says));
     let (Some(choices), Some(found)) = (&told.choices, &told.futures) else {
-        page.paragraph(4, &told.no_run());
+        page.paragraph(4, &told.no_futures());
         return;
     };
     let so = if told.so { "so" } else { "not so" };
@@ -314,12 +357,14 @@ pub fn rests_on(found: &PointOfNoReturn) -> String {
         ),
         Counted::Seeds { n } => format!("{} tried from there on", counted(n, "seed")),
     };
-    let places = match found.points.len() as u64 == found.steps {
-        true => format!("each of {}", counted(found.steps, "step")),
-        false => format!("{} of {}", found.points.len(), counted(found.steps, "step")),
+    let steps = counted(found.steps, "step");
+    let places = match found.points.len() as u64 {
+        0 => format!("before the first of {steps}"),
+        all if all == found.steps => format!("after each of {steps}"),
+        some => format!("after {some} of {steps}"),
     };
     format!(
-        "how many futures come to the same, after {places} ({}): {basis}",
+        "how many futures come to the same, {places} ({}): {basis}",
         counted(found.records, "record")
     )
 }
@@ -329,8 +374,8 @@ fn at(found: &PointOfNoReturn, index: usize) -> String {
     let point = &found.points[index];
     let (before, after) = (percent(found.before(index)), percent(&point.share));
     let place = match last_record(point) {
-        None => format!("after step {} (no record)", point.step),
-        Some(record) => format!("after record {record}"),
+        None => format!("after step {} (no record)", grouped(point.step)),
+        Some(record) => format!("after record {}", grouped(record)),
     };
     let words = printable(&words(point));
     format!("{place}, {words}: from {before} to {after}")
@@ -406,7 +451,7 @@ fn table(page: &mut Page, found: &PointOfNoReturn) {
             Row::Start => row(page, "record", &found.start, "before the first step"),
             Row::Point(index) => {
                 let point = &found.points[index];
-                let record = last_record(point).map_or("-".into(), |record| record.to_string());
+                let record = last_record(point).map_or("-".into(), grouped);
                 row(page, &record, &point.share, &printable(&words(point)));
             }
             Row::Left(count) => {

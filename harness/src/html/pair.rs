@@ -133,9 +133,9 @@ pub fn of(reproduction: &Reproduction) -> Result<Option<Found>> {
     }
     let watch = decided.watch();
     let (so, threads) = (decided.so, Threads::new(None));
-    let futures = point_of_no_return(&prepared, &watch, so, &chooser, FUTURES, &threads);
+    let futures = point_of_no_return(&prepared, &watch, so, &chooser, FUTURES, &threads, &|_| {});
     // Where every future fails from the start, there is nothing to see.
-    with.futures = futures.filter(|found| !found.start.is_all());
+    with.futures = futures.ok().filter(|found| !found.start.is_all());
     let futures = with.futures.as_ref();
     let futures = futures.map(|found| FuturesView::new(decided.claim, &pair.says, found));
     let (so, otherwise) = decided.words();

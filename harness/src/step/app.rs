@@ -1,9 +1,16 @@
 //! What a reader of a run does: where the cursor stands, what is typed, and what each key means.
 
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use miette::Diagnostic;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::Place;
-use super::tape::{Tape, says};
+use super::errand::{Errand, Order, Outcome};
+use super::tape::{Search, Tape, Wanted};
+use crate::failure::Failure;
 
 /// What is being typed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,10 +38,16 @@ pub struct App {
     pub helping: bool,
     /// Whether the reader is through.
     pub through: bool,
+    /// What takes long and is under way.
+    errand: Option<Errand>,
+    /// The keys that were pressed meanwhile.
+    ahead: VecDeque<KeyEvent>,
 }
 
 /// How many records a page is.
 const PAGE: u64 = 10;
+/// What takes no longer than this is not shown as under way: nothing on a run of some thousand records does.
+const AT_ONCE: Duration = Duration::from_millis(60);
 
 impl App {
     /// At a record of a run.
@@ -48,19 +61,87 @@ impl App {
             searched: String::new(),
             helping: false,
             through: false,
+            errand: None,
+            ahead: VecDeque::new(),
         }
     }
 
-    /// A key was pressed.
+    /// What is under way, and how far it is.
+    pub fn under_way(&self) -> Option<String> {
+        self.errand.as_ref().map(Errand::says)
+    }
+
+    /// A key was pressed. While something is under way, it can be given up or left; other keys have their turn after
+    /// it.
     pub fn key(&mut self, key: KeyEvent) {
         if key.kind == KeyEventKind::Release {
             return;
         }
-        self.says.clear();
-        if key.modifiers.contains(KeyModifiers::CONTROL) {
-            self.through |= matches!(key.code, KeyCode::Char('c' | 'd'));
-            return;
+        let leaves = match key.modifiers.contains(KeyModifiers::CONTROL) {
+            true => matches!(key.code, KeyCode::Char('c' | 'd')),
+            false => self.errand.is_some() && key.code == KeyCode::Char('q'),
+        };
+        if leaves {
+            self.through = true;
+        } else if self.errand.is_none() {
+            self.act(key);
+        } else if key.code == KeyCode::Esc {
+            self.errand = None;
+            self.ahead.clear();
+            self.says = "given up".into();
+        } else {
+            self.ahead.push_back(key);
         }
+    }
+
+    /// Looks whether what is under way has come to something, and waits for it no longer than `time`.
+    pub fn attend(&mut self, time: Duration) {
+        let Some(errand) = self.errand.take() else {
+            return;
+        };
+        match errand.wait(time) {
+            ControlFlow::Continue(errand) => self.errand = Some(errand),
+            ControlFlow::Break(outcome) => {
+                self.arrive(outcome);
+                while self.errand.is_none()
+                    && let Some(key) = self.ahead.pop_front()
+                {
+                    self.act(key);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, order: Order) {
+        self.errand = Some(Errand::begin(&self.tape, order));
+        self.attend(AT_ONCE);
+    }
+
+    fn arrive(&mut self, outcome: Outcome) {
+        if let Some((number, board)) = outcome.window {
+            self.tape.keep(number, board);
+        }
+        match (outcome.record, &outcome.order) {
+            (Some(record), _) => {
+                if outcome.round {
+                    self.says = "searched round the end of the run".into();
+                }
+                self.at = record;
+                self.tape.turn_to(record);
+            }
+            (None, Order::Search(search)) => {
+                self.says = match &search.wanted {
+                    Wanted::Text(text) => format!("no record says {text:?}"),
+                    Wanted::Actor(whose) => format!("{whose} has no more records there"),
+                    Wanted::At(time) => in_a_line(&self.tape.nothing_at(*time)),
+                };
+            }
+            (None, Order::Go(_)) => {}
+        }
+    }
+
+    fn act(&mut self, key: KeyEvent) {
+        self.says.clear();
         match self.asking.take() {
             Some((asking, typed)) => self.type_on(asking, typed, key.code),
             None => self.command(key.code),
@@ -92,7 +173,9 @@ impl App {
         let was_helping = std::mem::replace(&mut self.helping, false);
         match key {
             KeyCode::Esc if was_helping => {}
-            KeyCode::Char('q') | KeyCode::Esc => self.through = true,
+            // Whoever gives up a search that just ended does not mean to leave.
+            KeyCode::Esc => self.says = "q quits".into(),
+            KeyCode::Char('q') => self.through = true,
             KeyCode::Char('?') => self.helping = !was_helping,
             KeyCode::Right | KeyCode::Down | KeyCode::Char('l' | 'j' | ' ') | KeyCode::Enter => {
                 if self.at == last {
@@ -123,39 +206,39 @@ impl App {
     }
 
     fn go(&mut self, record: u64) {
-        self.at = record;
-        self.tape.seek(record);
+        match self.tape.turn_to(record) {
+            true => self.at = record,
+            false => self.begin(Order::Go(record)),
+        }
     }
 
     fn go_to_place(&mut self, typed: &str) {
-        let found = typed
-            .parse::<Place>()
-            .and_then(|place| self.tape.find(place).map_err(|failure| failure.to_string()));
-        match found {
-            Ok(record) => self.go(record),
+        match typed.parse() {
+            Ok(Place::Record(record)) => match self.tape.find_record(record) {
+                Ok(record) => self.go(record),
+                Err(failure) => self.says = in_a_line(&failure),
+            },
+            Ok(Place::Time(time)) => self.begin(Order::Search(Search::at(time))),
             Err(why) => self.says = why,
         }
     }
 
     fn search(&mut self, backwards: bool) {
-        let text = self.searched.clone();
-        if text.is_empty() {
+        if self.searched.is_empty() {
             self.says = "/ searches for a text".into();
             return;
         }
-        let wanted = |_, actor: &str, record: &_| says(actor, record, &text);
-        let from = if backwards { self.at } else { self.at + 1 };
-        let round = if backwards { self.tape.records() } else { 0 };
-        let found = self.tape.first_after(from, backwards, &wanted);
-        match found.or_else(|| self.tape.first_after(round, backwards, &wanted)) {
-            Some(record) => {
-                if found.is_none() {
-                    self.says = "searched round the end of the run".into();
-                }
-                self.go(record);
-            }
-            None => self.says = format!("no record says {text:?}"),
-        }
+        let wanted = Wanted::Text(self.searched.clone());
+        self.look_for(wanted, backwards, true);
+    }
+
+    fn look_for(&mut self, wanted: Wanted, backwards: bool, goes_round: bool) {
+        self.begin(Order::Search(Search {
+            wanted,
+            from: if backwards { self.at } else { self.at + 1 },
+            backwards,
+            goes_round,
+        }));
     }
 
     /// To the next record, among those at hand, before which a choice departed from its default.
@@ -182,11 +265,14 @@ impl App {
             return;
         };
         let whose = frame.actor.clone();
-        let wanted = |_, actor: &str, _: &_| *actor == *whose;
-        let from = if backwards { self.at } else { self.at + 1 };
-        match self.tape.first_after(from, backwards, &wanted) {
-            Some(record) => self.go(record),
-            None => self.says = format!("{whose} has no more records there"),
-        }
+        self.look_for(Wanted::Actor(whose), backwards, false);
+    }
+}
+
+/// A failure with what to do about it.
+fn in_a_line(failure: &Failure) -> String {
+    match Diagnostic::help(failure) {
+        Some(help) => format!("{failure}: {help}"),
+        None => failure.to_string(),
     }
 }

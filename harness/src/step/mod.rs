@@ -1,9 +1,10 @@
 //! `--step`: a run, record by record: on a terminal to move about in, elsewhere as text.
 //!
-//! [`tape`] is the run, [`app`] what a reader does with it, [`view`] what that looks like, [`terminal`] the loop
-//! between them; [`plain`] is the same as text.
+//! [`tape`] is the run, [`app`] what a reader does with it, [`errand`] what of that takes long, [`view`] what it looks
+//! like, [`terminal`] the loop between them; [`plain`] is the same as text.
 
 mod app;
+mod errand;
 mod plain;
 mod tape;
 mod terminal;
@@ -22,6 +23,7 @@ use crate::failure::{Failure, Result};
 use crate::library::late_mistake;
 use crate::on_arm;
 use crate::progress::Progress;
+use crate::render::counted;
 
 use tape::Tape;
 
@@ -86,7 +88,9 @@ pub struct Shown {
 pub fn show(shown: Shown, at: Option<Place>, layout: Layout) -> Result<()> {
     let progress = Progress::spinner();
     progress.say("running");
-    let mut tape = Tape::new(shown);
+    let mut tape = Tape::new(shown, &|records| {
+        progress.say(&format!("running: {}", counted(records, "record")));
+    });
     let at = match at {
         Some(place) => tape.find(place)?,
         None => 0,

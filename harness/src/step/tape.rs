@@ -1,15 +1,17 @@
 //! The run that is stepped through: a window of frames, and the whole run to search in.
 //!
-//! The models are deterministic, so any part of a run can be had again at any time: going back is exact.
+//! The models are deterministic, so any part of a run can be had again at any time: going back is exact. What takes
+//! long on a run of millions of records is an [`Errand`](super::errand::Errand).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use faultlab_sim::engine::{Entity, Names, Observer, Record as _, Time};
-use faultlab_sim::scenario::{Decision, Frame, Player, Record, Storyboard};
+use faultlab_sim::scenario::{Decision, Frame, Pace, Player, Record, Storyboard};
 
 use crate::failure::{Failure, Result};
-use crate::render::printable;
+use crate::render::{grouped, printable};
 
 use super::{Place, Shown};
 
@@ -23,7 +25,7 @@ const KEPT: usize = 16;
 /// A run, and the part of it that is at hand.
 #[derive(Debug)]
 pub struct Tape {
-    shown: Shown,
+    shown: Arc<Shown>,
     records: u64,
     ends_at: Time,
     /// By the number of the window. Where the cursor is follows from the record alone, so that the same is seen there
@@ -33,18 +35,27 @@ pub struct Tape {
 }
 
 impl Tape {
-    /// The run, at its beginning.
-    pub fn new(shown: Shown) -> Tape {
-        let board = shown
-            .prepared
-            .storyboard(&shown.chooser, 0, WINDOW as usize);
+    /// The run, at its beginning; `tell` hears how many records there are so far.
+    pub fn new(shown: Shown, tell: &dyn Fn(u64)) -> Tape {
+        let mut beginning = |index, _: Time, _: Entity, _: &Record| {
+            if index % 100_000 == 0 {
+                tell(index);
+            }
+            index < WINDOW
+        };
+        let board = shown.prepared.storyboard_of(&shown.chooser, &mut beginning);
         Tape {
-            shown,
+            shown: Arc::new(shown),
             records: board.records,
             ends_at: board.at,
             windows: BTreeMap::from([(0, board)]),
             here: 0,
         }
+    }
+
+    /// The run itself.
+    pub fn shown(&self) -> &Arc<Shown> {
+        &self.shown
     }
 
     /// Its heading.
@@ -72,30 +83,48 @@ impl Tape {
         first..first + self.board().frames.len() as u64
     }
 
-    /// Gets the records around `record` at hand.
-    pub fn seek(&mut self, record: u64) {
-        if record >= self.records {
-            return;
-        }
-        let here = match self.records <= WINDOW {
+    /// The window that is seen from a record of a run of so many.
+    pub fn window_of(records: u64, record: u64) -> u64 {
+        match records <= WINDOW {
             true => 0,
             false => record.saturating_sub(WINDOW / 4) / STRIDE,
-        };
-        self.here = here;
-        if self.windows.contains_key(&here) {
-            return;
         }
-        let Shown {
-            prepared, chooser, ..
-        } = &self.shown;
-        let first = here * STRIDE;
-        let board = prepared.story_within(chooser, first..first + WINDOW);
-        self.windows.insert(here, board);
+    }
+
+    /// Gets the records around `record` at hand, if they are kept; whether they are.
+    pub fn turn_to(&mut self, record: u64) -> bool {
+        let here = Tape::window_of(self.records, record);
+        let is_kept = self.windows.contains_key(&here);
+        if is_kept {
+            self.here = here;
+        }
+        is_kept
+    }
+
+    /// The numbers of the windows that are kept.
+    pub fn kept(&self) -> BTreeSet<u64> {
+        self.windows.keys().copied().collect()
+    }
+
+    /// Keeps a window.
+    pub fn keep(&mut self, number: u64, board: Storyboard) {
+        self.windows.insert(number, board);
         if self.windows.len() > KEPT {
-            let away = |number: &&u64| number.abs_diff(here);
+            let away = |other: &&u64| other.abs_diff(number);
             let farthest = self.windows.keys().max_by_key(away).copied();
             farthest.map(|number| self.windows.remove(&number));
         }
+    }
+
+    /// Gets the records around `record` at hand, however long it takes.
+    pub fn seek(&mut self, record: u64) {
+        if record >= self.records || self.turn_to(record) {
+            return;
+        }
+        let number = Tape::window_of(self.records, record);
+        let board = self.shown.window(number, &mut |_| true);
+        self.keep(number, board.expect("it is not given up"));
+        self.here = number;
     }
 
     /// A record that is at hand.
@@ -121,88 +150,193 @@ impl Tape {
         &all[from..to]
     }
 
-    /// The record that a place means.
+    /// The record with a number.
+    ///
+    /// # Errors
+    /// The run has none.
+    pub fn find_record(&self, record: u64) -> Result<u64> {
+        let refuse = |what: String| Failure::bad_input(what);
+        match self.records.checked_sub(1) {
+            None => Err(refuse("the run has no records".into())),
+            Some(last) if record <= last => Ok(record),
+            Some(last) => {
+                let what = format!("there is no record {}", grouped(record));
+                Err(refuse(what).help(format!("the run has the records 0 to {}", grouped(last))))
+            }
+        }
+    }
+
+    /// That there is no record at a time or later.
+    pub fn nothing_at(&self, time: Time) -> Failure {
+        let at = self.ends_at();
+        Failure::bad_input(format!("there is no record at {time} or later"))
+            .help(format!("the run ends at {at}"))
+    }
+
+    /// The record that a place means, however long it takes to find.
     ///
     /// # Errors
     /// The run has none there.
     pub fn find(&self, place: Place) -> Result<u64> {
-        let records = self.records();
-        let last = records.saturating_sub(1);
-        let refuse = |what: String| Failure::bad_input(what);
-        if records == 0 {
-            return Err(refuse("the run has no records".into()));
-        }
         match place {
-            Place::Record(record) if record < records => Ok(record),
-            Place::Record(record) => Err(refuse(format!("there is no record {record}"))
-                .help(format!("the run has the records 0 to {last}"))),
-            Place::Time(time) => self
-                .first_after(0, false, &|at, _, _| at >= time)
-                .ok_or_else(|| {
-                    let at = self.ends_at();
-                    refuse(format!("there is no record at {time} or later"))
-                        .help(format!("the run ends at {at}"))
-                }),
+            Place::Record(record) => self.find_record(record),
+            Place::Time(time) => {
+                let found = self.shown.search(&Search::at(time), &mut |_| true);
+                let found = found.and_then(|found| found.there);
+                found.ok_or_else(|| self.nothing_at(time))
+            }
+        }
+    }
+}
+
+/// What a search is for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// A record whose line has this text in it, upper or lower case.
+    Text(String),
+    /// A record of this actor.
+    Actor(Arc<str>),
+    /// A record at this time or later.
+    At(Time),
+}
+
+impl Wanted {
+    /// Whether a record is it; `self` in lower case.
+    fn is(&self, at: Time, actor: &str, record: &Record) -> bool {
+        match self {
+            Wanted::Text(text) => {
+                let line = printable(&format!("{actor} {}", record.words()));
+                line.to_lowercase().contains(text)
+            }
+            Wanted::Actor(whose) => *actor == **whose,
+            Wanted::At(time) => at >= *time,
         }
     }
 
-    /// The next record after `record` that is wanted, or the last before it, if there is one.
-    pub fn first_after(
-        &self,
-        record: u64,
-        backwards: bool,
-        wanted: &dyn Fn(Time, &str, &Record) -> bool,
-    ) -> Option<u64> {
-        let mut finder = Finder {
-            wanted,
-            index: 0,
-            until: record,
-            backwards,
-            found: None,
-        };
-        let Shown {
-            prepared, chooser, ..
-        } = &self.shown;
-        let mut player = Player::new(prepared, chooser, &mut finder);
-        while finder.looks_on() && player.step(&mut finder) {}
-        finder.found
+    fn lowered(&self) -> Wanted {
+        match self {
+            Wanted::Text(text) => Wanted::Text(text.to_lowercase()),
+            other => other.clone(),
+        }
     }
 }
 
-/// Whether a record's line has a text in it, upper or lower case.
-pub fn says(actor: &str, record: &Record, text: &str) -> bool {
-    let line = printable(&format!("{actor} {}", record.words()));
-    line.to_lowercase().contains(&text.to_lowercase())
+/// A search for a record.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// What is wanted.
+    pub wanted: Wanted,
+    /// The record that it begins with; backwards, the one that it begins before.
+    pub from: u64,
+    /// Whether it goes towards the beginning.
+    pub backwards: bool,
+    /// Whether it goes on at the other end of the run.
+    pub goes_round: bool,
 }
 
-struct Finder<'a> {
-    wanted: &'a dyn Fn(Time, &str, &Record) -> bool,
+impl Search {
+    /// For the first record at a time or later.
+    pub fn at(time: Time) -> Search {
+        Search {
+            wanted: Wanted::At(time),
+            from: 0,
+            backwards: false,
+            goes_round: false,
+        }
+    }
+}
+
+/// What a search found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Found {
+    /// The next record that is wanted, in the direction of the search.
+    pub there: Option<u64>,
+    /// The one that comes next if the search goes round; known only if there is no other.
+    pub round: Option<u64>,
+}
+
+/// Before so many transitions, a search asks whether it goes on.
+const ASK_EVERY: u64 = 1024;
+
+impl Shown {
+    /// A window of the run, unless `goes_on` says no.
+    pub fn window(&self, number: u64, goes_on: &mut dyn FnMut(Pace) -> bool) -> Option<Storyboard> {
+        let first = number * STRIDE;
+        let mut last_said = 0;
+        let mut seldom = |pace: Pace| {
+            if pace.transitions < last_said + ASK_EVERY && pace.transitions >= last_said {
+                return true;
+            }
+            last_said = pace.transitions;
+            goes_on(pace)
+        };
+        self.prepared
+            .story_within(&self.chooser, first..first + WINDOW, &mut seldom)
+    }
+
+    /// Searches. `goes_on` hears how many records were looked at; `None` if it said no.
+    pub fn search(&self, search: &Search, goes_on: &mut dyn FnMut(u64) -> bool) -> Option<Found> {
+        let mut finder = Finder {
+            search: Search {
+                wanted: search.wanted.lowered(),
+                ..search.clone()
+            },
+            index: 0,
+            before: None,
+            after: None,
+        };
+        let mut player = Player::new(&self.prepared, &self.chooser, &mut finder);
+        while finder.looks_on() && player.step(&mut finder) {
+            if player.steps().is_multiple_of(ASK_EVERY) && !goes_on(finder.index) {
+                return None;
+            }
+        }
+        let (there, round) = match search.backwards {
+            true => (finder.before, finder.after),
+            false => (finder.after, finder.before),
+        };
+        let round = round.filter(|_| search.goes_round);
+        Some(Found { there, round })
+    }
+}
+
+/// Looks for a record on both sides of a place, so that one run tells of both.
+struct Finder {
+    search: Search,
     index: u64,
-    until: u64,
-    backwards: bool,
-    found: Option<u64>,
+    /// Before the place: the first, or the last if it goes backwards.
+    before: Option<u64>,
+    /// From the place on, likewise.
+    after: Option<u64>,
 }
 
-impl Finder<'_> {
+impl Finder {
     /// Whether what comes can make a difference.
     fn looks_on(&self) -> bool {
-        match self.backwards {
-            true => self.index < self.until,
-            false => self.found.is_none(),
+        match self.search.backwards {
+            true => {
+                let goes_round = self.search.goes_round && self.before.is_none();
+                self.index < self.search.from || goes_round
+            }
+            false => self.after.is_none(),
         }
     }
 }
 
-impl Observer<Record> for Finder<'_> {
+impl Observer<Record> for Finder {
     fn see(&mut self, at: Time, actor: Entity, record: &Record, names: &Names) {
         let here = self.index;
         self.index += 1;
-        let asked = match self.backwards {
-            true => here < self.until,
-            false => here >= self.until && self.found.is_none(),
+        let (is_before, ahead) = (here < self.search.from, !self.search.backwards);
+        let side = match is_before {
+            true => &mut self.before,
+            false => &mut self.after,
         };
-        if asked && (self.wanted)(at, names.path(actor), record) {
-            self.found = Some(here);
+        // What lies behind is asked only if the search may go round.
+        let matters = is_before != ahead || self.search.goes_round;
+        let asked = matters && (self.search.backwards || side.is_none());
+        if asked && self.search.wanted.is(at, names.path(actor), record) {
+            *side = Some(here);
         }
     }
 }

@@ -45,13 +45,22 @@ pub fn run(mut app: App, layout: Layout) -> Result<()> {
         color: layout.color,
     };
     let ended = on_terminal(|terminal| {
+        let mut is_stale = true;
         while !app.through && signal.load(Ordering::Relaxed) == 0 {
-            terminal.draw(|frame| view::draw(frame, &app, look))?;
-            if event::poll(LOOK_EVERY)?
-                && let Event::Key(key) = event::read()?
-            {
-                app.key(key);
+            // Nothing is drawn while nothing happens: over a slow line, each screen counts.
+            if is_stale {
+                terminal.draw(|frame| view::draw(frame, &app, look))?;
             }
+            is_stale = app.under_way().is_some();
+            if event::poll(LOOK_EVERY)? {
+                match event::read()? {
+                    Event::Key(key) => app.key(key),
+                    Event::Resize(..) => {}
+                    _ => continue,
+                }
+                is_stale = true;
+            }
+            app.attend(Duration::ZERO);
         }
         Ok(())
     });

@@ -12,7 +12,7 @@ use ratatui::widgets::{Block, Clear, Paragraph, Wrap};
 
 use super::app::{App, Asking};
 use super::plain::{cause_in_words, decision_in_words};
-use crate::render::printable;
+use crate::render::{grouped, printable};
 
 /// The least size, in columns and rows.
 pub const LEAST: (u16, u16) = (60, 18);
@@ -87,8 +87,8 @@ fn heading(app: &App, width: u16) -> Line<'_> {
     let place = match app.tape.frame(app.at) {
         Some(shot) => format!(
             "record {} of 0..{} at {}",
-            app.at,
-            app.tape.records() - 1,
+            grouped(app.at),
+            grouped(app.tape.records() - 1),
             shot.at
         ),
         None => "no records".into(),
@@ -105,6 +105,9 @@ fn panel(frame: &mut Frame<'_>, area: Rect, title: &str, text: Text<'_>) {
 }
 
 fn footer(app: &App) -> Line<'_> {
+    if let Some(under_way) = app.under_way() {
+        return Line::raw(printable(&under_way));
+    }
     match &app.asking {
         Some((Asking::Place, typed)) => Line::raw(format!("go to record or time: {typed}_")),
         Some((Asking::Text, typed)) => Line::raw(format!("search: {typed}_")),

@@ -3,7 +3,6 @@
 //! After each transition of the run the machine is forked, and all that can still happen from there is
 //! counted (every interleaving, exactly) or, where that cannot be, tried under so many seeds.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use num_bigint::BigUint;
@@ -11,8 +10,8 @@ use serde::Serialize;
 
 use crate::engine::source::Seed;
 use crate::engine::{
-    Completion, End, Entity, Entry, Env, Key, Limits, Machine, Monitor, Names, Pruning, Source,
-    Time, Trace, explore_each,
+    Completion, End, Entity, Env, Key, Limits, Machine, Monitor, Names, Observer, Pruning,
+    Record as _, Source, Time, explore_each,
 };
 
 use super::pattern::Watch;
@@ -129,6 +128,35 @@ impl PointOfNoReturn {
     }
 }
 
+/// Why there is nothing to tell of the futures along a run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NoFutures {
+    /// The run does not fail itself, or meets what is not modelled.
+    DoesNotFail,
+    /// Not all its futures fail from the start, and so many transitions are too many to find out where they do.
+    TooLong {
+        /// How many it has.
+        steps: u64,
+    },
+}
+
+/// What is being looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Looking {
+    /// The run itself, of which so many records are known.
+    Run {
+        /// How many.
+        records: u64,
+    },
+    /// The futures of a place in it.
+    Futures {
+        /// How many transitions there were before it.
+        step: u64,
+        /// How many the run has.
+        steps: u64,
+    },
+}
+
 /// Of a longer run, the futures are looked at in some places only.
 const POINTS: u64 = 400;
 /// In how many places at first, where they are tried under seeds.
@@ -137,13 +165,20 @@ const PLACES: u64 = 32;
 const EFFORT: u64 = 40_000_000;
 /// No fewer seeds than this are tried.
 const FEWEST_SEEDS: u64 = 4;
+/// Of a run of more transitions, the futures are looked at from its start only: more would be beyond the effort.
+pub const LONGEST: u64 = 100_000;
+/// How many transitions lie between two reports.
+const REPORT_EVERY: u64 = 50_000;
 
 /// A state of the run, and who watches.
 type Fork = (Machine<Stage>, Watch);
 
 /// Follows the run under `chooser`, and looks at the futures along it. `watch` has one pattern, and `so` says
-/// whether a run fails if it is so or if it is not. `None` if that run does not fail itself, or meets what is
-/// not modelled.
+/// whether a run fails if it is so or if it is not; `tell` hears what is being looked at. However long the run
+/// is, a few states of it are there at a time.
+///
+/// # Errors
+/// See [`NoFutures`].
 pub fn point_of_no_return(
     prepared: &Prepared,
     watch: &Watch,
@@ -151,69 +186,55 @@ pub fn point_of_no_return(
     chooser: &Chooser,
     futures: Futures,
     executor: &dyn Executor,
-) -> Option<PointOfNoReturn> {
-    let mut walk = Walk::new(prepared, watch, chooser, Trace::kept());
-    let mut forks = vec![walk.fork()];
-    let mut kept = true;
+    tell: &dyn Fn(Looking),
+) -> Result<PointOfNoReturn, NoFutures> {
+    let mut walk = Walk::new(prepared, watch, chooser);
     while walk.advance() {
-        kept = kept && walk.taken.len() as u64 <= POINTS;
-        if kept {
-            forks.push(walk.fork());
+        if walk.steps().is_multiple_of(REPORT_EVERY) {
+            let records = walk.seen.0.records as u64;
+            tell(Looking::Run { records });
         }
     }
-    let (trace, watched) = walk.seen;
-    let bits = watched.finish(walk.player.machine().now(), End::Done);
+    let (steps, records) = (walk.steps(), walk.seen.0.records);
+    let bits = walk.seen.1.finish(walk.player.machine().now(), End::Done);
     if bits & 1 != u64::from(so) || watch.met_unsupported(bits) {
-        return None;
+        return Err(NoFutures::DoesNotFail);
     }
-    let (steps, entries) = (walk.taken, trace.into_entries());
     let names = walk.player.names();
     let counted = match futures {
-        Futures::CountedOr(budget, _) if kept => {
-            count(prepared, &forks, so, budget, &mut names.clone())
+        Futures::CountedOr(budget, _) if steps <= POINTS => {
+            let (taken, forks) = every_fork(Walk::new(prepared, watch, chooser));
+            let counted = count(prepared, &forks, so, budget, &mut names.clone());
+            counted.map(|(states, shares)| (states, taken.into_iter().zip(shares).collect()))
         }
         _ => None,
     };
-    let (counted, shares) = match counted {
-        Some((states, shares)) => {
-            let shares = (0u64..).zip(shares).collect();
-            (Counted::Interleavings { states }, shares)
-        }
+    let (counted, places): (Counted, Vec<Place>) = match counted {
+        Some((states, places)) => (Counted::Interleavings { states }, places),
         None => {
             let (Futures::CountedOr(_, n) | Futures::Seeds(n)) = futures;
+            let n = n.min((EFFORT / PLACES / 2 / steps.max(1)).max(FEWEST_SEEDS));
             let sampler = Sampler {
                 prepared,
                 watch,
                 chooser,
                 so,
                 names,
-                steps: steps.len() as u64,
-                seeds: n.min((EFFORT / PLACES / 2 / (steps.len() as u64).max(1)).max(FEWEST_SEEDS)),
+                steps,
+                seeds: n,
                 executor,
+                tell,
             };
-            let n = sampler.seeds;
-            (Counted::Seeds { n }, sampler.shares(kept.then_some(forks)))
+            (Counted::Seeds { n }, sampler.places()?)
         }
     };
-    let mut shares: VecDeque<(u64, Share)> = shares;
-    let (_, start) = shares.pop_front()?;
-    let points = shares.into_iter().map(|(step, share)| {
-        let taken = &steps[step as usize - 1];
-        let words = entries[taken.records.clone()].iter();
-        Point {
-            step,
-            records: taken.records.clone(),
-            t_ns: taken.at,
-            actor: names.path(taken.actor).to_string(),
-            operation: taken.operation.clone(),
-            words: words.map(words_of).collect(),
-            share,
-        }
-    });
+    let mut places = places.into_iter();
+    let (_, start) = places.next().expect("the start is a place");
+    let points = places.map(|(taken, share)| taken.point(share));
     let mut found = PointOfNoReturn {
         counted,
-        records: entries.len(),
-        steps: steps.len() as u64,
+        records,
+        steps,
         start,
         points: points.collect(),
         point: None,
@@ -222,7 +243,7 @@ pub fn point_of_no_return(
     let open = found.points.iter().rposition(|point| !point.share.is_all());
     found.point = match open {
         Some(last) => Some(last + 1),
-        None => (!found.start.is_all()).then_some(0),
+        None => (!found.start.is_all() && !found.points.is_empty()).then_some(0),
     };
     let rise = |index: &usize| {
         let (before, after) = (found.before(*index), &found.points[*index].share);
@@ -231,12 +252,7 @@ pub fn point_of_no_return(
     // The first of the largest.
     let largest = (0..found.points.len()).rev().max_by_key(rise);
     found.jump = largest.filter(|index| rise(index) > 0);
-    Some(found)
-}
-
-fn words_of(entry: &Entry<Record>) -> String {
-    use crate::engine::Record as _;
-    format!("`{}` {}", entry.actor, entry.record.words())
+    Ok(found)
 }
 
 /// Counts the futures of each of `forks`: how many states that took, and the shares. `None` if it cannot be:
@@ -247,7 +263,7 @@ fn count(
     so: bool,
     budget: u64,
     names: &mut Names,
-) -> Option<(u64, VecDeque<Share>)> {
+) -> Option<(u64, Vec<Share>)> {
     let how = crate::engine::Search {
         pruning: Pruning::States,
         until: prepared.until,
@@ -258,7 +274,7 @@ fn count(
     if found.len() < forks.len() {
         return None;
     }
-    let mut shares = VecDeque::new();
+    let mut shares = Vec::new();
     let mut states = 0;
     for explored in found {
         // Bit 1 is what is not modelled.
@@ -270,7 +286,7 @@ fn count(
         }
         states += explored.states;
         let hits = &explored.hits[0];
-        shares.push_back(Share {
+        shares.push(Share {
             failing: match so {
                 true => hits.clone(),
                 false => &explored.interleavings - hits,
@@ -281,29 +297,72 @@ fn count(
     Some((states, shares))
 }
 
-/// A transition that was taken.
+/// A place in the run, and the share of its futures.
+type Place = (Taken, Share);
+
+/// The transition after which a place lies; nothing was taken before the first.
+#[derive(Clone)]
 struct Taken {
+    step: u64,
     at: Time,
-    actor: Entity,
+    actor: String,
     operation: String,
     records: Range<usize>,
+    words: Vec<String>,
+}
+
+impl Taken {
+    fn point(self, share: Share) -> Point {
+        Point {
+            step: self.step,
+            records: self.records,
+            t_ns: self.at,
+            actor: self.actor,
+            operation: self.operation,
+            words: self.words,
+            share,
+        }
+    }
+}
+
+/// How many records there are, and which the last transition wrote.
+#[derive(Default)]
+struct Written {
+    records: usize,
+    last: Vec<(Entity, Record)>,
+}
+
+impl Observer<Record> for Written {
+    fn see(&mut self, _: Time, actor: Entity, record: &Record, _: &Names) {
+        self.records += 1;
+        self.last.push((actor, record.clone()));
+    }
 }
 
 /// A run, transition by transition, and who watches it.
 struct Walk {
     player: Player<Box<dyn Source>>,
-    seen: (Trace<Record>, Watch),
-    taken: Vec<Taken>,
+    seen: (Written, Watch),
+    /// Who took the last transition, if one was taken.
+    actor: Option<Entity>,
+    /// What each actor is about to do, before the last transition.
+    ready: Vec<(Entity, &'static str, Entity)>,
 }
 
 impl Walk {
-    fn new(prepared: &Prepared, watch: &Watch, chooser: &Chooser, trace: Trace<Record>) -> Walk {
-        let mut seen = (trace, watch.clone());
+    fn new(prepared: &Prepared, watch: &Watch, chooser: &Chooser) -> Walk {
+        let mut seen = (Written::default(), watch.clone());
+        let player = Player::new(prepared, chooser, &mut seen);
         Walk {
-            player: Player::new(prepared, chooser, &mut seen),
+            player,
             seen,
-            taken: Vec::new(),
+            actor: None,
+            ready: Vec::new(),
         }
+    }
+
+    fn steps(&self) -> u64 {
+        self.player.steps()
     }
 
     fn fork(&self) -> Fork {
@@ -312,25 +371,53 @@ impl Walk {
 
     /// Takes a transition; `false` if the run is at its end.
     fn advance(&mut self) -> bool {
-        let from = self.seen.0.len() as usize;
-        let ready = self.player.machine().ready().to_vec();
-        let Some(actor) = self.player.step_by(&mut self.seen) else {
-            return false;
-        };
-        let of_actor = ready.iter().find(|ready| ready.actor == actor);
-        let names = self.player.names();
-        let operation = of_actor.map_or_else(String::new, |ready| match ready.object {
-            Key::NO_OBJECT => ready.verb.into(),
-            object => format!("{} {}", ready.verb, names.path(object)),
-        });
-        self.taken.push(Taken {
-            at: self.player.machine().now(),
-            actor,
-            operation,
-            records: from..self.seen.0.len() as usize,
-        });
-        true
+        self.seen.0.last.clear();
+        self.ready.clear();
+        let ready = self.player.machine().ready().iter();
+        self.ready
+            .extend(ready.map(|ready| (ready.actor, ready.verb, ready.object)));
+        let actor = self.player.step_by(&mut self.seen);
+        self.actor = actor.or(self.actor);
+        actor.is_some()
     }
+
+    /// Goes on until so many transitions were taken.
+    fn advance_to(&mut self, step: u64) {
+        while self.steps() < step && self.advance() {}
+    }
+
+    /// The last transition that was taken.
+    fn taken(&self) -> Taken {
+        let names = self.player.names();
+        let path = |entity| names.path(entity).to_string();
+        let of_actor = self.ready.iter().find(|(who, ..)| Some(*who) == self.actor);
+        let written = &self.seen.0;
+        let words = written
+            .last
+            .iter()
+            .map(|(actor, record)| format!("`{}` {}", names.path(*actor), record.words()));
+        Taken {
+            step: self.steps(),
+            at: self.player.machine().now(),
+            actor: self.actor.map(path).unwrap_or_default(),
+            operation: of_actor.map_or_else(String::new, |(_, verb, object)| match *object {
+                Key::NO_OBJECT => (*verb).into(),
+                object => format!("{verb} {}", names.path(object)),
+            }),
+            records: written.records - written.last.len()..written.records,
+            words: words.collect(),
+        }
+    }
+}
+
+/// The places after all transitions of a run, and before the first, with the states there.
+fn every_fork(mut walk: Walk) -> (Vec<Taken>, Vec<Fork>) {
+    let (mut taken, mut forks) = (vec![walk.taken()], vec![walk.fork()]);
+    while walk.advance() {
+        taken.push(walk.taken());
+        forks.push(walk.fork());
+    }
+    (taken, forks)
 }
 
 /// Tries futures under seeds.
@@ -344,32 +431,38 @@ struct Sampler<'a> {
     steps: u64,
     seeds: u64,
     executor: &'a dyn Executor,
+    tell: &'a dyn Fn(Looking),
 }
 
 impl Sampler<'_> {
-    /// The shares after some transitions, in their order; `forks` are the states after all of them,
-    /// if they were kept.
-    fn shares(&self, forks: Option<Vec<Fork>>) -> VecDeque<(u64, Share)> {
-        let places = match &forks {
-            Some(forks) => (0..forks.len() as u64).collect(),
-            None => self.evenly(0, self.steps, PLACES),
+    /// The places that are looked at, in their order, from the start on. Where every future fails from there, what
+    /// comes after a long run's start makes no difference.
+    fn places(&self) -> Result<Vec<Place>, NoFutures> {
+        let places = match self.steps <= POINTS {
+            true => (0..=self.steps).collect(),
+            false => self.evenly(0, self.steps, PLACES),
         };
-        let forks = forks.unwrap_or_else(|| self.forks(&places));
-        let shares = forks.iter().map(|fork| self.share(fork));
-        let mut shares: Vec<(u64, Share)> = places.into_iter().zip(shares).collect();
+        let mut found = match self.steps <= POINTS {
+            true => Vec::new(),
+            false => {
+                let start = self.look(&places[..1]);
+                if start[0].1.is_all() {
+                    return Ok(start);
+                }
+                if self.steps > LONGEST {
+                    return Err(NoFutures::TooLong { steps: self.steps });
+                }
+                start
+            }
+        };
+        found.extend(self.look(&places[found.len()..]));
         // Narrow the largest rise down to one transition.
-        while let Some((from, to)) = largest_gap(&shares) {
+        while let Some((from, to)) = largest_gap(&found) {
             let places = self.evenly(from, to, 4);
-            let inner = &places[1..places.len() - 1];
-            let found = self.forks(inner);
-            let found = inner
-                .iter()
-                .copied()
-                .zip(found.iter().map(|fork| self.share(fork)));
-            shares.extend(found.collect::<Vec<_>>());
-            shares.sort_unstable_by_key(|(step, _)| *step);
+            found.extend(self.look(&places[1..places.len() - 1]));
+            found.sort_unstable_by_key(|(taken, _)| taken.step);
         }
-        shares.into()
+        Ok(found)
     }
 
     /// Places from `from` to `to`, both among them, in at most so many equal parts.
@@ -382,23 +475,28 @@ impl Sampler<'_> {
         places
     }
 
-    /// The states of the run after so many transitions, which ascend.
-    fn forks(&self, places: &[u64]) -> Vec<Fork> {
-        let mut walk = Walk::new(self.prepared, self.watch, self.chooser, Trace::hashed());
-        let mut forks = Vec::new();
-        for place in places {
-            while (walk.taken.len() as u64) < *place && walk.advance() {}
-            forks.push(walk.fork());
-        }
-        forks
+    /// The futures after so many transitions, which ascend. One state after the other: a large one would fill the
+    /// memory many times over.
+    fn look(&self, steps: &[u64]) -> Vec<Place> {
+        let mut walk = Walk::new(self.prepared, self.watch, self.chooser);
+        let places = steps.iter().map(|step| {
+            (self.tell)(Looking::Futures {
+                step: *step,
+                steps: self.steps,
+            });
+            walk.advance_to(*step);
+            (walk.taken(), self.share(&walk))
+        });
+        places.collect()
     }
 
-    fn share(&self, (machine, watch): &Fork) -> Share {
+    fn share(&self, walk: &Walk) -> Share {
         let (names, until, total) = (self.names, self.prepared.until, self.seeds);
+        let fork = walk.fork();
         let part = |seeds: Range<u64>| {
-            let mut found = Found::nothing_yet(watch, Basis::Seeds(total));
+            let mut found = Found::nothing_yet(&fork.1, Basis::Seeds(total));
             for seed in seeds {
-                let (mut machine, mut watch) = (machine.clone(), watch.clone());
+                let (mut machine, mut watch) = fork.clone();
                 let mut names = names.clone();
                 let limits = Limits {
                     until,
@@ -433,9 +531,9 @@ impl Sampler<'_> {
 
 /// The two neighbours with transitions between them that were not looked at, where the share rises
 /// most, if it is the largest rise of all.
-fn largest_gap(shares: &[(u64, Share)]) -> Option<(u64, u64)> {
-    let rise = |pair: &[(u64, Share)]| pair[1].1.ppm().saturating_sub(pair[0].1.ppm());
-    let largest = shares.windows(2).rev().max_by_key(|pair| rise(pair))?;
-    let is_wide = largest[1].0 - largest[0].0 > 1;
-    (is_wide && rise(largest) > 0).then_some((largest[0].0, largest[1].0))
+fn largest_gap(places: &[Place]) -> Option<(u64, u64)> {
+    let rise = |pair: &[Place]| pair[1].1.ppm().saturating_sub(pair[0].1.ppm());
+    let largest = places.windows(2).rev().max_by_key(|pair| rise(pair))?;
+    let (from, to) = (largest[0].0.step, largest[1].0.step);
+    (to - from > 1 && rise(largest) > 0).then_some((from, to))
 }

@@ -23,7 +23,10 @@ pub use crate::engine::Touched;
 pub use causes::{Cause, How};
 pub use console::{Ran, run_script};
 pub use document::{Table, UnknownEntry, look_up};
-pub use futures::{Counted, Futures, Point, PointOfNoReturn, Share, point_of_no_return};
+pub use futures::{
+    Counted, Futures, LONGEST, Looking, NoFutures, Point, PointOfNoReturn, Share,
+    point_of_no_return,
+};
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
 pub use load::{Loaded, MAX_BYTES, load, load_built, load_claims, read_windows_world};
@@ -38,5 +41,5 @@ pub use schema::{
 pub use search::{Basis, Executor, Finding, Found, STATE_BUDGET, Sequential, search};
 pub use shrink::{Shrunk, shrink};
 pub use stage::{Event, LabRecord, Record, Stage, fault_table};
-pub use storyboard::{Decision, Frame, Selection, Storyboard};
+pub use storyboard::{Decision, Frame, Pace, Selection, Storyboard};
 pub use versions::{Versions, model_versions};

@@ -90,6 +90,12 @@ pub trait Selection {
         false
     }
 
+    /// Hears how many transitions of the run were taken, before each; `again` in the second run. Told `false`, the
+    /// story is given up, and what comes back is worth nothing.
+    fn goes_on(&mut self, _again: bool, _transitions: u64) -> bool {
+        true
+    }
+
     /// Whether a frame still is to be one when the whole run has been seen.
     fn keeps(&mut self, _frame: &Frame) -> bool {
         true
@@ -101,13 +107,26 @@ pub trait Selection {
     }
 }
 
-/// Some records of a run, and no more.
-struct Window {
-    window: Range<u64>,
-    seen: u64,
+/// How far a part of a story is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pace {
+    /// Whether it is the second run, which asks what records touched.
+    pub again: bool,
+    /// How many transitions of it were taken.
+    pub transitions: u64,
+    /// How many records the first run has written.
+    pub records: u64,
 }
 
-impl Selection for Window {
+/// Some records of a run, and no more.
+struct Window<'a> {
+    window: Range<u64>,
+    seen: u64,
+    goes_on: &'a mut dyn FnMut(Pace) -> bool,
+    is_given_up: bool,
+}
+
+impl Selection for Window<'_> {
     fn shows(&mut self, index: u64, _: Time, _: Entity, _: &Record) -> bool {
         self.seen = index + 1;
         self.window.contains(&index)
@@ -115,6 +134,15 @@ impl Selection for Window {
 
     fn is_through(&self) -> bool {
         self.seen >= self.window.end
+    }
+
+    fn goes_on(&mut self, again: bool, transitions: u64) -> bool {
+        self.is_given_up |= !(self.goes_on)(Pace {
+            again,
+            transitions,
+            records: self.seen,
+        });
+        !self.is_given_up
     }
 }
 
@@ -135,9 +163,22 @@ impl Prepared {
     }
 
     /// A part of the story, the records of `window`: the run is followed no further, so that what is said of the
-    /// whole run is true only of what came until then.
-    pub fn story_within(&self, chooser: &Chooser, window: Range<u64>) -> Storyboard {
-        self.storyboard_of(chooser, &mut Window { window, seen: 0 })
+    /// whole run is true only of what came until then. `goes_on` is asked before each transition of both runs;
+    /// `None` if it said no.
+    pub fn story_within(
+        &self,
+        chooser: &Chooser,
+        window: Range<u64>,
+        goes_on: &mut dyn FnMut(Pace) -> bool,
+    ) -> Option<Storyboard> {
+        let mut window = Window {
+            window,
+            seen: 0,
+            goes_on,
+            is_given_up: false,
+        };
+        let board = self.storyboard_of(chooser, &mut window);
+        (!window.is_given_up).then_some(board)
     }
 
     /// The story of a run under `chooser`, with the records that `selection` wants.
@@ -152,7 +193,7 @@ impl Prepared {
             *frame = staying[*frame];
             stays
         });
-        self.look(chooser, &mut board, &of_shells);
+        self.look(chooser, &mut board, &of_shells, selection);
         let mut causes = Causes::default();
         for index in 0..board.frames.len() {
             let (cause, met) = causes.of(index, &board.frames[index]);
@@ -193,7 +234,9 @@ impl Prepared {
             }));
             frames_before = camera.frames.len();
             camera.step = player.steps() + 1;
-            if camera.selection.is_through() || !player.step(&mut camera) {
+            let ends =
+                camera.selection.is_through() || !camera.selection.goes_on(false, player.steps());
+            if ends || !player.step(&mut camera) {
                 break;
             }
         }
@@ -212,11 +255,16 @@ impl Prepared {
     }
 
     /// Runs again, and asks the world about what each frame touched.
-    fn look(&self, chooser: &Chooser, board: &mut Storyboard, of_shells: &[(usize, u64)]) {
+    fn look(
+        &self,
+        chooser: &Chooser,
+        board: &mut Storyboard,
+        of_shells: &[(usize, u64)],
+        selection: &mut dyn Selection,
+    ) {
         let wanted = of_shells.iter().map(|(_, number)| *number).collect();
         let mut player = Player::new(&self.with_album(wanted), chooser, &mut ());
-        self.look_between_steps(&mut player, board);
-        if of_shells.is_empty() {
+        if !look_between_steps(&mut player, board, selection) || of_shells.is_empty() {
             return;
         }
         // What a command did is known when its process goes on.
@@ -225,47 +273,6 @@ impl Prepared {
             let album = programs.shells().album();
             for (frame, number) in of_shells {
                 board.frames[*frame].touched = album.touched(*number).to_vec();
-            }
-        }
-    }
-
-    fn look_between_steps<S: Source>(&self, player: &mut Player<S>, board: &mut Storyboard) {
-        let mut frames = &mut board.frames[..];
-        while let Some(step) = frames.first().map(|frame| frame.step) {
-            let count = frames.iter().take_while(|frame| frame.step == step).count();
-            let (now, rest) = frames.split_at_mut(count);
-            frames = rest;
-            if step == 0 {
-                // There is nothing before the beginning.
-                now.iter_mut().for_each(|frame| after(player, None, frame));
-                continue;
-            }
-            while player.steps() + 1 < step {
-                assert!(
-                    player.step(&mut ()),
-                    "a second run goes as far as the first"
-                );
-            }
-            let world = &player.machine().world;
-            for frame in &mut *now {
-                let seen = world.touched(None, &frame.actor, &frame.record);
-                frame.touched = seen
-                    .into_iter()
-                    .map(|seen| Touched {
-                        what: seen.what,
-                        before: seen.value,
-                        after: None,
-                    })
-                    .collect();
-            }
-            // Who ends with this transition can be asked no more what it meant; hosts stay.
-            let asked = (!matches!(world, Stage::Tcp(_))).then(|| world.clone());
-            assert!(
-                player.step(&mut ()),
-                "a second run goes as far as the first"
-            );
-            for frame in now {
-                after(player, asked.as_ref(), frame);
             }
         }
     }
@@ -287,6 +294,56 @@ impl Storyboard {
         });
         staying
     }
+}
+
+/// Asks the world about each frame, before its transition and after it; `false` if that was given up.
+fn look_between_steps<S: Source>(
+    player: &mut Player<S>,
+    board: &mut Storyboard,
+    selection: &mut dyn Selection,
+) -> bool {
+    let mut frames = &mut board.frames[..];
+    while let Some(step) = frames.first().map(|frame| frame.step) {
+        let count = frames.iter().take_while(|frame| frame.step == step).count();
+        let (now, rest) = frames.split_at_mut(count);
+        frames = rest;
+        if step == 0 {
+            // There is nothing before the beginning.
+            now.iter_mut().for_each(|frame| after(player, None, frame));
+            continue;
+        }
+        while player.steps() + 1 < step {
+            if !selection.goes_on(true, player.steps()) {
+                return false;
+            }
+            assert!(
+                player.step(&mut ()),
+                "a second run goes as far as the first"
+            );
+        }
+        let world = &player.machine().world;
+        for frame in &mut *now {
+            let seen = world.touched(None, &frame.actor, &frame.record);
+            frame.touched = seen
+                .into_iter()
+                .map(|seen| Touched {
+                    what: seen.what,
+                    before: seen.value,
+                    after: None,
+                })
+                .collect();
+        }
+        // Who ends with this transition can be asked no more what it meant; hosts stay.
+        let asked = (!matches!(world, Stage::Tcp(_))).then(|| world.clone());
+        assert!(
+            player.step(&mut ()),
+            "a second run goes as far as the first"
+        );
+        for frame in now {
+            after(player, asked.as_ref(), frame);
+        }
+    }
+    true
 }
 
 fn after<S: Source>(player: &Player<S>, asked: Option<&Stage>, frame: &mut Frame) {
