@@ -8,7 +8,7 @@ use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::Result;
 use crate::library;
-use crate::render::{Page, claim, search};
+use crate::render::{Page, claim, grouped, search};
 use crate::run::judge;
 
 /// Runs the command.
@@ -77,10 +77,10 @@ pub fn fault(fault: &Fault) -> String {
         ratio,
     } = &fault.when;
     if let Some(ms) = from_ms {
-        text += &format!(", from {ms} ms on");
+        text += &format!(", from {} ms on", grouped(ms));
     }
     if let Some(ms) = before_ms {
-        text += &format!(", before {ms} ms");
+        text += &format!(", before {} ms", grouped(ms));
     }
     if let Some(nth) = nth {
         text += &format!(", only opportunity {nth}");
@@ -90,7 +90,7 @@ pub fn fault(fault: &Fault) -> String {
     }
     for (name, value) in &fault.params {
         match value {
-            Param::Number(number) => text += &format!(", {name} = {number}"),
+            Param::Number(number) => text += &format!(", {name} = {}", grouped(number)),
             Param::Text(value) => text += &format!(", {name} = {value:?}"),
         }
     }

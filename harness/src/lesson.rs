@@ -161,6 +161,24 @@ struct Whose {
     student: String,
 }
 
+/// What was found of one thing that a fix must do.
+struct Judged {
+    is_good: bool,
+    says: String,
+    /// What `run --step` takes to show the run in which it is not so.
+    see: Option<String>,
+}
+
+impl Judged {
+    fn new(is_good: bool, says: impl Into<String>) -> Judged {
+        Judged {
+            is_good,
+            says: says.into(),
+            see: None,
+        }
+    }
+}
+
 /// A lesson as one student has it.
 struct Exercise {
     /// What the user calls the scenario: its id, or a path.
@@ -175,6 +193,8 @@ struct Exercise {
 /// # Errors
 /// Bad input.
 pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
+    // Before its exercise is looked for: a name that is not there has none.
+    let found = library::find(&args.name)?;
     let whose = match &args.check {
         Some(folder) => Some(read_whose(folder, &args.name)?),
         None => None,
@@ -189,7 +209,7 @@ pub fn run(args: &cli::Lesson, layout: Layout) -> Result<Exit> {
         (None, Some(whose)) => whose.student,
         (None, None) => String::new(),
     };
-    let exercise = Exercise::new(&args.name, student)?;
+    let exercise = Exercise::new(&args.name, &found, student)?;
     let own = &exercise.loaded.scenario.id;
     if let (Some(folder), Some(other)) = (&args.check, of.filter(|of| of != own)) {
         let what = format!("it is an exercise of {other}");
@@ -226,8 +246,7 @@ fn read_whose(folder: &Path, name: &str) -> Result<Whose> {
 }
 
 impl Exercise {
-    fn new(name: &str, student: String) -> Result<Exercise> {
-        let found = library::find(name)?;
+    fn new(name: &str, found: &library::Found, student: String) -> Result<Exercise> {
         let plain = found.load()?;
         let text = found.text_beside(FILE).map_err(|_| {
             Failure::bad_input(format!("there is no lesson for {name}"))
@@ -464,8 +483,17 @@ impl Exercise {
             );
         }
         if let Some(folder) = folder {
-            for (good, text) in self.judge(folder)? {
-                mark(&mut page, good, &text);
+            for judged in self.judge(folder)? {
+                mark(&mut page, judged.is_good, &judged.says);
+                if let Some(see) = judged.see {
+                    let path = folder.join("scenario.ron");
+                    let run = format!(
+                        "faultlab run {} --step --arm {}",
+                        path.display(),
+                        self.lesson.arm
+                    );
+                    page.item("  ", 4, &format!("see the run: {run} {see}"));
+                }
             }
         }
         console::print(&page.into_text())?;
@@ -473,15 +501,13 @@ impl Exercise {
     }
 
     /// Judges the fix in a folder by running it.
-    fn judge(&self, folder: &Path) -> Result<Vec<(bool, String)>> {
+    fn judge(&self, folder: &Path) -> Result<Vec<Judged>> {
         let path = folder.join("scenario.ron").display().to_string();
         let theirs = library::find(&path)?.load()?;
         if let Some(what) = self.changed_elsewhere(&theirs) {
             let allowed = self.lesson.edit.join(", ");
-            return Ok(vec![(
-                false,
-                format!("{what} was changed; only {allowed} may be"),
-            )]);
+            let says = format!("{what} was changed; only {allowed} may be");
+            return Ok(vec![Judged::new(false, says)]);
         }
         // Judged by the lesson's own claim, on their world.
         let arm = on_arm::arm(&theirs, &self.lesson.arm)?;
@@ -492,19 +518,22 @@ impl Exercise {
         let looked = deciding::look(&theirs, arm, &[on], cases, None, &|_| {})?;
         let looked = looked.into_iter().next().unwrap_or_default();
         said.push(match (&looked.run, looked.unsupported) {
-            (_, true) => (
+            (_, true) => Judged::new(
                 false,
-                "it uses what the models do not support, so nothing can be said".into(),
+                "it uses what the models do not support, so nothing can be said",
             ),
-            (Some(_), _) => (
-                false,
-                format!("it still fails in some run: {}", on.claim.says),
-            ),
-            (None, _) => (true, "it fails in no run that was looked at".into()),
+            (Some(_), _) => Judged {
+                see: Some(format!("--claim {}", on.claim.id)),
+                ..Judged::new(
+                    false,
+                    format!("it still fails in some run: {}", on.claim.says),
+                )
+            },
+            (None, _) => Judged::new(true, "it fails in no run that was looked at"),
         });
         for kept in &self.lesson.keep {
             let watch = Watch::new(vec![kept.every.clone()]);
-            let mut stays = true;
+            let mut judged = Judged::new(true, &*kept.says);
             for case in cases {
                 let prepared = theirs
                     .prepare(arm, &case.params, &[])
@@ -517,9 +546,13 @@ impl Exercise {
                     STATE_BUDGET,
                     &Threads::new(None),
                 );
-                stays &= found.findings[0].miss.is_none() && found.complete;
+                let miss = &found.findings[0].miss;
+                judged.is_good &= miss.is_none() && found.complete;
+                if let Some(Chooser::Seed(seed)) = miss {
+                    judged.see.get_or_insert(format!("--seed {seed}"));
+                }
             }
-            said.push((stays, kept.says.clone()));
+            said.push(judged);
         }
         Ok(said)
     }

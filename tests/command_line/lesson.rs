@@ -36,6 +36,11 @@ fn the_symptom_comes_first_and_hints_one_by_one() {
     assert!(none.contains("the hints are 1 to 3"), "{none}");
     let none = lab.run(&["lesson", "max-path"]).refuses(2);
     assert!(none.contains("there is no lesson for max-path"), "{none}");
+    let none = lab.run(&["lesson", "nosuch", "--check", "work"]).refuses(2);
+    assert!(
+        none.contains("nosuch") && !none.contains("--start"),
+        "{none}"
+    );
 }
 
 /// A folder of one's own is called by its path; the exercise remembers the scenario's id.
@@ -107,6 +112,14 @@ fn a_fix_is_judged_by_running_it() {
     let check = ["lesson", "goroot-race", "--check", "work"];
     let text = lab.run(&check).exits(1);
     assert!(text.contains("✗ it still fails"), "{text}");
+    // The run that fails is one command away.
+    let (_, see) = text
+        .split_once("see the run: faultlab ")
+        .expect("it says how to see it");
+    let see = see.split_once('✓').expect("what is kept comes next").0;
+    let see: Vec<&str> = see.split_whitespace().collect();
+    let seen = lab.run(&see).exits(0);
+    assert!(seen.contains("choice: ") && seen.contains("link"), "{seen}");
     let build = lab.read("work/build.sh");
     // A build that does nothing fails no more, and is no fix.
     lab.write("work/build.sh", "cd \"$HOME/app\"\n");

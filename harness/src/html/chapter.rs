@@ -190,7 +190,12 @@ impl Chapter {
         });
         chapter.runs = played.into_iter().collect::<Result<_>>()?;
         let ran: Vec<&str> = report.runs.iter().map(|run| &*run.arm).collect();
-        for claim in &report.claims {
+        for (nth, (claim, spec)) in report
+            .claims
+            .iter()
+            .zip(&loaded.scenario.claims)
+            .enumerate()
+        {
             let Some(witness) = &deciding_run(loaded, report, claim) else {
                 continue;
             };
@@ -207,16 +212,23 @@ impl Chapter {
             let run = report.runs.iter().find(|run| run.arm == arm.name);
             // Of what is long already, the choices are not counted.
             let is_long = run.is_some_and(|run| run.events > deciding::SHORT);
-            chapter.add_pair(
-                match is_long || deciding::is_long(&found(loaded, claim, witness, &off)?) {
-                    true => pair::of_arm(loaded, &claim.id, witness, &off, &ran)?,
-                    false => {
-                        let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
-                            .map_err(|mistake| late_mistake(loaded, mistake))?;
-                        pair::of(&shrunk.reproduction)?
-                    }
-                },
-            );
+            let short = match is_long || deciding::is_long(&found(loaded, claim, witness, &off)?) {
+                true => None,
+                false => {
+                    let shrunk = shrink(loaded, &claim.id, &claim.verdict, witness, &off)
+                        .map_err(|mistake| late_mistake(loaded, mistake))?;
+                    pair::of(&shrunk.reproduction)?
+                }
+            };
+            let found = match short {
+                Some(found) => Some(found),
+                None => pair::of_arm(loaded, spec, witness, &off, &ran)?,
+            };
+            if found.is_none() {
+                let facts = &mut chapter.claims[nth].facts;
+                facts.push(Headed::new("apart", NOTHING_APART));
+            }
+            chapter.add_pair(found);
         }
         Ok(chapter)
     }
@@ -241,8 +253,8 @@ impl Chapter {
         let lost = replay.unmatched.iter();
         facts.extend(lost.map(|choice| Headed::new("met nothing", choice)));
         let recurs = match replay.recurs {
-            true => format!("{word} recurs"),
-            false => format!("{word} does not recur"),
+            true => format!("{} recurs", in_words(&reproduction.verdict)),
+            false => format!("{} does not recur", in_words(&reproduction.verdict)),
         };
         facts.push(Headed::new(
             "replayed",
@@ -335,6 +347,17 @@ impl Chapter {
     }
 }
 
+/// Said of a claim that a run decides where no run beside it comes out the other way.
+const NOTHING_APART: &str = "left out one by one, no choice and no fault changes it: there is no run one step away that comes out otherwise";
+
+/// A verdict for a reader.
+fn in_words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::HoldsUnder(arm) => format!("Holds under {arm}"),
+        other => other.word().into(),
+    }
+}
+
 /// The arm whose run is shown first: where a claim needs one, what it takes can be seen there.
 fn opening_arm(report: &Report) -> String {
     let under = report.claims.iter().find_map(|claim| match &claim.verdict {
@@ -348,7 +371,8 @@ fn opening_arm(report: &Report) -> String {
 fn deciding_run(loaded: &Loaded, report: &Report, claim: &ClaimReport) -> Option<Witness> {
     match (&claim.witness, &claim.verdict, &claim.basis) {
         (Some(witness), _, _) => Some(witness.clone()),
-        (None, Verdict::HoldsUnder(name), Basis::Run) => {
+        // So in all runs of the arm, and in that of its first seed.
+        (None, Verdict::HoldsUnder(name), Basis::Run | Basis::Seeds(_)) => {
             let arm = loaded.scenario.arm(name)?;
             let case = loaded.scenario.cases_of(arm).first()?;
             Some(Witness {
@@ -380,7 +404,7 @@ fn found(
     Ok(prepared.run(&witness.chooser, &loaded.watch_of(&claim.id), keep))
 }
 
-/// Whether the order of steps decides a claim, or a fault.
+/// Whether the order of steps decides a claim, or a fault; or between hosts, whatever a single run shows.
 fn is_about_a_step(loaded: &Loaded, claim: &ClaimReport, arm: &Arm) -> bool {
     let world = arm.world.as_ref().unwrap_or(&loaded.scenario.world);
     let cases = loaded.scenario.cases_of(arm);
@@ -389,6 +413,7 @@ fn is_about_a_step(loaded: &Loaded, claim: &ClaimReport, arm: &Arm) -> bool {
     match world {
         // What observers of one population see is beside each other in the claims.
         World::Observe(_) => false,
+        World::Tcp(_) => true,
         _ => searched && tries_orders || !arm.faults.is_empty(),
     }
 }
@@ -408,14 +433,7 @@ impl ClaimView {
             facts.push(Headed::new(heading, search::searched(searched, !is_named)));
         }
         if !report.evidence.words.is_empty() {
-            let arm = match report.evidence.arm.as_str() {
-                "" => String::new(),
-                arm => format!(" ({arm})"),
-            };
-            facts.push(Headed::new(
-                "shown",
-                format!("{}{arm}", report.evidence.words),
-            ));
+            facts.push(Headed::new("shown", claim::shown(&report.evidence)));
         }
         if !report.note.is_empty() {
             facts.push(Headed::new("note", &report.note));
@@ -434,7 +452,7 @@ impl ClaimView {
             id: report.id.clone(),
             says: report.says.clone(),
             word: report.verdict.word().into(),
-            verdict: report.verdict.to_string(),
+            verdict: in_words(&report.verdict),
             as_expected: report.is_as_expected(),
             difference: match report.is_as_expected() {
                 true => String::new(),

@@ -21,6 +21,7 @@ pub use play::{Shown as Run, play};
 
 use crate::failure::Result;
 use crate::output::Output;
+use crate::render::grouped;
 
 const PAGE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("style.css");
@@ -92,6 +93,7 @@ fn page(chapters: &[Chapter]) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_filter("coded", coded);
+    environment.add_filter("grouped", |number: u64| grouped(number));
     environment
         .add_template("page.html", PAGE)
         .expect("the template in the source is right");

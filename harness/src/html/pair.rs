@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use faultlab_sim::engine::{Choice, Entity, Names, Observer, Record as _, Time};
 use faultlab_sim::scenario::{
-    Arm, Chooser, Futures, Keep, Loaded, Mistake, Player, Prepared, Record, Reproduction, Rest,
-    Storyboard, Watch, Witness, point_of_no_return,
+    Arm, Chooser, Claim, Futures, Keep, Loaded, Mistake, Player, Prepared, Record, Reproduction,
+    Rest, Storyboard, Watch, Witness, point_of_no_return,
 };
 use serde::Serialize;
 
@@ -23,6 +23,8 @@ const RECORDS: usize = 20_000;
 /// How many rows before the parting are shown, and how many after it.
 const BEFORE: usize = 6;
 const AFTER: usize = 60;
+/// Of those after it, so many are printed.
+const PRINTED: usize = 10;
 
 /// How the futures along the shortest run are looked at: nobody asked, so it may not take long.
 const FUTURES: Futures = Futures::CountedOr(50_000, 100);
@@ -32,7 +34,7 @@ const FUTURES: Futures = Futures::CountedOr(50_000, 100);
 pub struct Pair {
     claim: String,
     says: String,
-    /// Of what kind it is that is left out.
+    /// Of what kind it is in which they differ.
     apart: &'static str,
     /// What decides the claim together: choices and faults.
     steps: Vec<String>,
@@ -90,6 +92,13 @@ struct Decided<'a> {
 enum LeftOut<'a> {
     Choice(&'a Choice),
     Fault(String),
+    /// Not left out, but another: the world of another arm.
+    Setting {
+        /// The world of the run, in words.
+        this: String,
+        /// That of the other.
+        other: String,
+    },
 }
 
 /// The other run.
@@ -165,14 +174,15 @@ pub fn of(reproduction: &Reproduction) -> Result<Option<Found>> {
     }))
 }
 
-/// The run of a witness as it was found, too long to be made short, beside one that is a step apart from it;
-/// `ran` says which runs the chapter has: arms under the same seed.
+/// The run of a witness as it was found, too long to be made short, beside one that is a step apart from it: without
+/// a fault, or if none matters on the arm that the claim `spec` is about; `ran` says which runs the chapter has: arms
+/// under the same seed.
 ///
 /// # Errors
 /// A mistake that shows only when an arm's values are filled in.
 pub fn of_arm(
     loaded: &Loaded,
-    claim: &str,
+    spec: &Claim,
     witness: &Witness,
     off: &[String],
     ran: &[&str],
@@ -180,6 +190,7 @@ pub fn of_arm(
     let Chooser::Seed(seed) = witness.chooser else {
         return Ok(None);
     };
+    let claim = &*spec.id;
     let arm = loaded.scenario.arm(&witness.arm);
     let decided = Decided {
         loaded,
@@ -193,10 +204,17 @@ pub fn of_arm(
     };
     let mistaken = |mistake| late_mistake(loaded, mistake);
     let prepared = decided.prepared().map_err(mistaken)?;
-    let Some(other) = decided.one_step_apart(&prepared).map_err(mistaken)? else {
+    let other = match decided.one_step_apart(&prepared).map_err(mistaken)? {
+        Some(other) => Some(other),
+        None => decided.on_other_arm(&spec.on, seed).map_err(mistaken)?,
+    };
+    let Some(other) = other else {
         return Ok(None);
     };
-    let shrunk = format!("as it is under seed {seed}: a run of this length is not made shorter");
+    let shrunk = match &other.left_out {
+        LeftOut::Setting { .. } => format!("both as they are under seed {seed}"),
+        _ => format!("as it is under seed {seed}: a run of this length is not made shorter"),
+    };
     let mut pair = decided.beside(&prepared, &other, &shrunk);
     let world = |arm: &Arm| {
         arm.world
@@ -285,6 +303,42 @@ impl Decided<'_> {
         Ok(None)
     }
 
+    /// The run of another arm, if it has a world of its own and the claim comes out the other way there.
+    fn on_other_arm(
+        &self,
+        name: &str,
+        seed: u64,
+    ) -> std::result::Result<Option<Other<'_>>, Mistake> {
+        let scenario = &self.loaded.scenario;
+        let Some(other) = scenario.arm(name) else {
+            return Ok(None);
+        };
+        let world = |arm: &Arm| arm.world.clone().unwrap_or_else(|| scenario.world.clone());
+        if world(other) == world(self.arm) {
+            return Ok(None);
+        }
+        let params = scenario.cases_of(other).first();
+        let params = params.map(|case| case.params.clone()).unwrap_or_default();
+        let off = Prepared::swarm(other, seed);
+        let prepared = self.loaded.prepare(other, &params, &off)?;
+        let (watch, chooser) = (self.watch(), self.chooser());
+        let outcome = prepared.run(&chooser, &watch, Keep::default());
+        let parts = (outcome.bits & 1 == 1) != self.so && !watch.met_unsupported(outcome.bits);
+        let words = |arm: &Arm| match arm.doc.as_str() {
+            "" => format!("the arm {}", arm.name),
+            doc => format!("the arm {}: {doc}", arm.name),
+        };
+        Ok(parts.then(|| Other {
+            left_out: LeftOut::Setting {
+                this: words(self.arm),
+                other: words(other),
+            },
+            arm: other.clone(),
+            prepared,
+            chooser,
+        }))
+    }
+
     /// The two beside each other, from shortly before they part.
     fn beside(&self, prepared: &Prepared, other: &Other<'_>, shrunk: &str) -> Pair {
         let chooser = self.chooser();
@@ -298,18 +352,29 @@ impl Decided<'_> {
         };
         let choices = self.choices.iter().map(schedule::sentence);
         let faults = self.arm.faults.iter().map(fault);
+        let setting = match &other.left_out {
+            LeftOut::Setting { this, .. } => Some(this.clone()),
+            _ => None,
+        };
+        let headings = match &other.left_out {
+            LeftOut::Setting { .. } => [
+                format!("In the arm {}, {so}.", self.arm.name),
+                format!("In the arm {}, {otherwise}.", other.arm.name),
+            ],
+            _ => [
+                format!("With the {noun}, {so}."),
+                format!("Without it, {otherwise}."),
+            ],
+        };
         let claims = &self.loaded.scenario.claims;
         let spec = claims.iter().find(|spec| spec.id == self.claim);
         Pair {
             claim: self.claim.into(),
             says: spec.map(|spec| spec.says.clone()).unwrap_or_default(),
             apart: noun,
-            steps: choices.chain(faults).collect(),
+            steps: setting.into_iter().chain(choices).chain(faults).collect(),
             shrunk: shrunk.into(),
-            sides: [
-                heading(format!("With the {noun}, {so}.")),
-                heading(format!("Without it, {otherwise}.")),
-            ],
+            sides: headings.map(heading),
             rows: parting.rows(&other.left_out),
         }
     }
@@ -320,6 +385,7 @@ impl LeftOut<'_> {
         match self {
             LeftOut::Choice(_) => "choice",
             LeftOut::Fault(_) => "fault",
+            LeftOut::Setting { .. } => "setting",
         }
     }
 
@@ -327,6 +393,16 @@ impl LeftOut<'_> {
         match self {
             LeftOut::Choice(choice) => schedule::sentence(choice),
             LeftOut::Fault(fault) => fault.clone(),
+            LeftOut::Setting { this, .. } => this.clone(),
+        }
+    }
+
+    /// What there is in the other run in its place.
+    fn otherwise(&self) -> &str {
+        match self {
+            LeftOut::Choice(_) => "there is nothing to choose here",
+            LeftOut::Fault(_) => "no such fault",
+            LeftOut::Setting { other, .. } => other,
         }
     }
 }
@@ -433,16 +509,18 @@ impl Parting {
             rows.push(row("same", Some(record), words, words));
         }
         let sentence = format!("▼ {}", left_out.sentence());
-        let without = match left_out {
-            LeftOut::Choice(_) => "▼ there is nothing to choose here",
-            LeftOut::Fault(_) => "▼ no such fault",
-        };
-        rows.push(row("part", None, &sentence, without));
+        let without = format!("▼ {}", left_out.otherwise());
+        rows.push(row("part", None, &sentence, &without));
         let [left, right] = &self.after;
         let words = |side: &[String], nth: usize| side.get(nth).cloned().unwrap_or_default();
         for nth in 0..left.len().max(right.len()).min(AFTER) {
             let record = Some(self.index + nth as u64);
-            rows.push(row("", record, &words(left, nth), &words(right, nth)));
+            if nth == PRINTED {
+                let more = |side: &[String]| if side.len() > nth { "… and more" } else { "" };
+                rows.push(row("same printed", None, more(left), more(right)));
+            }
+            let class = if nth < PRINTED { "" } else { "screen" };
+            rows.push(row(class, record, &words(left, nth), &words(right, nth)));
         }
         let more = |side: &[String]| {
             if side.len() > AFTER {
@@ -452,7 +530,7 @@ impl Parting {
             }
         };
         if left.len().max(right.len()) > AFTER {
-            rows.push(row("same", None, more(left), more(right)));
+            rows.push(row("same screen", None, more(left), more(right)));
         }
         rows
     }

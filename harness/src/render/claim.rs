@@ -1,7 +1,7 @@
 //! A claim with its verdict, its basis and its evidence.
 
 use anstyle::{AnsiColor, Style};
-use faultlab_sim::scenario::{Claim, ClaimReport, Searched, Verdict};
+use faultlab_sim::scenario::{Claim, ClaimReport, Searched, Shown, Verdict};
 
 use super::{Page, printable, search, style};
 
@@ -81,17 +81,22 @@ fn evidence(page: &mut Page, claim: &ClaimReport) {
     if shown.words.is_empty() && shown.records.is_empty() {
         return;
     }
-    let arm = match shown.arm.as_str() {
-        "" => String::new(),
-        arm => format!(" ({arm})"),
-    };
-    fact(page, "shown", &format!("{}{arm}", printable(&shown.words)));
+    fact(page, "shown", &self::shown(shown));
     for record in &shown.records {
         page.item(
             &" ".repeat(INDENT + COLUMN),
             INDENT + COLUMN + 4,
             &printable(record),
         );
+    }
+}
+
+/// What a run showed: `in the arm backoff: there is a ...`.
+pub fn shown(evidence: &Shown) -> String {
+    let words = printable(&evidence.words);
+    match evidence.arm.as_str() {
+        "" => words,
+        arm => format!("in the arm {arm}: {words}"),
     }
 }
 

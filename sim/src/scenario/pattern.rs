@@ -1,5 +1,7 @@
 //! Typed patterns over a trace: what a claim says, and how to watch for it record by record.
 
+mod words;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -565,82 +567,6 @@ impl State {
                 .zip(parts)
                 .any(|(pattern, state)| state.finish(pattern)),
             (Pattern::Not(pattern), State::Parts(parts)) => !parts[0].finish(pattern),
-            _ => unreachable!("a state belongs to its pattern"),
-        }
-    }
-
-    /// How far the run was, in words, for evidence of what did not happen.
-    fn words(&self, pattern: &Pattern) -> String {
-        let bounds = |least: &Option<u64>, most: &Option<u64>| match (least, most) {
-            (Some(least), Some(most)) => format!("asked: {least} to {most}"),
-            (Some(least), None) => format!("asked: at least {least}"),
-            (None, Some(most)) => format!("asked: at most {most}"),
-            (None, None) => "nothing asked".into(),
-        };
-        match (pattern, self) {
-            (Pattern::Eventually(of) | Pattern::Never(of), State::Seen(seen)) => {
-                format!(
-                    "{} record of kind {}",
-                    if *seen { "such a" } else { "no such" },
-                    of.kind
-                )
-            }
-            (Pattern::Count { of, least, most }, State::Counted(count)) => {
-                format!(
-                    "{count} such records of kind {} ({})",
-                    of.kind,
-                    bounds(least, most)
-                )
-            }
-            (Pattern::Sequence(all), State::Reached(reached)) => {
-                format!(
-                    "{reached} of {} records of the sequence in order",
-                    all.len()
-                )
-            }
-            (Pattern::Within { ms, .. }, State::Waiting { since, late }) => match (since, late) {
-                (Some(since), _) => format!("no answer to what began at {since}"),
-                (None, true) => format!("an answer later than {ms} ms"),
-                (None, false) => format!("all answered within {ms} ms"),
-            },
-            (
-                Pattern::Rate {
-                    of,
-                    per_ms,
-                    least,
-                    most,
-                },
-                State::Window { highest, .. },
-            ) => format!(
-                "at the highest {highest} records of kind {} in {per_ms} ms ({})",
-                of.kind,
-                bounds(least, most)
-            ),
-            (Pattern::Last { of, .. }, State::Last(last)) => match last {
-                None => format!("no such record of kind {}", of.kind),
-                Some(true) => format!("the last {} is so", of.kind),
-                Some(false) => format!("the last {} is not so", of.kind),
-            },
-            (
-                Pattern::Distinct {
-                    field, least, most, ..
-                },
-                State::Values(values),
-            ) => {
-                let shown: BTreeSet<String> =
-                    values.iter().map(|(_, value)| value.to_string()).collect();
-                let shown: Vec<&str> = shown.iter().map(String::as_str).take(8).collect();
-                format!("{field} was {} ({})", shown.join(", "), bounds(least, most))
-            }
-            (Pattern::Output { .. }, State::Text(text)) => {
-                let shown: String = text.chars().take(200).collect();
-                format!("the text was {shown:?}")
-            }
-            (Pattern::All(all) | Pattern::Any(all), State::Parts(parts)) => {
-                let words: Vec<String> = all.iter().zip(parts).map(|(p, s)| s.words(p)).collect();
-                words.join("; ")
-            }
-            (Pattern::Not(pattern), State::Parts(parts)) => parts[0].words(pattern),
             _ => unreachable!("a state belongs to its pattern"),
         }
     }
