@@ -145,35 +145,51 @@ pub fn parse_line(line: &[u8]) -> Result<(Time, Packet), LineError> {
     }
     let seconds = reader.number(u64::MAX / 1_000_000_001, "seconds")?;
     reader.literal(b".", "`.` and microseconds")?;
-    let start = reader.at;
-    let micros = reader.number(999_999, "six digits of microseconds")?;
-    if reader.at != start + 6 {
-        return Err(reader.error("six digits of microseconds"));
-    }
+    let micros = reader.six_digits("six digits of microseconds")?;
     reader.literal(b"] ", "`] `")?;
     let at = Time(seconds * 1_000_000_000 + micros * 1_000);
 
-    reader.find(b"IN=", "`IN=`")?;
+    // What stands where the kernel usually prints it is taken at once; what stands elsewhere is looked for.
+    reader.field(b"IN=", "`IN=`")?;
     let is_inbound = reader.peek() != Some(b' ');
-    reader.find(b"SRC=", "`SRC=`")?;
+    reader.skip_word();
+    if reader.takes(b" OUT=") {
+        reader.skip_word();
+    }
+    // Of Ethernet two addresses and a protocol: 41 characters.
+    if reader.takes(b" MAC=") && reader.rest().get(41..46) == Some(b" SRC=") {
+        reader.at += 46;
+    } else if !reader.takes(b" SRC=") {
+        reader.field(b"SRC=", "`SRC=`")?;
+    }
     let saddr = reader.address()?;
     reader.literal(b" DST=", "` DST=`")?;
     let daddr = reader.address()?;
     reader.literal(b" LEN=", "` LEN=`")?;
     let len = reader.number(u16::MAX.into(), "a length")? as u16;
-    reader.find(b"TTL=", "`TTL=`")?;
+    if !reader.takes_tos_prec_ttl() {
+        reader.field(b"TTL=", "`TTL=`")?;
+    }
     let ttl = reader.number(u8::MAX.into(), "a time to live")? as u8;
     reader.literal(b" ID=", "` ID=`")?;
     let id = reader.number(u16::MAX.into(), "an identification")? as u16;
-    reader.find(b"PROTO=", "`PROTO=`")?;
-    reader.literal(b"TCP SPT=", "`TCP SPT=`")?;
+    if !reader.takes(b" DF PROTO=TCP SPT=") {
+        reader.field(b"PROTO=", "`PROTO=`")?;
+        reader.literal(b"TCP SPT=", "`TCP SPT=`")?;
+    }
     let sport = reader.number(u16::MAX.into(), "a port")? as u16;
     reader.literal(b" DPT=", "` DPT=`")?;
     let dport = reader.number(u16::MAX.into(), "a port")? as u16;
-    reader.find(b"WINDOW=", "`WINDOW=`")?;
+    if !reader.takes(b" WINDOW=") {
+        reader.field(b"WINDOW=", "`WINDOW=`")?;
+    }
     let window = reader.number(u16::MAX.into(), "a window")? as u16;
-    reader.find(b"RES=0x", "`RES=0x`")?;
-    reader.find(b" ", "a blank")?;
+    if !reader.takes(b" RES=0x00 ") {
+        reader.field(b"RES=", "`RES=`")?;
+        reader.literal(b"0x", "`0x`")?;
+        reader.skip_word();
+        reader.literal(b" ", "a blank")?;
+    }
     let flags = reader.flags()?;
     Ok((
         at,
@@ -192,8 +208,19 @@ pub fn parse_line(line: &[u8]) -> Result<(Time, Packet), LineError> {
     ))
 }
 
+const ACK: u32 = u32::from_le_bytes(*b"ACK ");
+const PSH: u32 = u32::from_le_bytes(*b"PSH ");
+const RST: u32 = u32::from_le_bytes(*b"RST ");
+const SYN: u32 = u32::from_le_bytes(*b"SYN ");
+const FIN: u32 = u32::from_le_bytes(*b"FIN ");
+const CWR: u32 = u32::from_le_bytes(*b"CWR ");
+const ECE: u32 = u32::from_le_bytes(*b"ECE ");
+const URG: u32 = u32::from_le_bytes(*b"URG ");
+
+/// All of it is inlined: a line is sixteen numbers and as many names, and a call for each took most of the time.
 struct Reader<'a> {
     line: &'a [u8],
+    // invariant: not beyond the line's end.
     at: usize,
 }
 
@@ -205,48 +232,110 @@ impl Reader<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> Option<u8> {
         self.line.get(self.at).copied()
     }
 
-    #[inline]
-    fn literal(&mut self, text: &[u8], expected: &'static str) -> Result<(), LineError> {
-        if !self.line[self.at..].starts_with(text) {
-            return Err(self.error(expected));
+    #[inline(always)]
+    fn rest(&self) -> &[u8] {
+        self.line.get(self.at..).unwrap_or_default()
+    }
+
+    /// Goes behind `text` if that is what comes.
+    #[inline(always)]
+    fn takes<const N: usize>(&mut self, text: &[u8; N]) -> bool {
+        let is_it = self.rest().first_chunk() == Some(text);
+        if is_it {
+            self.at += N;
         }
-        self.at += text.len();
-        Ok(())
+        is_it
     }
 
-    /// Goes behind the next field that begins with `text`.
-    #[inline]
-    fn find(&mut self, text: &[u8], expected: &'static str) -> Result<(), LineError> {
-        let found = memchr::memmem::find(&self.line[self.at..], text);
-        self.at += found.ok_or(self.error(expected))? + text.len();
-        Ok(())
+    #[inline(always)]
+    fn literal<const N: usize>(
+        &mut self,
+        text: &[u8; N],
+        expected: &'static str,
+    ) -> Result<(), LineError> {
+        match self.takes(text) {
+            true => Ok(()),
+            false => Err(self.error(expected)),
+        }
     }
 
-    #[inline]
-    fn number(&mut self, most: u64, expected: &'static str) -> Result<u64, LineError> {
-        let start = self.at;
-        let mut number = 0_u64;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            // Twenty digits are enough for any number that fits.
-            number = number
-                .wrapping_mul(10)
-                .wrapping_add(u64::from(digit - b'0'));
+    /// Goes behind the next `name`, which ends with `=` and has no other. A prefix may stand right before it.
+    #[inline(always)]
+    fn field<const N: usize>(
+        &mut self,
+        name: &[u8; N],
+        expected: &'static str,
+    ) -> Result<(), LineError> {
+        let rest = self.rest();
+        let mut from = 0;
+        while let Some(equals) = memchr::memchr(b'=', &rest[from..]) {
+            from += equals + 1;
+            if rest[..from].last_chunk() == Some(name) {
+                self.at += from;
+                return Ok(());
+            }
+        }
+        Err(self.error(expected))
+    }
+
+    /// Goes behind ` TOS=0xXX PREC=0xXX TTL=`, if that is what comes.
+    #[inline(always)]
+    fn takes_tos_prec_ttl(&mut self) -> bool {
+        let is_it = self.rest().first_chunk::<24>().is_some_and(|text| {
+            text[..7] == *b" TOS=0x" && text[9..17] == *b" PREC=0x" && text[19..] == *b" TTL="
+        });
+        if is_it {
+            self.at += 24;
+        }
+        is_it
+    }
+
+    /// Goes to the next blank, or to the end.
+    #[inline(always)]
+    fn skip_word(&mut self) {
+        while self.peek().is_some_and(|byte| byte != b' ') {
             self.at += 1;
         }
-        let digits = self.at - start;
+    }
+
+    #[inline(always)]
+    fn number(&mut self, most: u64, expected: &'static str) -> Result<u64, LineError> {
+        let rest = self.rest();
+        let (number, digits) = match rest.first_chunk() {
+            Some(eight) => up_to_eight_digits(u64::from_le_bytes(*eight)),
+            None => (0, 8),
+        };
+        let (number, digits) = match digits {
+            // There may be more than were looked at.
+            8 => all_digits(rest),
+            _ => (number, digits),
+        };
         if digits == 0 || digits > 18 || number > most {
-            self.at = start;
             return Err(self.error(expected));
         }
+        self.at += digits;
         Ok(number)
     }
 
-    #[inline]
+    #[inline(always)]
+    fn six_digits(&mut self, expected: &'static str) -> Result<u64, LineError> {
+        let (number, digits) = match self.rest().first_chunk() {
+            Some(eight) => digits_at_once(u64::from_le_bytes(*eight)),
+            None => all_digits(self.rest()),
+        };
+        if digits != 6 {
+            return Err(self.error(expected));
+        }
+        self.at += digits;
+        Ok(number)
+    }
+
+    #[inline(always)]
     fn address(&mut self) -> Result<Ipv4, LineError> {
         const EXPECTED: &str = "an IPv4 address";
         let mut address = 0;
@@ -254,34 +343,101 @@ impl Reader<'_> {
             if octet > 0 {
                 self.literal(b".", EXPECTED)?;
             }
-            address = address << 8 | self.number(255, EXPECTED)? as u32;
+            address = address << 8 | self.octet(EXPECTED)?;
         }
         Ok(Ipv4(address))
     }
 
-    #[inline]
+    #[inline(always)]
+    fn octet(&mut self, expected: &'static str) -> Result<u32, LineError> {
+        let Some([one, two, three]) = self.rest().first_chunk().copied() else {
+            return Ok(self.number(255, expected)? as u32);
+        };
+        let digit = |byte: u8| u32::from(byte.wrapping_sub(b'0'));
+        let (number, digits) = match (digit(one), digit(two), digit(three)) {
+            (10.., _, _) => return Err(self.error(expected)),
+            (one, 10.., _) => (one, 1),
+            (one, two, 10..) => (one * 10 + two, 2),
+            (one, two, three) => (one * 100 + two * 10 + three, 3),
+        };
+        if number > 255 {
+            return Err(self.error(expected));
+        }
+        self.at += digits;
+        Ok(number)
+    }
+
+    #[inline(always)]
     fn flags(&mut self) -> Result<PacketFlags, LineError> {
         let mut flags = PacketFlags::default();
-        loop {
-            let rest = &self.line[self.at..];
-            let flag = match rest.get(..4) {
-                Some(b"ACK ") => &mut flags.ack,
-                Some(b"PSH ") => &mut flags.psh,
-                Some(b"RST ") => &mut flags.rst,
-                Some(b"SYN ") => &mut flags.syn,
-                Some(b"FIN ") => &mut flags.fin,
+        while let Some(name) = self.rest().first_chunk() {
+            match u32::from_le_bytes(*name) {
+                ACK => flags.ack = true,
+                PSH => flags.psh = true,
+                RST => flags.rst = true,
+                SYN => flags.syn = true,
+                FIN => flags.fin = true,
                 // Not told apart here.
-                Some(b"CWR " | b"ECE " | b"URG ") => {
-                    self.at += 4;
-                    continue;
-                }
-                _ if rest.starts_with(b"URGP=") => return Ok(flags),
-                _ => return Err(self.error("a flag or `URGP=`")),
-            };
-            *flag = true;
+                CWR | ECE | URG => {}
+                _ => break,
+            }
             self.at += 4;
         }
+        match self.rest().starts_with(b"URGP=") {
+            true => Ok(flags),
+            false => Err(self.error("a flag or `URGP=`")),
+        }
     }
+}
+
+/// The number that `text` begins with, and how many digits it has; of more than 18 digits the number is none.
+#[inline(never)]
+fn all_digits(text: &[u8]) -> (u64, usize) {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = text[..digits].iter().fold(0_u64, |number, digit| {
+        number
+            .wrapping_mul(10)
+            .wrapping_add(u64::from(digit - b'0'))
+    });
+    (number, digits)
+}
+
+/// The same of eight bytes, the first the lowest. Digit by digit: how many there are is foreseen by the processor
+/// sooner than it is computed.
+#[inline(always)]
+fn up_to_eight_digits(mut eight: u64) -> (u64, usize) {
+    let (mut number, mut digits) = (0_u32, 0);
+    while digits < 8 {
+        let digit = (eight as u8).wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number * 10 + u32::from(digit);
+        digits += 1;
+        eight >>= 8;
+    }
+    (number.into(), digits)
+}
+
+/// The same, all digits at once: sooner where there are many.
+#[inline(always)]
+fn digits_at_once(eight: u64) -> (u64, usize) {
+    const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+    let values = eight ^ ZEROS;
+    // A byte's high half is set where it is no digit: it was before, or its value is 10 or more. A carry out of a byte
+    // only reaches bytes behind the first that is none.
+    let others = (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    let digits = others.trailing_zeros() as usize / 8;
+    if digits == 0 {
+        return (0, 0);
+    }
+    // The last digit goes to the highest byte, zeros come before the first; then digits are joined by twos, fours
+    // and eights.
+    let one = values << (64 - 8 * digits);
+    let two = one.wrapping_mul(10).wrapping_add(one >> 8) & 0x00ff_00ff_00ff_00ff;
+    let four = two.wrapping_mul(100).wrapping_add(two >> 16) & 0x0000_ffff_0000_ffff;
+    let number = four.wrapping_mul(10_000).wrapping_add(four >> 32) & 0xffff_ffff;
+    (number, digits)
 }
 
 #[cfg(test)]
@@ -371,6 +527,54 @@ mod tests {
         assert!(packet.flags.ack && packet.flags.fin && !packet.flags.syn);
     }
 
+    /// A prefix right before `IN=`, a bridge, no Ethernet, fields in other places than usual.
+    #[test]
+    fn lines_of_other_forms_are_read_as_well() {
+        let tail = "SRC=10.0.0.1 DST=192.168.200.77 LEN=65535 TOS=0x00 PREC=0x00 TTL=255 ID=54321 ";
+        for (head, middle, end) in [
+            (
+                "dropIN=br0 OUT= PHYSIN=eth0 MAC=aa:bb ",
+                "DF PROTO=TCP SPT=1 DPT=65535 WINDOW=0 RES=0x00 ",
+                "SYN URGP=0 ",
+            ),
+            (
+                "IN=eth0 OUT=eth1 ",
+                "PROTO=TCP SPT=1 DPT=65535 SEQ=1 ACK=2 WINDOW=0 RES=0x3c ",
+                "SYN URGP=0 ",
+            ),
+            (
+                "x IN=tun0 OUT= MAC= ",
+                "MF FRAG:64 PROTO=TCP SPT=1 DPT=65535 WINDOW=0 RES=0x00 ",
+                "ECE SYN URGP=",
+            ),
+        ] {
+            let line = format!("[1234567890.000042] {head}{tail}{middle}{end}");
+            let (at, packet) = parse_line(line.as_bytes()).expect(&line);
+            assert_eq!(at, Time(1_234_567_890_000_042_000));
+            let Packet {
+                saddr,
+                daddr,
+                sport,
+                dport,
+                len,
+                ttl,
+                id,
+                window,
+                flags,
+                is_inbound,
+            } = packet;
+            assert_eq!(
+                (saddr, daddr),
+                (Ipv4::new(10, 0, 0, 1), Ipv4::new(192, 168, 200, 77))
+            );
+            assert_eq!(
+                (sport, dport, len, ttl, id, window),
+                (1, 65_535, 65_535, 255, 54_321, 0)
+            );
+            assert!(is_inbound && flags.syn && !flags.ack);
+        }
+    }
+
     #[test]
     fn errors_say_where() {
         let line = b"[    1.000001] x IN=a OUT= SRC=10.0.0.256 DST=10.0.0.2 ";
@@ -383,6 +587,18 @@ mod tests {
     }
 
     proptest! {
+        /// Eight bytes at once are read as one by one.
+        #[test]
+        fn digits_are_read_at_once_as_one_by_one(text in "[0-9]{0,8}[ -~]{8}", any in any::<[u8; 8]>(), digits in 0_usize..9) {
+            let mut mixed = any;
+            mixed[..digits].fill(b'7');
+            for eight in [any, mixed, *text.as_bytes().first_chunk().expect("eight bytes at the least")] {
+                let word = u64::from_le_bytes(eight);
+                prop_assert_eq!(digits_at_once(word), all_digits(&eight));
+                prop_assert_eq!(up_to_eight_digits(word), all_digits(&eight));
+            }
+        }
+
         #[test]
         fn parse_of_format_is_the_packet(packet in packet(), micros in 0_u64..10_000_000_000_000) {
             let mut line = Vec::new();

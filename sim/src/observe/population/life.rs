@@ -311,12 +311,25 @@ impl What {
                 saddr: ends.saddr,
                 daddr: ends.daddr,
             },
-            _ => self.rarer_record(life, ends),
+            What::Destroy => {
+                // A connect() without a port forgets the peer's, too.
+                let has_ports = u16::from(life != Life::NoPort);
+                Record::DestroySock {
+                    skaddr: ends.skaddr,
+                    sport: ends.sport * has_ports,
+                    dport: ends.dport * has_ports,
+                    family: Family::Inet,
+                    saddr: ends.saddr,
+                    daddr: ends.daddr,
+                    sock_cookie: ends.cookie,
+                }
+            }
+            _ => self.rarer_record(ends),
         }
     }
 
     #[inline(never)]
-    fn rarer_record(self, life: Life, ends: &Ends) -> Record {
+    fn rarer_record(self, ends: &Ends) -> Record {
         let Ends {
             skaddr,
             cookie,
@@ -365,17 +378,7 @@ impl What {
                 daddr,
                 sock_cookie: cookie,
             },
-            What::Destroy => Record::DestroySock {
-                skaddr,
-                // A connect() without a port forgets the peer's, too.
-                sport: if life == Life::NoPort { 0 } else { sport },
-                dport: if life == Life::NoPort { 0 } else { dport },
-                family,
-                saddr,
-                daddr,
-                sock_cookie: cookie,
-            },
-            What::State(..) | What::PacketIn(..) | What::PacketOut(..) => {
+            What::State(..) | What::Destroy | What::PacketIn(..) | What::PacketOut(..) => {
                 unreachable!("neither a packet nor what was made already")
             }
         }
