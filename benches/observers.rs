@@ -65,6 +65,7 @@ fn main() {
     for (name, source) in [
         ("/proc/net/tcp every 120 ms", Source::ProcNetTcp),
         ("inet_diag every 120 ms", Source::InetDiag),
+        ("sockstat every 120 ms", Source::Sockstat),
     ] {
         let config = PollConfig {
             source,

@@ -183,6 +183,20 @@ fn known_hashes_move_only_with_a_model_version() {
         text.replace("seconds: 5,", "seconds: 1,")
     });
     lines.extend(hashes_of_arms("observer-cost, a second each", &costs));
+    let shorter = edited("detection", &|text| {
+        text.replace("seconds: 300,", "seconds: 30,")
+            .replace("from_s: 50, for_s: 10", "from_s: 15, for_s: 10")
+            .replace("from_s: 80,", "from_s: 1,")
+            .replace("from_s: 100,", "from_s: 2,")
+            .replace("from_s: 130, for_s: 30", "from_s: 4, for_s: 10")
+            .replace("from_s: 240, for_s: 60", "from_s: 5, for_s: 25")
+            .replace("from_s: 20, for_s: 20", "from_s: 3, for_s: 5")
+    });
+    lines.extend(hashes_of_arms("detection, shorter", &shorter));
+    let volume = edited("volume", &|text| {
+        text.replace("seconds: 60,", "seconds: 5,")
+    });
+    lines.extend(hashes_of_arms("volume, five seconds", &volume));
     insta::assert_snapshot!(lines.join("\n"));
 }
 

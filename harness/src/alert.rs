@@ -1,7 +1,7 @@
 //! Delivering alerts: rules in a file, lines of JSON to files and webhooks, and nothing lost on the way.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -9,9 +9,11 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use faultlab_sim::observe::{Alert, AlertRule, Condition, Target};
+use faultlab_sim::scenario::{Mistake, parse};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
+use crate::ron_file;
 
 /// The version of the format of rules, and of what is sent.
 const VERSION: u32 = 1;
@@ -41,56 +43,51 @@ impl Rules {
     /// # Errors
     /// It cannot be read, or the first mistake in it, with its place.
     pub fn read(path: &Path) -> Result<Rules> {
-        let name = path.display();
-        let text = fs::read_to_string(path)
-            .map_err(|error| Failure::bad_input(format!("{name} cannot be read: {error}")))?;
-        let options = ron::Options::default()
-            .with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-        let rules: Rules = options.from_str(&text).map_err(|error| {
-            let at = error.span.start;
-            let what = format!("{name}:{}:{}: {}", at.line, at.col, error.code);
-            Failure::bad_input(what).help("`faultlab serve --help` shows a file of rules")
-        })?;
-        // What is wrong only when the whole is known is told at the rule's name.
-        let refuse = |at: &str, what: String| {
-            let (line, column) = place(&text, at);
-            Failure::bad_input(format!("{name}:{line}:{column}: {what}"))
-        };
-        if rules.version != VERSION {
-            let what = format!("this is version {} of the format of rules", rules.version);
+        let help = "`faultlab serve --help` shows a file of rules";
+        ron_file::read(path, help, |file, text| {
+            let rules: Rules = parse(file, text)?;
+            let refuse = |at: &str, what: String| Mistake::at_value(file, text, at, what);
+            rules.check(&refuse)?;
+            Ok(rules)
+        })
+    }
+
+    /// Whether it makes sense; `refuse` is given the value that does not, and why.
+    fn check(&self, refuse: &dyn Fn(&str, String) -> Mistake) -> std::result::Result<(), Mistake> {
+        if self.version != VERSION {
+            let what = format!("this is version {} of the format of rules", self.version);
             return Err(
                 refuse("version", what).help(format!("this program reads version {VERSION}"))
             );
         }
-        if !(1..=60_000).contains(&rules.timeout_ms) {
+        if !(1..=60_000).contains(&self.timeout_ms) {
             return Err(refuse("timeout_ms", "timeout_ms is from 1 to 60000".into()));
         }
-        for (index, rule) in rules.rules.iter().enumerate() {
-            let at = format!("{:?}", rule.name);
-            if rules.rules[..index]
-                .iter()
-                .any(|other| other.name == rule.name)
-            {
-                return Err(refuse(&at, format!("two rules are called {at}")));
+        for (index, rule) in self.rules.iter().enumerate() {
+            let (at, name) = (format!("rules[{index}]"), &rule.name);
+            let others = &self.rules[..index];
+            if others.iter().any(|other| other.name == *name) {
+                let what = format!("two rules are called {name:?}");
+                return Err(refuse(&format!("{at}.name"), what));
             }
             rule.check()
-                .map_err(|error| refuse(&at, error.to_string()))?;
-            for target in &rule.to {
-                let (text, what) = match target {
-                    Target::File(path) if path.is_empty() => (path, "a file has a name"),
-                    Target::Webhook(url) if url.starts_with("https://") => (
-                        url,
-                        "https is not built in: send to a relay on this machine, by http",
-                    ),
+                .map_err(|error| refuse(&format!("{at}.name"), error.to_string()))?;
+            for (nth, target) in rule.to.iter().enumerate() {
+                let what = match target {
+                    Target::File(path) if path.is_empty() => "a file has a name",
+                    Target::Webhook(url) if url.starts_with("https://") => {
+                        "https is not built in: send to a relay on this machine, by http"
+                    }
                     Target::Webhook(url) if !is_http(url) => {
-                        (url, "a webhook is written http://HOST[:PORT]/PATH")
+                        "a webhook is written http://HOST[:PORT]/PATH"
                     }
                     _ => continue,
                 };
-                return Err(refuse(&format!("{text:?}"), format!("rule {at}: {what}")));
+                let what = format!("rule {name:?}: {what}");
+                return Err(refuse(&format!("{at}.to[{nth}]"), what));
             }
         }
-        Ok(rules)
+        Ok(())
     }
 }
 
@@ -98,14 +95,6 @@ fn is_http(url: &str) -> bool {
     url.parse::<ureq::http::Uri>().is_ok_and(|uri| {
         uri.scheme_str() == Some("http") && uri.host().is_some_and(|host| !host.is_empty())
     })
-}
-
-/// Line and column, from 1, of the first `what` in a text.
-fn place(text: &str, what: &str) -> (usize, usize) {
-    let before = text.find(what).map_or("", |at| &text[..at]);
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
-    (line, column)
 }
 
 /// What is sent: one JSON object.
@@ -327,12 +316,6 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_are_counted_from_one() {
-        assert_eq!(place("one\n  two", "two"), (2, 3));
-        assert_eq!(place("one", "two"), (1, 1));
-    }
 
     #[test]
     fn a_webhook_is_an_http_url() {

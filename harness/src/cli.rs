@@ -17,7 +17,7 @@ use crate::html::{self, Book};
 use crate::probe::Mutation;
 use crate::step::Place;
 
-pub use observers::{Bench, BenchObservers, BenchWhat, Day, Detect, Serve};
+pub use observers::{Bench, BenchObservers, BenchWhat, Day, DayForm, Detect, Serve};
 pub use values::{Shard, Window};
 
 use observers::SERVE_HELP;
@@ -464,9 +464,9 @@ pub struct Merge {
     /// The shards, in any order
     #[arg(value_name = "SHARD", required = true)]
     pub files: Vec<PathBuf>,
-    /// As `faultlab sweep --json` or `faultlab day --json`
-    #[arg(long)]
-    pub json: bool,
+    /// As `faultlab sweep` or `faultlab day` would with the same flag
+    #[command(flatten)]
+    pub form: DayForm,
 }
 
 /// `validate`

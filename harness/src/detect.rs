@@ -1,22 +1,22 @@
 //! `detect`: every observer, as it is and with each fault, scored against what was injected.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 use std::time::Instant;
 
 use faultlab_sim::engine::source::Seed;
 use faultlab_sim::observe::population::Drawn;
 use faultlab_sim::observe::{Contest, Row, Score, Trouble};
-use faultlab_sim::scenario::{Versions, model_versions};
+use faultlab_sim::scenario::{Versions, model_versions, read_contest};
 use serde::Serialize;
 
 use crate::cli;
 use crate::console;
 use crate::exit::Exit;
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use crate::progress::Progress;
 use crate::render::took;
+use crate::ron_file;
+use crate::scored::Scored;
 use crate::threads::Threads;
 
 /// Runs `detect`.
@@ -25,7 +25,10 @@ use crate::threads::Threads;
 /// Bad input, or an output that cannot be written.
 pub fn run(args: &cli::Detect) -> Result<Exit> {
     let contest = match &args.file {
-        Some(path) => read(path)?,
+        Some(path) => {
+            let help = "`faultlab detect --print` shows the one that comes with faultlab";
+            ron_file::read(path, help, read_contest)?
+        }
         None => Contest::standard(),
     };
     if args.print {
@@ -49,24 +52,6 @@ pub fn run(args: &cli::Detect) -> Result<Exit> {
         (false, false) => console::print(&table(&rows))?,
     }
     Ok(Exit::AsRecorded)
-}
-
-fn read(path: &Path) -> Result<Contest> {
-    let name = path.display();
-    let text = fs::read_to_string(path)
-        .map_err(|error| Failure::bad_input(format!("{name} cannot be read: {error}")))?;
-    let options =
-        ron::Options::default().with_default_extension(ron::extensions::Extensions::IMPLICIT_SOME);
-    let contest: Contest = options.from_str(&text).map_err(|error| {
-        let at = error.span.start;
-        let what = format!("{name}:{}:{}: {}", at.line, at.col, error.code);
-        Failure::bad_input(what)
-            .help("`faultlab detect --print` shows the one that comes with faultlab")
-    })?;
-    contest
-        .check()
-        .map_err(|error| Failure::bad_input(format!("{name}: {error}")))?;
-    Ok(contest)
 }
 
 /// What everyone comes to on all nodes, the same for any number of threads.
@@ -111,30 +96,8 @@ struct Entry {
     detection: Vec<Scored>,
 }
 
-#[derive(Serialize)]
-struct Scored {
-    trouble: &'static str,
-    injected: u64,
-    found: u64,
-    alarms: u64,
-    false_alarms: u64,
-    precision_permille: Option<u64>,
-    recall_permille: Option<u64>,
-    median_delay_ms: Option<u64>,
-}
-
 impl Entry {
     fn of(row: &Row) -> Entry {
-        let scored = |(trouble, score): (&Trouble, &Score)| Scored {
-            trouble: trouble.name(),
-            injected: score.injected,
-            found: score.found,
-            alarms: score.alarms,
-            false_alarms: score.false_alarms,
-            precision_permille: score.precision_permille(),
-            recall_permille: score.recall_permille(),
-            median_delay_ms: score.median_delay().map(|delay| delay.0 / 1_000_000),
-        };
         Entry {
             observer: row.observer.clone(),
             fault: row.fault.clone(),
@@ -142,33 +105,22 @@ impl Entry {
             lost: row.lost,
             silent: row.silent,
             cpu_us: row.cpu_ns.map(|ns| ns / 1_000),
-            detection: row.scores.iter().map(scored).collect(),
+            detection: row.scores.iter().map(Scored::of).collect(),
         }
     }
 }
 
-/// One line for each observer, fault and trouble, with a head; what is not there is empty. No field needs quotes.
+/// One line for each observer, fault and trouble, with a head; what is not there is empty.
 fn csv(rows: &[Row]) -> String {
-    let mut text = String::from(
-        "observer,fault,trouble,injected,found,alarms,false_alarms,precision_permille,recall_permille,\
-         median_delay_ms,offered,lost,silent\n",
-    );
-    let number = |value: Option<u64>| value.map_or_else(String::new, |value| value.to_string());
+    let mut text = format!("observer,fault,{},offered,lost,silent\n", Scored::CSV_HEADS);
     for entry in rows.iter().map(Entry::of) {
+        let fault = entry.fault.as_deref().unwrap_or("");
         for scored in &entry.detection {
             let written = writeln!(
                 text,
-                "{},{},{},{},{},{},{},{},{},{},{},{},{}",
-                entry.observer,
-                entry.fault.as_deref().unwrap_or(""),
-                scored.trouble,
-                scored.injected,
-                scored.found,
-                scored.alarms,
-                scored.false_alarms,
-                number(scored.precision_permille),
-                number(scored.recall_permille),
-                number(scored.median_delay_ms),
+                "{},{fault},{},{},{},{}",
+                quoted(&entry.observer),
+                scored.csv(),
                 entry.offered,
                 entry.lost,
                 entry.silent,
@@ -177,6 +129,14 @@ fn csv(rows: &[Row]) -> String {
         }
     }
     text
+}
+
+/// A name in CSV: quoted where it would end its field.
+fn quoted(name: &str) -> String {
+    match name.contains(['"', ',', '\n', '\r']) {
+        true => format!("\"{}\"", name.replace('"', "\"\"")),
+        false => name.to_owned(),
+    }
 }
 
 /// The heads of the troubles' columns, in two lines.

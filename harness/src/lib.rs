@@ -39,11 +39,14 @@ pub mod progress;
 pub mod prometheus;
 pub mod render;
 pub mod replay;
+pub mod ron_file;
 pub mod run;
 #[cfg(target_os = "linux")]
 pub mod run_on_kernel;
+pub mod scored;
 pub mod serve;
 pub mod step;
+pub mod stop;
 pub mod sweep;
 pub mod threads;
 pub mod trace_file;

@@ -94,7 +94,8 @@ fn mistakes_are_named() {
         ("map-full", "map-ful", "there is no fault \"map-ful\""),
         ("max_entries", "entries", "no parameter \"entries\""),
         ("slow-poll", "log-in-namespace", "no parameter"),
-        ("nodes: (0, 2)", "nodes: (0, 3)", "incident 1"),
+        ("nodes: (0, 2)", "nodes: (0, 3)", "bad.ron:5:42"),
+        ("name: \\\"diag\\\"", "name: \\\"map\\\"", "is there twice"),
         ("truesize: 2304", "truesize: 1000", "buffer: "),
     ] {
         let from = from.replace("\\\"", "\"");

@@ -3,6 +3,7 @@
 mod bad_input;
 mod base;
 mod batch;
+mod bench;
 mod day;
 mod detect;
 mod explore;

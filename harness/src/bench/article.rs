@@ -78,7 +78,7 @@ pub fn figures(all: &[Measured]) -> Vec<Figure> {
             id: "5-f",
             article: "CPU 12.4 % by log, 1.8 % by eBPF: 6.9 times",
             ours: format!(
-                "here a packet through the log takes {:.1} times an event in a map, an event through a ring buffer {:.1} \
+                "a packet through the log takes {:.1} times an event in a map, an event through a ring buffer {:.1} \
                  times",
                 log.cpu_ns / map.cpu_ns,
                 ring.cpu_ns / map.cpu_ns

@@ -65,7 +65,7 @@ fn poll(source: Source) -> Box<dyn Observer> {
     Box::new(Poll::new(config, Time::default()))
 }
 
-const WAYS: [Way; 10] = [
+const WAYS: [Way; 11] = [
     Way {
         name: "per-CPU map, by service",
         unit: "event",
@@ -115,6 +115,11 @@ const WAYS: [Way; 10] = [
         name: "inet_diag, 120 ms",
         unit: "event",
         observer: || poll(Source::InetDiag),
+    },
+    Way {
+        name: "sockstat, 120 ms",
+        unit: "event",
+        observer: || poll(Source::Sockstat),
     },
 ];
 

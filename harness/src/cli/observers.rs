@@ -20,23 +20,38 @@ pub struct Day {
     #[arg(long, value_name = "MS", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub period_ms: u64,
     /// Print the events from A to before B instead, one JSON object a line: times as H:MM, H:MM:SS or 1.5s
-    #[arg(long, value_name = "A..B", value_parser = window, conflicts_with_all = ["shard", "json", "threads", "period_ms"])]
+    #[arg(long, value_name = "A..B", value_parser = window, conflicts_with_all = ["shard", "DayForm", "threads", "period_ms"])]
     pub window: Option<Window>,
     /// Of one node only, numbered from 0
     #[arg(long, value_name = "N", requires = "window")]
     pub node: Option<u32>,
     /// Only the I-th of N parts of the nodes (from 1), as a shard for `faultlab merge`
-    #[arg(long, value_name = "I/N", value_parser = shard)]
+    #[arg(long, value_name = "I/N", value_parser = shard, conflicts_with = "DayForm")]
     pub shard: Option<Shard>,
     /// How many threads; without it, one a core. The result is the same
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
     /// Print the population instead, as a file to begin one of your own with
-    #[arg(long, conflicts_with_all = ["shard", "json", "threads", "period_ms", "window"])]
+    #[arg(long, conflicts_with_all = ["shard", "DayForm", "threads", "period_ms", "window"])]
     pub print: bool,
+    /// In which form it is printed
+    #[command(flatten)]
+    pub form: DayForm,
+}
+
+/// In which form a day is printed; none of these: as text.
+#[derive(Clone, Copy, Debug, Args)]
+#[group(multiple = false)]
+pub struct DayForm {
     /// One JSON object
     #[arg(long)]
     pub json: bool,
+    /// A line for each trouble, with a head
+    #[arg(long)]
+    pub csv: bool,
+    /// OpenMetrics text, as node_exporter's textfile collector takes it
+    #[arg(long)]
+    pub openmetrics: bool,
 }
 
 /// `bench`
@@ -105,8 +120,9 @@ A file of rules:
       ],
   )
 Signals: FailedUpdates, VanishedKeys, Drops, LogGap, and MapFill in thousandths. Troubles: SynTimeouts, ResetBurst,
-TimeWaitGrowth, PoolLeak, PortExhaustion, SynFlood, BufferOverflow. What cannot be delivered is said, and goes to
-the fallback, or to standard error.
+TimeWaitGrowth, PoolLeak, PortExhaustion, SynFlood, BufferOverflow. Webhooks are http: TLS is not built in, and an
+https:// URL is refused; for such a receiver give the URL of a relay on this machine. What cannot be delivered is
+said, and goes to the fallback, or to standard error.
 
 Exit codes: 0; 1 an alert was not delivered where it should have been; 2 bad input.";
 

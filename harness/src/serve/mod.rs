@@ -5,8 +5,6 @@ mod page;
 mod server;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +13,6 @@ use faultlab_sim::engine::{Armed, Span, Time};
 use faultlab_sim::observe::population::Drawn;
 use faultlab_sim::observe::{Alerter, Injected, ObserveLab, Stations};
 use faultlab_sim::scenario::Prepared;
-use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::alert::{Courier, Rules};
 use crate::cli;
@@ -23,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::library::{self, late_mistake};
 use crate::on_arm;
+use crate::stop::Stop;
 use server::{Published, Server};
 
 /// A node under way, as of a second.
@@ -62,7 +60,7 @@ pub fn run(args: &cli::Serve) -> Result<Exit> {
         return Err(Failure::bad_input(what)
             .help("a world of observers is written Observe((..)): try detection"));
     };
-    let stop = stopped()?;
+    let stop = Stop::on_signals()?;
     let server = match args.no_listen {
         true => None,
         false => Some(Server::start(args.listen)?),
@@ -76,24 +74,13 @@ pub fn run(args: &cli::Serve) -> Result<Exit> {
     play(args, lab, faults, rules, server.as_ref(), &stop)
 }
 
-/// Whether somebody wants an end: set by SIGINT and SIGTERM.
-fn stopped() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register(signal, stop.clone()).map_err(|error| {
-            Failure::bad_input(format!("signals cannot be waited for: {error}"))
-        })?;
-    }
-    Ok(stop)
-}
-
 fn play(
     args: &cli::Serve,
     lab: &ObserveLab,
     faults: &[Armed],
     rules: Option<Rules>,
     server: Option<&Server>,
-    stop: &AtomicBool,
+    stop: &Stop,
 ) -> Result<Exit> {
     let stations = lab
         .stations(faults)
@@ -108,7 +95,7 @@ fn play(
     let began = Instant::now();
     let mut second = 0;
     publish(server, args, &stations, &injected, &alerts, second);
-    while second < lab.population.seconds && !stop.load(Ordering::Relaxed) {
+    while second < lab.population.seconds && !stop.is_wanted() {
         second += 1;
         // At speed 0 nobody waits.
         if let Some(ms) = (second * 1_000).checked_div(args.speed) {
@@ -128,9 +115,9 @@ fn play(
         }
         publish(server, args, &stations, &injected, &alerts, second);
     }
-    if server.is_some() && !args.until_end && !stop.load(Ordering::Relaxed) {
+    if server.is_some() && !args.until_end && !stop.is_wanted() {
         eprintln!("all {second} seconds are over; still serving what they came to");
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.is_wanted() {
             thread::sleep(TICK);
         }
     }
@@ -147,8 +134,8 @@ fn play(
 /// How often somebody's wish for an end is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
-fn wait_until(time: Instant, stop: &AtomicBool) {
-    while !stop.load(Ordering::Relaxed) {
+fn wait_until(time: Instant, stop: &Stop) {
+    while !stop.is_wanted() {
         let left = time.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;

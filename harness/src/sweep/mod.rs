@@ -101,8 +101,14 @@ pub fn run(args: &cli::Sweep, layout: Layout) -> Result<Exit> {
 /// # Errors
 /// Shards that cannot be read, or that are not all of one sweep.
 pub fn merge(args: &cli::Merge, layout: Layout) -> Result<Exit> {
+    if args.form.csv || args.form.openmetrics {
+        return Err(
+            Failure::bad_input("a sweep is printed as text or by --json")
+                .help("--csv and --openmetrics are for the shards of a day"),
+        );
+    }
     let (subject, swept) = shard::merge(&args.files)?;
-    report::print(&subject, swept, args.json, layout)
+    report::print(&subject, swept, args.form.json, layout)
 }
 
 fn subject(

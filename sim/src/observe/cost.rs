@@ -29,8 +29,9 @@ pub(super) fn cpu_ns(by: &By, toll: &Toll, polls: u64, rows: u64) -> Option<u64>
     match by {
         By::Map(_) => Some(toll.offered * AGGREGATED_NS),
         By::Export(config) => match config.buffer {
-            Buffer::Ring { .. } => Some(toll.offered * EXPORTED_NS),
-            Buffer::Perf | Buffer::TracePipe => None,
+            // Most of it is the wake-up, so that it is another cost without.
+            Buffer::Ring { .. } if config.looks_every_ms == 0 => Some(toll.offered * EXPORTED_NS),
+            Buffer::Ring { .. } | Buffer::Perf | Buffer::TracePipe => None,
         },
         By::Log { .. } => Some(toll.offered * LOGGED_NS),
         By::Poll(config) => match config.source {

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Aggregate, AggregateConfig};
 use super::detect::{Detector, Injected, Score, Trouble};
-use super::event::record_bytes;
-use super::observer::Observer;
-use super::population::{Digest, Drawn, NodeStream, Population};
+use super::event::{self, Event};
+use super::observer::{Observer, Sample};
+use super::population::{Digest, Drawn, NodeStream, PacketEvent, Population};
 use crate::engine::{Span, Time};
 
 /// What nodes come to.
@@ -74,45 +74,96 @@ impl Population {
     /// A node's whole time as `drawn`, observed by a map that is read every `period_ms`.
     ///
     /// # Panics
+    /// As [`NodeDay::new`] does.
+    pub fn tally(&self, node: u32, drawn: &Drawn, config: AggregateConfig) -> Tally {
+        let mut day = NodeDay::new(self, node, drawn, config);
+        day.play_until(self.seconds);
+        day.finish()
+    }
+}
+
+/// A node's time under way, observed by a map.
+#[derive(Clone, Debug)]
+pub struct NodeDay<'a> {
+    population: &'a Population,
+    node: u32,
+    second: u64,
+    stream: NodeStream,
+    aggregate: Aggregate,
+    detector: Detector,
+    digest: Digest,
+    tally: Tally,
+    // Room to work in.
+    events: Vec<Event>,
+    packets: Vec<PacketEvent>,
+    samples: Vec<Sample>,
+}
+
+impl<'a> NodeDay<'a> {
+    /// At its beginning.
+    ///
+    /// # Panics
     /// If the population does not make sense or has no such node, something else was drawn for, or the
     /// aggregation's numbers are 0.
-    pub fn tally(&self, node: u32, drawn: &Drawn, config: AggregateConfig) -> Tally {
-        let mut stream = NodeStream::new(self, node, drawn, Time::default(), false);
-        let mut aggregate = Aggregate::new(config, Time::default());
-        let mut detector = Detector::new();
-        let mut digest = Digest::default();
-        let (mut events, mut packets, mut samples) = (Vec::new(), Vec::new(), Vec::new());
-        let mut tally = Tally {
-            nodes: 1,
-            ..Tally::default()
-        };
-        for second in 1..=self.seconds {
-            let now = Time::default() + Span::from_s(second);
-            stream.take(now, &mut events, &mut packets);
-            for event in &events {
+    pub fn new(
+        population: &'a Population,
+        node: u32,
+        drawn: &Drawn,
+        config: AggregateConfig,
+    ) -> NodeDay<'a> {
+        NodeDay {
+            population,
+            node,
+            second: 0,
+            stream: NodeStream::new(population, node, drawn, Time::default(), false),
+            aggregate: Aggregate::new(config, Time::default()),
+            detector: Detector::new(),
+            digest: Digest::default(),
+            tally: Tally {
+                nodes: 1,
+                ..Tally::default()
+            },
+            events: Vec::new(),
+            packets: Vec::new(),
+            samples: Vec::new(),
+        }
+    }
+
+    /// Goes on until this second is over, or the population's last.
+    pub fn play_until(&mut self, second: u64) {
+        while self.second < second.min(self.population.seconds) {
+            self.second += 1;
+            let now = Time::default() + Span::from_s(self.second);
+            self.stream.take(now, &mut self.events, &mut self.packets);
+            let (mut digest, mut record_bytes) = (self.digest, 0);
+            for event in &self.events {
                 digest.absorb(event);
-                tally.record_bytes += u64::from(record_bytes(&event.record));
+                record_bytes += u64::from(event::record_bytes(&event.record));
             }
-            aggregate.tracepoints(&events);
-            tally.events += events.len() as u64;
-            samples.clear();
-            aggregate.read(now, &mut samples);
-            detector.feed(&samples, now);
+            self.digest = digest;
+            self.tally.record_bytes += record_bytes;
+            self.tally.events += self.events.len() as u64;
+            self.aggregate.tracepoints(&self.events);
+            self.samples.clear();
+            self.aggregate.read(now, &mut self.samples);
+            self.detector.feed(&self.samples, now);
         }
-        let toll = aggregate.toll();
-        let alarms = detector.finish();
-        let injected = self.injected(node);
-        for trouble in Trouble::ALL {
-            let score = Score::of(trouble, &injected, &alarms);
-            tally.scores.insert(trouble, score);
-        }
+    }
+
+    /// What it has come to.
+    pub fn finish(self) -> Tally {
+        let toll = self.aggregate.toll();
+        let alarms = self.detector.finish();
+        let injected = self.population.injected(self.node);
+        let scores = Trouble::ALL.map(|trouble| (trouble, Score::of(trouble, &injected, &alarms)));
         Tally {
-            digest: digest.of_node(node),
+            digest: self.digest.of_node(self.node),
             read_bytes: toll.bytes,
             counted: toll.reported + toll.pending,
             lost: toll.lost(),
             most_keys: toll.most_held,
-            ..tally
+            scores: scores.into(),
+            ..self.tally
         }
     }
 }

@@ -43,6 +43,14 @@ pub struct ExportConfig {
     pub wake_ns: u64,
     /// How long the reader is busy with one record, in ns.
     pub reader_ns: u64,
+    /// How often a reader that nobody wakes looks into the buffer, in ms: the program hands records over with
+    /// BPF_RB_NO_WAKEUP. 0: it is woken for a record.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub looks_every_ms: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl ExportConfig {
@@ -53,7 +61,21 @@ impl ExportConfig {
         cpus: 2,
         wake_ns: 27_000,
         reader_ns: 6_700,
+        looks_every_ms: 0,
     };
+
+    /// When a reader that is through with all before at `free_at` begins with a record made at `made`.
+    fn begins(&self, free_at: Time, made: Time) -> Time {
+        if self.looks_every_ms == 0 {
+            // A reader that is not busy sleeps, and has to be woken.
+            return free_at.max(made + Span(self.wake_ns));
+        }
+        if free_at > made {
+            return free_at;
+        }
+        let every = Span::from_ms(self.looks_every_ms.into()).0;
+        Time((made.0 / every + 1) * every)
+    }
 }
 
 /// A record in a buffer.
@@ -176,7 +198,6 @@ impl Export {
         let ExportConfig {
             buffer,
             bytes: room,
-            wake_ns,
             reader_ns,
             ..
         } = self.config;
@@ -192,9 +213,7 @@ impl Export {
                 queue.bytes -= oldest.bytes;
             }
         }
-        // A reader that is not busy sleeps, and has to be woken.
-        let begins = queue.free_at.max(made.at + Span(wake_ns));
-        queue.free_at = begins + Span(reader_ns);
+        queue.free_at = self.config.begins(queue.free_at, made.at) + Span(reader_ns);
         queue.bytes += bytes;
         queue.records.push_back(Queued {
             made: made.at,

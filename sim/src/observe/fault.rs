@@ -68,6 +68,12 @@ pub const FAULTS: &[FaultSpec] = &[
         ],
     },
     FaultSpec {
+        name: "ringbuf-no-wakeup",
+        doc: "The program hands its records over with BPF_RB_NO_WAKEUP, to save the wake-ups, and the reader looks \
+              into the ring this seldom: what it learns is late, and a ring may be full before.",
+        params: &[number("every_ms", "How often it looks, in ms.")],
+    },
+    FaultSpec {
         name: "log-overrun",
         doc: "The reader of the kernel's log takes this long for each line: the oldest are overwritten, \
               and the reader sees a gap in the sequence numbers.",
@@ -203,6 +209,12 @@ pub(super) fn watcher<'a>(
                     ("ringbuf-drop", _) => {
                         config.bytes = number(fault, "bytes")?;
                         config.reader_ns = u64::from(number(fault, "reader_us")?) * 1_000;
+                    }
+                    ("ringbuf-no-wakeup", Buffer::Ring { .. }) => {
+                        config.looks_every_ms = number(fault, "every_ms")?;
+                        if config.looks_every_ms == 0 {
+                            return Err("every_ms is at least 1".into());
+                        }
                     }
                     ("uncounted-failures", Buffer::Ring { counts_drops }) => *counts_drops = false,
                     _ => return unknown(fault),

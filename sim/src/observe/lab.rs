@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::aggregate::AggregateConfig;
-use super::buffer::{BufferError, SocketBuffer};
+use super::buffer::SocketBuffer;
 use super::detect::{Alarm, BufferWatch, Injected, Score, Trouble};
 use super::export::ExportConfig;
 use super::population::{Drawn, Population, PopulationError};
@@ -52,9 +52,14 @@ impl ObserveLab {
             let on_it = faults
                 .iter()
                 .filter(|fault| matches_pattern(&fault.at, &named.name));
-            Station::new(named, self.population.cpus, on_it).map_err(LabError::Other)
+            Station::new(named, self.population.cpus, on_it)
         };
-        self.observers.iter().map(station).collect()
+        let observers = self.observers.iter().enumerate();
+        observers
+            .map(|(index, named)| {
+                station(named).map_err(|what| LabError::at(format!("observers[{index}]"), what))
+            })
+            .collect()
     }
 
     /// Whether it makes sense.
@@ -62,26 +67,41 @@ impl ObserveLab {
     /// # Errors
     /// The first thing that does not.
     pub fn check(&self) -> Result<(), LabError> {
-        let other = |what: String| Err(LabError::Other(what));
-        self.population.check().map_err(LabError::Population)?;
+        self.population.check().map_err(LabError::from)?;
         if let Some(buffer) = &self.buffer {
-            buffer.check().map_err(LabError::Buffer)?;
+            buffer
+                .check()
+                .map_err(|error| LabError::at("buffer", error.to_string()))?;
         }
+        let refuse = |path: &str, what: String| Err(LabError::at(path, format!("{path}: {what}")));
         if self.node >= self.population.nodes {
-            return other(format!("node: there is no node {}", self.node));
+            return refuse("node", format!("there is no node {}", self.node));
         }
         let names: Vec<&str> = self.observers.iter().map(|named| &*named.name).collect();
-        if let Some(twice) = (1..names.len()).find(|index| names[..*index].contains(&names[*index]))
-        {
-            return other(format!("observers: {:?} is there twice", names[twice]));
-        }
+        check_names(&names)?;
         match &self.reference {
             Some(name) if !names.contains(&&**name) => {
-                other(format!("reference: there is no observer {name:?}"))
+                refuse("reference", format!("there is no observer {name:?}"))
             }
             _ => Ok(()),
         }
     }
+}
+
+/// Whether these names of observers tell them apart.
+///
+/// # Errors
+/// The first that does not.
+pub(super) fn check_names(names: &[&str]) -> Result<(), LabError> {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            return Err(LabError::at(
+                format!("observers[{index}].name"),
+                format!("observers: {name:?} is there twice"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// An observer and its name: the actor of what is recorded of it.
@@ -260,22 +280,35 @@ pub enum Event {
 
 /// Why a lab makes no sense.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LabError {
-    /// The population does not.
-    Population(PopulationError),
-    /// The buffer does not.
-    Buffer(BufferError),
-    /// Something else.
-    Other(String),
+pub struct LabError {
+    /// Which value of it, such as `population.flows[1].port`; empty: no single one.
+    pub path: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl LabError {
+    /// What is wrong at a value.
+    pub(super) fn at(path: impl Into<String>, what: impl Into<String>) -> LabError {
+        LabError {
+            path: path.into(),
+            what: what.into(),
+        }
+    }
+}
+
+impl From<PopulationError> for LabError {
+    fn from(error: PopulationError) -> LabError {
+        LabError::at(
+            format!("population.{}", error.path),
+            format!("population.{error}"),
+        )
+    }
 }
 
 impl std::fmt::Display for LabError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            LabError::Population(error) => error.fmt(f),
-            LabError::Buffer(error) => error.fmt(f),
-            LabError::Other(what) => f.write_str(what),
-        }
+        f.write_str(&self.what)
     }
 }
 
@@ -298,14 +331,16 @@ impl Lab {
     /// # Errors
     /// The first thing that makes no sense.
     pub fn new(config: &ObserveLab, faults: &[Armed]) -> Result<Lab, LabError> {
-        let other = |what: String| Err(LabError::Other(what));
         config.check()?;
         if config.population.seconds > Lab::LONGEST_S {
-            return other(format!("seconds: at most {} here", Lab::LONGEST_S));
+            let path = "population.seconds";
+            let what = format!("{path}: must be at most {} here", Lab::LONGEST_S);
+            return Err(LabError::at(path, what));
         }
         let is_whole = |fault: &&Armed| fault.when == crate::engine::When::default();
         if let Some(fault) = faults.iter().find(|fault| !is_whole(fault)) {
-            return other(format!("{}: lasts for the whole run here", fault.name));
+            let what = format!("{}: lasts for the whole run here", fault.name);
+            return Err(LabError::at("", what));
         }
         let mut stations = config.stations(faults)?;
         for station in &mut stations {

@@ -37,7 +37,7 @@ pub use aggregate::{Aggregate, AggregateConfig, KeyBy, Reading, key_of, signal_o
 pub use alert::{Alert, AlertError, AlertRule, Alerter, Condition, Target};
 pub use buffer::{BufferError, BufferLevel, BufferStream, SocketBuffer, Stall};
 pub use contest::{Contender, Contest, Row};
-pub use day::Tally;
+pub use day::{NodeDay, Tally};
 pub use detect::{Alarm, BufferWatch, Detector, Injected, Over, Rule, Score, Trouble};
 pub use event::{Event, Packet, PacketFlags, Signal, record_bytes, signal_of, signal_of_packet};
 pub use export::{Buffer, Export, ExportConfig};

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use crate::engine::{Armed, FaultSpec, Param, ParamKind};
-
+use crate::observe::population::Population;
+use crate::observe::{Contest, LabError, ObserveLab};
 use crate::win7::program::SetupError;
 use crate::win7::registry::reg_file::LoadError;
 
@@ -40,11 +41,11 @@ pub(crate) fn dialect() -> ron::Options {
         .with_recursion_limit(64)
 }
 
-/// Reads `text` as RON.
+/// Reads `text` as RON, in the dialect of all our files.
 ///
 /// # Errors
 /// The place and what was expected there.
-pub(crate) fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistake> {
+pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistake> {
     if text.len() > MAX_BYTES {
         let what = format!("the file has {} bytes", text.len());
         return Err(Mistake::at(file, text, 0..0, what).help("at most 4 MiB are read"));
@@ -94,6 +95,30 @@ pub fn read_windows_world(file: &str, text: &str) -> Result<crate::win7::program
             Err(Mistake::at(file, text, 0..0, what).help("write Windows((..)), or (..)"))
         }
     }
+}
+
+/// Reads and checks a population of nodes in a file of its own.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read_population(file: &str, text: &str) -> Result<Population, Mistake> {
+    let population: Population = parse(file, text)?;
+    population
+        .check()
+        .map_err(|error| Mistake::at_value(file, text, &error.path, error.to_string()))?;
+    Ok(population)
+}
+
+/// Reads and checks a contest of observers in a file of its own.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read_contest(file: &str, text: &str) -> Result<Contest, Mistake> {
+    let contest: Contest = parse(file, text)?;
+    contest
+        .check()
+        .map_err(|error| Mistake::at_value(file, text, &error.path, error.what))?;
+    Ok(contest)
 }
 
 /// Reads and checks a scenario. `script` gives the text of a script that lies beside it.
@@ -235,9 +260,11 @@ impl Loaded {
                 .mistake(&[], at, "the first arm is not the baseline")
                 .help(format!("call it {BASELINE:?}")));
         }
-        let worlds = arms.iter().filter_map(|arm| arm.world.as_ref());
-        for world in worlds.chain([&self.scenario.world]) {
-            self.check_world(world)?;
+        self.check_world(&self.scenario.world, "world")?;
+        for (index, arm) in arms.iter().enumerate() {
+            if let Some(world) = &arm.world {
+                self.check_world(world, &format!("arms[{index}].world"))?;
+            }
         }
         if cases.is_empty() {
             return Err(self
@@ -267,9 +294,11 @@ impl Loaded {
         Ok(())
     }
 
-    fn check_world(&self, world: &World) -> Result<(), Mistake> {
-        let World::Windows(setup) = world else {
-            return Ok(());
+    fn check_world(&self, world: &World, path: &str) -> Result<(), Mistake> {
+        let setup = match world {
+            World::Windows(setup) => setup,
+            World::Observe(lab) => return self.check_lab(lab, path),
+            _ => return Ok(()),
         };
         match setup.machine(&self.scripts) {
             Ok(_) => Ok(()),
@@ -282,6 +311,12 @@ impl Loaded {
                 )
             }
         }
+    }
+
+    fn check_lab(&self, lab: &ObserveLab, path: &str) -> Result<(), Mistake> {
+        lab.check().map_err(|LabError { path: within, what }| {
+            Mistake::at_value(&self.file, &self.text, &format!("{path}.{within}"), what)
+        })
     }
 
     /// The scripts that a shell runs: the files of a base are none.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::place::locate_value;
+
 /// What is wrong in a file, where, and what to do.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Mistake {
@@ -81,6 +83,11 @@ impl Mistake {
             column,
             ..Mistake::at(file, text, start..start + len, what)
         }
+    }
+
+    /// A mistake in the value at a path such as `flows[1].port`, or around it if it is not written.
+    pub fn at_value(file: &str, text: &str, path: &str, what: impl Into<String>) -> Mistake {
+        Mistake::at(file, text, locate_value(text, path), what)
     }
 
     /// The same, with what to do about it.

@@ -9,6 +9,7 @@ mod linux;
 mod load;
 mod mistake;
 mod pattern;
+mod place;
 mod player;
 mod repro;
 mod run;
@@ -29,7 +30,10 @@ pub use futures::{
 };
 pub use judge::{ClaimReport, Judging, Report, RunReport, Searched, Shown, Witness};
 pub use linux::{FileSetup, LinuxSetup, ProcessSetup, SetupError, script_path};
-pub use load::{Loaded, MAX_BYTES, load, load_built, load_claims, read_windows_world};
+pub use load::{
+    Loaded, MAX_BYTES, load, load_built, load_claims, parse, read_contest, read_population,
+    read_windows_world,
+};
 pub use mistake::Mistake;
 pub use pattern::{Collector, Cond, Evidence, Literal, Match, Pattern, UnknownName, Watch};
 pub use player::Player;

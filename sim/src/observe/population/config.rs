@@ -131,37 +131,31 @@ pub(super) struct Planned<'a> {
 
 /// Why a population makes no sense.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum PopulationError {
-    /// A number is outside of what is possible.
-    OutOfRange {
-        /// Which field.
-        field: &'static str,
-        /// The least and the most.
-        range: (u64, u64),
-    },
-    /// An incident is over after the population, or on nodes that it does not have.
-    IncidentOutside {
-        /// Which, from 1.
-        number: usize,
-    },
+pub struct PopulationError {
+    /// Which value, such as `flows[1].port`.
+    pub path: String,
+    /// What it must be.
+    pub must_be: String,
 }
 
 impl fmt::Display for PopulationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PopulationError::OutOfRange {
-                field,
-                range: (least, most),
-            } => write!(f, "{field}: must be from {least} to {most}"),
-            PopulationError::IncidentOutside { number } => write!(
-                f,
-                "incident {number}: it must lie within the population's time and nodes"
-            ),
-        }
+        write!(f, "{}: must be {}", self.path, self.must_be)
     }
 }
 
 impl std::error::Error for PopulationError {}
+
+/// Whether a value is possible.
+fn within(path: &str, value: u64, least: u64, most: u64) -> Result<(), PopulationError> {
+    match (least..=most).contains(&value) {
+        true => Ok(()),
+        false => Err(PopulationError {
+            path: path.into(),
+            must_be: format!("from {least} to {most}"),
+        }),
+    }
+}
 
 impl Population {
     /// The HZ that the nodes' kernels were built with.
@@ -283,46 +277,63 @@ impl Population {
     /// # Errors
     /// The first thing that does not.
     pub fn check(&self) -> Result<(), PopulationError> {
-        let within =
-            |field, value: u64, least: u64, most: u64| match (least..=most).contains(&value) {
-                true => Ok(()),
-                false => Err(PopulationError::OutOfRange {
-                    field,
-                    range: (least, most),
-                }),
-            };
         within("nodes", self.nodes.into(), 1, 65_536)?;
         within("cpus", self.cpus.into(), 1, 255)?;
         within("seconds", self.seconds, 1, 31 * 86_400)?;
-        within("flows", self.flows.len() as u64, 0, 64)?;
-        within("incidents", self.incidents.len() as u64, 0, 64)?;
-        let of_incidents = self.incidents.iter().map(|incident| &incident.flows);
-        for flows in self.flows.iter().chain(of_incidents) {
-            within("port", flows.port.into(), 1, 32_767)?;
-            within("per_1000_s", flows.per_1000_s, 1, 1_000_000_000)?;
-            within("hold_us", flows.hold_us, 0, 3_600_000_000)?;
-            within("link_us", flows.link_us, 0, 10_000_000)?;
-            within("peers", flows.peers.into(), 1, 65_536)?;
-            if let Arriving::Bursts(size) = flows.arriving {
-                within("Bursts", size.into(), 1, 1_000_000)?;
-            }
+        let at_most_64 = |path: &str, count: usize| match count {
+            0..=64 => Ok(()),
+            _ => Err(PopulationError {
+                path: path.into(),
+                must_be: "a list of at most 64".into(),
+            }),
+        };
+        at_most_64("flows", self.flows.len())?;
+        at_most_64("incidents", self.incidents.len())?;
+        for (index, flows) in self.flows.iter().enumerate() {
+            flows.check(&format!("flows[{index}]"))?;
         }
         for (index, incident) in self.incidents.iter().enumerate() {
+            let path = format!("incidents[{index}]");
+            incident.flows.check(&format!("{path}.flows"))?;
             let (first, end) = incident.nodes;
-            let until = incident.from_s.checked_add(incident.for_s);
-            let is_inside = first < end
-                && end <= self.nodes
-                && incident.for_s > 0
-                && until.is_some_and(|until| until <= self.seconds);
-            if !is_inside {
-                return Err(PopulationError::IncidentOutside { number: index + 1 });
+            if first >= end || end > self.nodes {
+                return Err(PopulationError {
+                    path: format!("{path}.nodes"),
+                    must_be: format!(
+                        "the first node, from 0, and the one after the last, at most {}",
+                        self.nodes
+                    ),
+                });
             }
+            within(
+                &format!("{path}.from_s"),
+                incident.from_s,
+                0,
+                self.seconds - 1,
+            )?;
+            let left = self.seconds - incident.from_s;
+            within(&format!("{path}.for_s"), incident.for_s, 1, left)?;
         }
         Ok(())
     }
 }
 
 impl Flows {
+    fn check(&self, path: &str) -> Result<(), PopulationError> {
+        let within = |field: &str, value: u64, least: u64, most: u64| {
+            within(&format!("{path}.{field}"), value, least, most)
+        };
+        within("port", self.port.into(), 1, 32_767)?;
+        within("per_1000_s", self.per_1000_s, 1, 1_000_000_000)?;
+        within("hold_us", self.hold_us, 0, 3_600_000_000)?;
+        within("link_us", self.link_us, 0, 10_000_000)?;
+        within("peers", self.peers.into(), 1, 65_536)?;
+        match self.arriving {
+            Arriving::Bursts(size) => within("arriving", size.into(), 1, 1_000_000),
+            Arriving::Jittered | Arriving::Regular => Ok(()),
+        }
+    }
+
     /// When they arrive: hour by hour within `from_s..until_s`.
     pub(super) fn arrivals(&self, seed: u64, from_s: u64, until_s: u64) -> Arrivals {
         let (is_jittered, burst) = match self.arriving {

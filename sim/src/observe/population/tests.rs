@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::super::tests::{drawn, flows, population};
 use super::super::{AggregateConfig, Event, Tally, Trouble};
-use super::{Arriving, Drawn, Flows, Incident, Life, NodeStream, Population, PopulationError};
+use super::{Arriving, Drawn, Flows, Incident, Life, NodeStream, Population};
 use crate::engine::source::{Defaults, Edited, Recorder, Seed};
 use crate::engine::{
     Armed, Cx, Env, Faults, Limits, Machine, Names, Scheduling, Span, Time, Trace, When, World,
@@ -432,12 +432,26 @@ fn what_makes_no_sense_is_refused() {
     );
     assert_eq!(
         refused(|population| population.flows[0].port = 40_000),
-        "port: must be from 1 to 32767"
+        "flows[0].port: must be from 1 to 32767"
+    );
+    assert_eq!(
+        refused(|population| population.incidents[0].flows.arriving = Arriving::Bursts(0)),
+        "incidents[0].flows.arriving: must be from 1 to 1000000"
     );
     assert_eq!(
         refused(|population| population.incidents[0].for_s = 500),
-        PopulationError::IncidentOutside { number: 1 }.to_string()
+        "incidents[0].for_s: must be from 1 to 195"
     );
+    assert_eq!(
+        refused(|population| population.incidents[0].from_s = 200),
+        "incidents[0].from_s: must be from 0 to 199"
+    );
+    for nodes in [(3, 3), (2, 5), (4, 1)] {
+        let mut population = mixed();
+        population.incidents[0].nodes = nodes;
+        let error = population.check().expect_err("no such nodes");
+        assert_eq!(error.path, "incidents[0].nodes");
+    }
     assert_eq!(Population::article_day().check(), Ok(()));
 }
 

@@ -169,10 +169,10 @@ proptest! {
 
     /// Buffers lose what does not fit, and only that; what they hand out comes in order, after it happened.
     #[test]
-    fn buffers_keep_count(kind in 0_usize..4, reader_ns in 1_000_u64..2_000_000, pages in 0_u32..4) {
+    fn buffers_keep_count(kind in 0_usize..4, reader_ns in 1_000_u64..2_000_000, pages in 0_u32..4, looks_every_ms in prop_oneof![Just(0), 1_u32..500]) {
         let events = stream(&busy(2), 2);
         let buffer = [Buffer::Ring { counts_drops: true }, Buffer::Ring { counts_drops: false }, Buffer::Perf, Buffer::TracePipe][kind];
-        let config = ExportConfig { buffer, bytes: 4_096 << pages, cpus: 2, wake_ns: 27_000, reader_ns };
+        let config = ExportConfig { buffer, bytes: 4_096 << pages, cpus: 2, wake_ns: 27_000, reader_ns, looks_every_ms };
         let mut export = Export::new(config);
         let samples = watch(&mut export, &events);
         let toll = export.toll();
@@ -181,7 +181,9 @@ proptest! {
         prop_assert_eq!(toll.pending, 0);
         let silent = if kind == 1 { toll.lost() } else { 0 };
         prop_assert_eq!(toll.silent(), silent);
-        prop_assert!(samples.iter().all(|sample| sample.at >= sample.from + Span(27_000)));
+        let soonest = if looks_every_ms == 0 { 27_000 + reader_ns } else { reader_ns };
+        prop_assert!(samples.iter().all(|sample| sample.at >= sample.from + Span(soonest)));
+        prop_assert!(samples.is_sorted_by_key(|sample| sample.at));
         if toll.lost() == 0 {
             prop_assert_eq!(sums(&samples), naive(&events));
         }
@@ -264,6 +266,34 @@ fn a_snapshot_is_torn_when_calls_take_time() {
     };
     assert!(is_possible(0), "in one instant");
     assert!(!is_possible(60_000_000), "60 ms between two keys");
+}
+
+/// What is handed over without a wake-up waits for the reader's next look; of a ring that is full before, the rest
+/// is dropped, and the program's count says so.
+#[test]
+fn a_reader_that_nobody_wakes_comes_late() {
+    let events = stream(&busy(4), 4);
+    let with = |looks_every_ms, bytes| {
+        let mut export = Export::new(ExportConfig {
+            looks_every_ms,
+            bytes,
+            reader_ns: 1_000,
+            ..ExportConfig::RING
+        });
+        let samples = watch(&mut export, &events);
+        let slowest = samples.iter().map(|sample| sample.at - sample.from).max();
+        (slowest.expect("there are samples"), export.toll())
+    };
+    let (woken, toll) = with(0, 1 << 20);
+    assert!(woken < Span::from_ms(1) && toll.lost() == 0, "{woken}");
+    let (late, toll) = with(500, 1 << 20);
+    assert!(
+        late > Span::from_ms(490) && late < Span::from_ms(520),
+        "{late}"
+    );
+    assert_eq!(toll.lost(), 0);
+    let (_, toll) = with(500, 4_096);
+    assert!(toll.lost() > 0 && toll.silent() == 0);
 }
 
 #[test]
