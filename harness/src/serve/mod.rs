@@ -61,17 +61,7 @@ pub fn run(args: &cli::Serve) -> Result<Exit> {
             .help("a world of observers is written Observe((..)): try detection"));
     };
     let stop = Stop::on_signals()?;
-    let server = match args.no_listen {
-        true => None,
-        false => Some(Server::start(args.listen)?),
-    };
-    if let Some(server) = &server {
-        eprintln!(
-            "http://{}/metrics (also /state.json, /state.csv); Ctrl-C ends",
-            server.address()
-        );
-    }
-    play(args, lab, faults, rules, server.as_ref(), &stop)
+    play(args, lab, faults, rules, &stop)
 }
 
 fn play(
@@ -79,7 +69,6 @@ fn play(
     lab: &ObserveLab,
     faults: &[Armed],
     rules: Option<Rules>,
-    server: Option<&Server>,
     stop: &Stop,
 ) -> Result<Exit> {
     let stations = lab
@@ -94,7 +83,29 @@ fn play(
     let mut alerter = Alerter::new(rules);
     let began = Instant::now();
     let mut second = 0;
-    publish(server, args, &stations, &injected, &alerts, second);
+    let published = |stations: &Stations, alerts: &[(String, u64)], second| {
+        Published::of(&Live {
+            of: (&args.name, &args.arm),
+            second,
+            stations,
+            injected: &injected,
+            alerts,
+        })
+    };
+    // Whoever asks at once is answered, too.
+    let server = match args.no_listen {
+        true => None,
+        false => Some(Server::start(
+            args.listen,
+            published(&stations, &alerts, 0),
+        )?),
+    };
+    if let Some(server) = &server {
+        eprintln!(
+            "http://{}/metrics (also /state.json, /state.csv); Ctrl-C ends",
+            server.address()
+        );
+    }
     while second < lab.population.seconds && !stop.is_wanted() {
         second += 1;
         // At speed 0 nobody waits.
@@ -113,7 +124,9 @@ fn play(
             let courier = courier.as_ref().expect("who has rules has a courier");
             courier.take(rule, &alert);
         }
-        publish(server, args, &stations, &injected, &alerts, second);
+        if let Some(server) = &server {
+            server.publish(published(&stations, &alerts, second));
+        }
     }
     if server.is_some() && !args.until_end && !stop.is_wanted() {
         eprintln!("all {second} seconds are over; still serving what they came to");
@@ -144,29 +157,14 @@ fn wait_until(time: Instant, stop: &Stop) {
     }
 }
 
-fn publish(
-    server: Option<&Server>,
-    args: &cli::Serve,
-    stations: &Stations,
-    injected: &[Injected],
-    alerts: &[(String, u64)],
-    second: u64,
-) {
-    let Some(server) = server else {
-        return;
-    };
-    let live = Live {
-        of: (&args.name, &args.arm),
-        second,
-        stations,
-        injected,
-        alerts,
-    };
-    server.publish(Published {
-        metrics: metrics::render(&live),
-        json: page::json(&live),
-        csv: page::csv(&live),
-    });
+impl Published {
+    fn of(live: &Live<'_>) -> Published {
+        Published {
+            metrics: metrics::render(live),
+            json: page::json(live),
+            csv: page::csv(live),
+        }
+    }
 }
 
 /// The address that is listened on if no other is asked for.

@@ -12,7 +12,7 @@ use axum::routing::get;
 use crate::failure::{Failure, Result};
 
 /// What is served, in each form.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Published {
     /// OpenMetrics text.
     pub metrics: String,
@@ -38,11 +38,12 @@ const INDEX: &str = "<!doctype html><title>faultlab</title><h1>faultlab serve</h
 <li><a href=/state.csv>/state.csv</a></ul>\n";
 
 impl Server {
-    /// Listens, and answers until the process ends. Port 0 is any that is free.
+    /// Listens, and answers with `first` until something else is published, until the process ends. Port 0 is any that
+    /// is free.
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub fn start(address: SocketAddr) -> Result<Server> {
+    pub fn start(address: SocketAddr, first: Published) -> Result<Server> {
         let refuse = |error: std::io::Error| {
             Failure::bad_input(format!("{address} cannot be listened on: {error}"))
                 .help("--listen 127.0.0.1:0 takes any port that is free, and says which")
@@ -54,7 +55,7 @@ impl Server {
             .enable_io()
             .build()
             .map_err(refuse)?;
-        let published = Arc::new(Mutex::new(Published::default()));
+        let published = Arc::new(Mutex::new(first));
         let routes = routes(&published);
         thread::spawn(move || {
             runtime.block_on(async {
