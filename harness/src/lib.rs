@@ -22,7 +22,6 @@ pub mod explain_access;
 pub mod explore;
 pub mod failure;
 pub mod github;
-pub mod hive;
 pub mod host;
 pub mod html;
 pub mod import;

@@ -380,6 +380,16 @@ fn what_windows_shows_where_the_batch_tests_of_wine_ask() {
         ),
         ("if errorlevel 0x0 (echo yes) else echo no", ""),
         ("if not errorlevel 1a echo no", ""),
+        // Where a program's name ends, and what `%*` is.
+        (
+            "echo @echo %%1,%%2 [%%*]>t.bat\ncall t(1);,;(2)\ncall t==1==2",
+            "(1),(2) [(1);,;(2)]\n1,2 [==1==2]\n",
+        ),
+        (
+            "echo @echo a>\"t(1).bat\"\ncall \"t(1).bat\"\ncall t(1).bat 2>nul || echo no",
+            "a\nno\n",
+        ),
+        ("cmd ignored/c echo a\ncmd /q \"x /c echo b\"", "a\nb\"\n"),
         // Sides of pipes, as their cmd.exe is given them.
         (
             "(echo a 1>&2|echo a 1>&2) 2>x\nfor /f \"delims=\" %%l in (x) do echo [%%l]",

@@ -1,5 +1,7 @@
 //! A Windows 7 SP1 x64: what a property test or a scenario builds, forks and asks.
 
+mod hives;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -73,6 +75,8 @@ pub struct Machine {
     /// Who acts where nobody is named.
     user: Caller,
     processes: Arc<Processes>,
+    /// Hives that were loaded from files.
+    hives: Arc<[hives::Loaded]>,
 }
 
 /// The name of the desktop of whoever is logged on, among the processes.
@@ -117,6 +121,7 @@ impl Machine {
             user: Caller::new(&accounts[0].sid, Standing::Administrator),
             accounts: accounts.clone(),
             processes: Arc::new(Processes::boot(Computer::default(), &Stored::default())),
+            hives: [].into(),
         };
         let file = read_text(&units(DEFAULT), machine.code_pages.ansi())
             .expect("the file in the source is right");

@@ -139,6 +139,17 @@ const SYSTEM: &[(u32, &str, &str)] = &[
     ),
     (267, "The directory name is invalid.", "目录名称无效。"),
     (
+        1009,
+        "The configuration registry database is corrupt.",
+        "配置注册表数据库损坏。",
+    ),
+    (
+        1017,
+        "The system has attempted to load or restore a file into the registry, but the specified file is not in a registry file \
+         format.",
+        "系统试图加载或还原文件到注册表中，但所指定的文件不是注册表文件格式。",
+    ),
+    (
         1018,
         "Illegal operation attempted on a registry key that has been marked for deletion.",
         "试图在标记为删除的注册表项上进行不合法的操作。",

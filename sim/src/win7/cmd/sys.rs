@@ -8,6 +8,7 @@
 
 mod batch;
 mod files;
+mod hives;
 mod registry;
 mod streams;
 

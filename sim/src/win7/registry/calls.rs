@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::access::{Access, Bits, Caller, Denied, access_check, created};
 use super::error::{CreateError, DeleteError, OpenError, ReadError, WriteError};
 use super::handle::CreateOptions;
-use super::key::{Key, split};
+use super::key::{Key, RECURSE_FLAG, split};
 use super::name::{Name, SEPARATOR, fold_all, units};
 use super::path::KeyPath;
 use super::resolve::Way;
@@ -137,6 +137,30 @@ impl Registry {
     pub fn key_names(&self, caller: &Caller, path: &KeyPath) -> Result<Vec<Name>, ReadError> {
         let spot = self.spot_for(caller, path, Access::ENUMERATE_SUB_KEYS)?;
         Ok(self.key_names_at(&spot))
+    }
+
+    /// The control flags of a key, which NtQueryKey gives.
+    ///
+    /// # Errors
+    /// See [`ReadError`].
+    pub fn key_flags(&self, caller: &Caller, path: &KeyPath) -> Result<u8, ReadError> {
+        let spot = self.spot_for(caller, path, Access::QUERY_VALUE)?;
+        Ok(self.at(&spot.first).flags())
+    }
+
+    /// Sets them, as NtSetInformationKey does.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn set_key_flags(
+        &mut self,
+        caller: &Caller,
+        path: &KeyPath,
+        flags: u8,
+    ) -> Result<(), OpenError> {
+        let spot = self.spot_for(caller, path, Access::SET_VALUE)?;
+        self.edit(&spot.first, |key| key.set_flags(flags));
+        Ok(())
     }
 
     /// RegSetValueEx.
@@ -352,12 +376,19 @@ impl Registry {
             names.reverse();
             names
         };
+        let flags = match key.flags() & RECURSE_FLAG {
+            0 => 0,
+            _ => key.flags(),
+        };
         let mut descriptor = key.descriptor().cloned();
         let mut above = above;
         for (index, name) in names.into_iter().enumerate() {
             let is_last = index + 1 == missing;
             let below = joined(&above, name.folded());
             let mut key = Key::made(name, options.volatile, options.link && is_last);
+            if flags != 0 {
+                key.set_flags(flags);
+            }
             if let Some(parent) = &descriptor {
                 let creator = options.descriptor.as_ref().filter(|_| is_last);
                 let own = created(caller.token(), parent, creator.map(|given| &**given));

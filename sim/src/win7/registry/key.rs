@@ -9,12 +9,21 @@ use super::sorted::{Named, Sorted};
 use super::value::Value;
 use crate::win7::security::Shared;
 
+/// REG_KEY_DONT_VIRTUALIZE: what may not be written here is not written elsewhere instead.
+pub const DONT_VIRTUALIZE: u8 = 2;
+/// REG_KEY_DONT_SILENT_FAIL: what may not be opened is not opened with less access instead.
+pub const DONT_SILENT_FAIL: u8 = 4;
+/// REG_KEY_RECURSE_FLAG: new keys below get the flags of this one.
+pub const RECURSE_FLAG: u8 = 8;
+
 /// A key with all below it. A clone shares everything until one side writes.
 #[derive(Clone, Debug)]
 pub struct Key {
     name: Name,
     volatile: bool,
     link: bool,
+    /// What `reg flags` sets; see [`Key::flags`].
+    flags: u8,
     /// invariant: there is one if the key is in a registry.
     descriptor: Option<Shared>,
     values: Sorted<Slot>,
@@ -67,6 +76,7 @@ impl Key {
             name,
             volatile,
             link,
+            flags: 0,
             descriptor: None,
             values: Sorted::default(),
             next: 0,
@@ -93,6 +103,16 @@ impl Key {
     /// Whether it is a symbolic link.
     pub fn is_link(&self) -> bool {
         self.link
+    }
+
+    /// Its control flags, which say how registry virtualization treats it: [`DONT_VIRTUALIZE`] and its like.
+    pub fn flags(&self) -> u8 {
+        self.flags
+    }
+
+    pub(super) fn set_flags(&mut self, flags: u8) {
+        self.flags = flags;
+        self.seal();
     }
 
     /// Its security descriptor. A key that was never in a registry may lack one.
@@ -209,6 +229,19 @@ impl Key {
         Some(old)
     }
 
+    /// Takes what another key holds and who may do what with it; its name stays, and whether it is a link.
+    pub(super) fn become_as(&mut self, from: Key) {
+        let own = self.descriptor.clone();
+        *self = Key {
+            name: self.name.clone(),
+            volatile: self.volatile,
+            link: self.link,
+            flags: self.flags,
+            ..from
+        };
+        self.settle(own.as_ref());
+    }
+
     /// Sets the security descriptor; what is below keeps its own.
     pub fn set_descriptor(&mut self, descriptor: Shared) {
         self.descriptor = Some(descriptor);
@@ -269,7 +302,7 @@ impl Key {
     fn seal(&mut self) {
         let mut hasher = Feed::new();
         hasher.units(self.name.units());
-        hasher.byte(u8::from(self.volatile) | u8::from(self.link) << 1);
+        hasher.byte(u8::from(self.volatile) | u8::from(self.link) << 1 | self.flags << 2);
         hasher.word(self.descriptor.as_ref().map_or(0, Shared::digest));
         for word in [self.order, self.values_sum, self.keys_sum] {
             hasher.word(word);
@@ -283,8 +316,8 @@ impl PartialEq for Key {
     fn eq(&self, other: &Key) -> bool {
         let same_here = self.digest == other.digest
             && self.name == other.name
-            && (self.volatile, self.link, &self.descriptor)
-                == (other.volatile, other.link, &other.descriptor);
+            && (self.volatile, self.link, self.flags, &self.descriptor)
+                == (other.volatile, other.link, other.flags, &other.descriptor);
         same_here
             && (self.values.is_shared_with(&other.values) || self.values() == other.values())
             && (self.keys.is_shared_with(&other.keys) || self.keys().eq(other.keys()))

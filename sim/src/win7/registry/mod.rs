@@ -24,6 +24,7 @@ pub mod diff;
 pub mod error;
 pub(in crate::win7) mod feed;
 mod handle;
+pub mod hive_file;
 mod key;
 #[cfg(test)]
 mod laws;
@@ -51,7 +52,7 @@ pub use access::{Access, Bits, Caller, Standing, access_check};
 pub use calls::{AsName, Disposition};
 pub use error::Win32;
 pub use handle::{At, CreateOptions, Handle};
-pub use key::Key;
+pub use key::{DONT_SILENT_FAIL, DONT_VIRTUALIZE, Key, RECURSE_FLAG};
 pub use name::{Name, units};
 pub use path::{KeyPath, Root, UnknownRoot};
 pub use security::KeySecurityError;
@@ -227,6 +228,32 @@ impl Registry {
                 Ok(())
             }
         })
+    }
+
+    /// Takes a hive out of its place, as RegUnloadKey does, whatever is below it; nothing if there is no such key.
+    pub fn unmount(&mut self, root: Root, name: &Name) -> Option<Arc<Key>> {
+        let place = match root {
+            Root::LocalMachine => units("MACHINE"),
+            Root::Users => units("USER"),
+            _ => return None,
+        };
+        self.edit(&place, |parent| parent.remove_key(name.folded()))
+    }
+
+    /// RegRestoreKey: what a key holds, and who may do what with it and what is below it, becomes that of another one.
+    /// It takes a privilege, so nobody is asked whether they may, and signals nobody who watches.
+    ///
+    /// # Errors
+    /// See [`error::OpenError`].
+    pub fn restore(
+        &mut self,
+        caller: &Caller,
+        path: &KeyPath,
+        from: Key,
+    ) -> Result<(), error::OpenError> {
+        let spot = self.spot(caller, path)?;
+        self.edit(&spot.first, |key| key.become_as(from));
+        Ok(())
     }
 
     /// All keys of HKLM (`MACHINE`) and HKU (`USER`), as one tree.

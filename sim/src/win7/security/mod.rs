@@ -21,6 +21,7 @@
 //! beyond reading and writing their text, several owners' groups.
 
 pub mod acl;
+mod binary;
 mod check;
 mod create;
 pub mod defaults;

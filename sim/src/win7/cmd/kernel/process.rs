@@ -192,6 +192,16 @@ impl Kernel<'_> {
         Ok(child)
     }
 
+    /// Whether a process of the lab runs a program of this name, in lower case.
+    pub(in crate::win7::cmd) fn runs(&self, program: &str) -> bool {
+        let is_it = |process: &Process| {
+            let image = process.about.image.to_utf8_lossy().to_ascii_lowercase();
+            image.rsplit('\\').next() == Some(program)
+        };
+        // The one that asks is not among them while it runs.
+        self.lab.processes.values().any(is_it)
+    }
+
     fn put(
         &mut self,
         id: Entity,

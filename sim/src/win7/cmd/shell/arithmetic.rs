@@ -3,7 +3,8 @@
 //! | rule | source | sure |
 //! |---|---|---|
 //! | operators and their precedence, `0x`, leading `0` for octal, names stand for numbers in the environment | `set /?` | yes |
-//! | results wrap at 32 bits; numbers that do not fit are an error | dbenham's notes | yes |
+//! | results wrap at 32 bits; decimal and octal numbers that do not fit 31 are an error, hexadecimal ones that do not fit 32 are -1 | dbenham, "Rules for how CMD.EXE parses numbers" | yes |
+//! | elsewhere numbers that do not fit are the greatest or the least | the same | yes |
 //! | error numbers: 1073750988 unbalanced, 1073750989 missing operand, 1073750990 missing operator, 1073750991 invalid number, 1073750992 too big, 1073750993 division by zero | ss64.com, "SET"; ReactOS's tests of SET /A, run on Windows | yes |
 //! | shifts by less than 0 or more than 31 leave the sign alone | Wine's batch tests, whose expected output is that of Windows | yes |
 
@@ -86,10 +87,20 @@ pub fn leading_number(text: &str) -> i64 {
         .unwrap_or(digits.len());
     let number = i64::from_str_radix(&digits[..end], radix).unwrap_or(match end {
         0 => 0,
-        _ => i64::from(i32::MAX),
+        _ => i64::MAX,
     });
-    let number = number.min(i64::from(i32::MAX));
-    if negative { -number } else { number }
+    let number = if negative { -number } else { number };
+    number.clamp(i64::from(i32::MIN), i64::from(i32::MAX))
+}
+
+/// The decimal number at the beginning of a text; 0 without one.
+pub fn leading_decimal(text: &str) -> i32 {
+    let digits = text.trim_start_matches(['-', '+']);
+    let end = digits.find(|c: char| !c.is_ascii_digit());
+    let signs = text.len() - digits.len();
+    let end = signs + end.unwrap_or(digits.len());
+    // More digits than fit are taken as far as 32 bits go.
+    text[..end].parse::<i128>().unwrap_or(0) as i32
 }
 
 /// A whole text as a number: decimal, `0x`, octal; what `equ` and its like take for one.
@@ -300,11 +311,12 @@ impl Evaluator<'_> {
         if digits.is_empty() || !digits.chars().all(|c| c.is_digit(radix)) {
             return Err(Flaw::InvalidNumber);
         }
-        let number = u64::from_str_radix(digits, radix).map_err(|_| Flaw::TooBig)?;
-        match radix {
+        match (radix, u64::from_str_radix(digits, radix)) {
             // Bits: 0x80000000 is the least number.
-            16 | 8 if number <= u64::from(u32::MAX) => Ok(number as u32 as i32),
-            _ => i32::try_from(number).map_err(|_| Flaw::TooBig),
+            (16, Ok(number)) if number <= u64::from(u32::MAX) => Ok(number as u32 as i32),
+            (16, _) => Ok(-1),
+            (_, Ok(number)) => i32::try_from(number).map_err(|_| Flaw::TooBig),
+            (_, Err(_)) => Err(Flaw::TooBig),
         }
     }
 
@@ -375,6 +387,9 @@ mod tests {
             ("y=3, y*=x", 15),
             ("2147483647+1", i32::MIN),
             ("\"3 * 4\"", 12),
+            ("0xFFFFFFFF", -1),
+            ("-0xFFFFFFFF", 1),
+            ("0x1000000000", -1),
         ] {
             assert_eq!(value(text), Ok(expected), "{text}");
         }
@@ -390,6 +405,8 @@ mod tests {
             ("1 2", Flaw::MissingOperator),
             ("09", Flaw::InvalidNumber),
             ("99999999999", Flaw::TooBig),
+            ("-2147483648", Flaw::TooBig),
+            ("020000000000", Flaw::TooBig),
         ] {
             assert_eq!(value(text), Err(flaw), "{text}");
         }

@@ -6,6 +6,7 @@
 //! | `call` fills in percent signs once more, and doubles carets | dbenham's notes | yes |
 //! | `call` gives what failed last, and where nothing did, ERRORLEVEL; `call c:` clears it | Wine's batch tests, whose expected output is that of Windows | yes |
 //! | a label is looked for from here to the end, then from the beginning; the first that fits is taken | `goto /?`, the same notes | yes |
+//! | `exit` takes decimal numbers alone | dbenham, "Rules for how CMD.EXE parses numbers" | yes |
 //! | `exit /b` alone and `goto :eof` give 0 and leave ERRORLEVEL; `exit /b N` gives N | Wine's batch tests | yes |
 //! | a missing label ends the file, with 1 | Wine's batch tests | partly |
 
@@ -195,7 +196,7 @@ impl Shell {
             Some(switch) if switch.eq_ignore_ascii_case("/b") => (true, text[2..].trim()),
             _ => (false, text),
         };
-        let number = (!rest.is_empty()).then(|| super::arithmetic::leading_number(rest) as i32);
+        let number = (!rest.is_empty()).then(|| super::arithmetic::leading_decimal(rest));
         if from_batch && !self.frames.is_empty() {
             if let Some(number) = number {
                 self.errorlevel = number;

@@ -91,11 +91,10 @@ pub(super) fn parameters(tail: &[u16]) -> Vec<Text> {
     all
 }
 
-/// The tail without the blanks that divide it from the name, as `%*` has it.
+/// The tail without the blanks that divide it from the name, as `%*` has it: other signs that divide stay (Wine's
+/// batch tests).
 fn all_of(tail: &[u16]) -> Text {
-    let start = tail
-        .iter()
-        .position(|unit| !matches!(*unit, 0x20 | 0x09 | 0x2c | 0x3b | 0x3d));
+    let start = tail.iter().position(|unit| !matches!(*unit, 0x20 | 0x09));
     let tail = &tail[start.unwrap_or(tail.len())..];
     let end = tail.iter().rposition(|unit| !matches!(*unit, 0x20 | 0x09));
     tail[..end.map_or(0, |end| end + 1)].to_vec()
@@ -138,15 +137,18 @@ impl Shell {
         tail: &[u16],
         called: bool,
     ) -> Asked<Result<Flow, Box<Frame>>> {
-        // What is glued to the name with a slash is an argument: `ipconfig/all`.
-        let quoted = name.contains(&0x22);
-        let (name, tail) = match name.iter().skip(1).position(|unit| *unit == b'/' as u16) {
-            Some(slash) if !quoted => {
-                let (name, glued) = name.split_at(slash + 1);
-                (name.to_vec(), [glued, tail].concat())
-            }
-            _ => (name.to_vec(), tail.to_vec()),
-        };
+        // What is glued to the name with a slash is an argument, `ipconfig/all`, and what is with a parenthesis (Wine's
+        // batch tests).
+        let has_quotes = name.contains(&0x22);
+        let mut quoted = false;
+        let ends = name.iter().skip(1).position(|unit| {
+            quoted ^= *unit == 0x22;
+            let is_slash = *unit == b'/' as u16 && !has_quotes;
+            is_slash || (*unit == b'(' as u16 && !quoted)
+        });
+        let ends = ends.filter(|_| name.first() != Some(&0x22));
+        let (name, glued) = name.split_at(ends.map_or(name.len(), |end| end + 1));
+        let (name, tail) = (name.to_vec(), [glued, tail].concat());
         let bare: Text = name.iter().copied().filter(|unit| *unit != 0x22).collect();
         let Some(file) = find(self, sys, &bare, true)? else {
             return self.not_found(sys, &name, called).map(Ok);

@@ -355,14 +355,13 @@ fn switches(tail: &[u16]) -> CommandLine {
     let text = tail;
     let mut at = 0;
     loop {
-        while text
-            .get(at)
-            .is_some_and(|unit| matches!(*unit, 0x20 | 0x09 | 0x2c | 0x3b | 0x3d))
-        {
-            at += 1;
-        }
-        if text.get(at) != Some(&(b'/' as u16)) {
-            return read;
+        // What is no switch is passed over (Wine's batch tests).
+        let next = text[at.min(text.len())..]
+            .iter()
+            .position(|unit| *unit == b'/' as u16);
+        match next {
+            Some(next) => at += next,
+            None => return read,
         }
         let letter = text.get(at + 1).copied().unwrap_or(0);
         let letter = u8::try_from(letter).unwrap_or(0).to_ascii_lowercase();

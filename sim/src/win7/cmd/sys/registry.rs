@@ -161,6 +161,27 @@ impl Sys<'_> {
         self.on_key("set", caller, key, Some(&shown), OnKey::WritesValues, call)
     }
 
+    /// The control flags of a key.
+    pub fn reg_flags(&mut self, caller: &Caller, key: &KeyPath) -> Asked<Result<u8, Win32>> {
+        let (of, at) = (caller.clone(), key.clone());
+        let call = move |registry: &mut Registry| registry.key_flags(&of, &at).map_err(Win32::from);
+        self.on_key("flags", caller, key, None, OnKey::ReadsValues, call)
+    }
+
+    /// Sets them.
+    pub fn reg_set_flags(
+        &mut self,
+        caller: &Caller,
+        key: &KeyPath,
+        flags: u8,
+    ) -> Asked<Result<(), Win32>> {
+        let (of, at) = (caller.clone(), key.clone());
+        let call = move |registry: &mut Registry| {
+            registry.set_key_flags(&of, &at, flags).map_err(Win32::from)
+        };
+        self.on_key("set flags", caller, key, None, OnKey::Writes, call)
+    }
+
     /// RegDeleteValue.
     pub fn reg_delete_value(
         &mut self,

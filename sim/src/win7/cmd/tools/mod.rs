@@ -4,6 +4,7 @@
 mod accounts;
 mod attrib;
 mod choice;
+mod fc;
 mod find;
 mod findstr;
 mod icacls;
@@ -15,6 +16,7 @@ mod reg;
 mod setx;
 mod small;
 mod sort;
+mod tasks;
 #[cfg(test)]
 mod testing;
 mod timeout;
@@ -63,6 +65,7 @@ pub const TOOLS: &[Tool] = &[
     tool("chcp.com", "chcp", small::chcp),
     tool("choice.exe", "choice", choice::run),
     tool("cmd.exe", "cmd", super::shell::run),
+    tool("fc.exe", "fc", fc::run),
     tool("find.exe", "find", find::run),
     tool("findstr.exe", "findstr", findstr::run),
     tool("hostname.exe", "hostname", small::hostname),
@@ -74,6 +77,8 @@ pub const TOOLS: &[Tool] = &[
     tool("reg.exe", "reg", reg::run),
     tool("setx.exe", "setx", setx::run),
     tool("sort.exe", "sort", sort::run),
+    tool("taskkill.exe", "taskkill", tasks::taskkill),
+    tool("tasklist.exe", "tasklist", tasks::tasklist),
     tool("timeout.exe", "timeout", timeout::run),
     tool("where.exe", "where", where_exe::run),
     tool("whoami.exe", "whoami", whoami::run),
@@ -93,7 +98,6 @@ pub const TOOLS: &[Tool] = &[
     refused("dism.exe"),
     refused("driverquery.exe"),
     refused("expand.exe"),
-    refused("fc.exe"),
     refused("forfiles.exe"),
     refused("fsutil.exe"),
     refused("gpupdate.exe"),
@@ -124,8 +128,6 @@ pub const TOOLS: &[Tool] = &[
     refused("subst.exe"),
     refused("systeminfo.exe"),
     refused("takeown.exe"),
-    refused("taskkill.exe"),
-    refused("tasklist.exe"),
     refused("tracert.exe"),
     refused("tree.com"),
     refused("tzutil.exe"),

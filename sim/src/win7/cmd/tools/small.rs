@@ -133,7 +133,7 @@ mod tests {
     fn programs_that_are_not_modelled_are_refused_by_name() {
         let mut bench = Bench::new();
         for program in [
-            "sc", "schtasks", "cscript", "tasklist", "robocopy", "takeown", "certutil",
+            "sc", "schtasks", "cscript", "robocopy", "takeown", "certutil",
         ] {
             bench.refuses(
                 &format!("{program} x"),

@@ -12,7 +12,7 @@
 //! Refused: `/D`, `/A`, `/M`, `/U`, `/EXCLUDE`, `/N`, `/O`, `/X`, `/P`, `/W`, `/B`, `/T`, the help text. `/V`, `/Z`, `/J`, `/G` and
 //! `/C` change nothing that is modelled but going on after a failure.
 
-use super::operands::{Found, find, find_in, join, split};
+use super::operands::{Found, find, find_in, folder_of, join, split};
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::cmd::wildcard::{Wildcard, has_wildcard, renamed};
@@ -141,7 +141,9 @@ fn copy(sys: &mut Sys<'_>, mut options: Options, source: Vec<u16>, target: Vec<u
         true => Vec::new(),
         false => find(sys, &source)?.unwrap_or_default(),
     };
-    if named.is_empty() && !pattern.is_empty() && !options.recurse {
+    let is_nowhere = sys.attributes(&folder_of(&folder))?.is_err();
+    let is_below = options.recurse && is_several;
+    if named.is_empty() && !pattern.is_empty() && (is_nowhere || !is_below) {
         // It looks for what it copies before it asks where to.
         let name = String::from_utf16_lossy(&pattern);
         sys.complain(&NOT_FOUND, &[&name])?;
@@ -234,7 +236,7 @@ fn copy(sys: &mut Sys<'_>, mut options: Options, source: Vec<u16>, target: Vec<u
             }));
         }
     }
-    if found == 0 && !options.recurse {
+    if found == 0 && !is_below {
         let name = String::from_utf16_lossy(&pattern);
         sys.complain(&NOT_FOUND, &[&name])?;
         code = WRONG;
@@ -404,10 +406,21 @@ mod tests {
         );
         bench.prints("xcopy src\\a.txt dst /y /r");
         assert_eq!(bench.text("C:\\lab\\dst\\a.txt").as_deref(), Some("a"));
-        assert_eq!(
-            bench.fails("xcopy nope.txt dst"),
-            (4, "File not found - nope.txt\r\n".into())
-        );
+        for (line, name) in [
+            ("xcopy nope.txt dst", "nope.txt"),
+            ("xcopy nope.txt new", "nope.txt"),
+            ("xcopy src\\*.zip new\\x", "*.zip"),
+            ("xcopy nope\\* new /e /i /y", "*"),
+            ("xcopy nope new /e /i /y", "nope"),
+        ] {
+            let ran = bench.run(line);
+            let said = format!("File not found - {name}\r\n");
+            assert_eq!(
+                (ran.exit, ran.stderr, &*ran.stdout),
+                (4, said, "0 File(s) copied\r\n"),
+                "{line}"
+            );
+        }
         assert_eq!(
             bench.fails("xcopy src src\\sub /s /i").1,
             "Cannot perform a cyclic copy\r\n"

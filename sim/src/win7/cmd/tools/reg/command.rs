@@ -9,7 +9,9 @@
 //! | which words an error has | reports | partly |
 
 use super::data::{self, DataError};
-use crate::win7::registry::{Bits, KeyPath, Kind, Value};
+use crate::win7::registry::{
+    Bits, DONT_SILENT_FAIL, DONT_VIRTUALIZE, KeyPath, Kind, RECURSE_FLAG, Value,
+};
 
 /// Which value is meant.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -156,10 +158,50 @@ pub enum Command {
         /// The view.
         view: Option<Bits>,
     },
-    /// `reg save`, `restore`, `load`, `unload`, `flags`: the verb, and its key.
-    Hive(&'static str, Target),
+    /// `reg save`, `restore`, `load`, `unload`.
+    Hive(Hive),
+    /// `reg flags`: the flags that are set, or none to show them.
+    Flags {
+        /// The key.
+        target: Target,
+        /// What they become.
+        set: Option<u8>,
+    },
     /// `reg /?`, `reg add /?`: the help of the verb.
     Help(Option<&'static str>),
+}
+
+/// What is done with a hive file.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Hive {
+    /// `reg save KEY FILE [/y]`.
+    Save {
+        /// The key.
+        target: Target,
+        /// The file.
+        file: Vec<u16>,
+        /// `/y`.
+        force: bool,
+    },
+    /// `reg restore KEY FILE`.
+    Restore {
+        /// The key.
+        target: Target,
+        /// The file.
+        file: Vec<u16>,
+    },
+    /// `reg load KEY FILE`.
+    Load {
+        /// The key that it becomes.
+        key: KeyPath,
+        /// The file.
+        file: Vec<u16>,
+    },
+    /// `reg unload KEY`.
+    Unload {
+        /// The key.
+        key: KeyPath,
+    },
 }
 
 /// What is wrong with a command line.
@@ -209,7 +251,8 @@ pub fn read(arguments: &[Vec<u16>]) -> Result<Command, Refused> {
         "COMPARE" => compare(rest),
         "EXPORT" => export(rest),
         "IMPORT" => import(rest),
-        other => hive(other, rest),
+        "FLAGS" => flags(rest),
+        other => hive(other, rest).map(Command::Hive),
     };
     read.map_err(|wrong| (wrong, Some(verb)))
 }
@@ -549,14 +592,88 @@ fn import(arguments: &[Vec<u16>]) -> Result<Command, Wrong> {
     }
 }
 
-fn hive(verb: &'static str, arguments: &[Vec<u16>]) -> Result<Command, Wrong> {
-    let first = arguments.first().ok_or(Wrong::Syntax)?;
-    let target = Target {
-        path: key(first)?,
-        view: None,
-    };
-    Ok(Command::Hive(verb, target))
+fn hive(verb: &'static str, arguments: &[Vec<u16>]) -> Result<Hive, Wrong> {
+    let (first, rest) = arguments.split_first().ok_or(Wrong::Syntax)?;
+    let path = key(first)?;
+    if verb == "UNLOAD" {
+        return match rest {
+            [] => Ok(Hive::Unload { key: path }),
+            _ => Err(Wrong::Syntax),
+        };
+    }
+    let (file, rest) = rest.split_first().ok_or(Wrong::Syntax)?;
+    if switch(file).is_some() {
+        return Err(Wrong::Syntax);
+    }
+    let file = file.clone();
+    let mut switches = Switches::new(rest);
+    let mut force = false;
+    while let Some(switch) = switches.next()? {
+        match &*switch {
+            "y" if verb == "SAVE" => force = true,
+            _ => return Err(Wrong::Syntax),
+        }
+    }
+    let view = switches.view;
+    Ok(match verb {
+        "SAVE" => Hive::Save {
+            target: Target { path, view },
+            file,
+            force,
+        },
+        "RESTORE" => Hive::Restore {
+            target: Target { path, view },
+            file,
+        },
+        _ => Hive::Load { key: path, file },
+    })
 }
+
+/// `reg flags HKLM\Software\.. query`, or `set` and flags.
+fn flags(arguments: &[Vec<u16>]) -> Result<Command, Wrong> {
+    let [first, verb, rest @ ..] = arguments else {
+        return Err(Wrong::Syntax);
+    };
+    let path = key(first)?;
+    let sub = String::from_utf16_lossy(&path.sub).to_ascii_lowercase();
+    if path.root != crate::win7::registry::Root::LocalMachine || !sub.starts_with("software\\") {
+        return Err(Wrong::Key);
+    }
+    let verb = String::from_utf16_lossy(verb).to_ascii_lowercase();
+    let mut set = match &*verb {
+        "query" => None,
+        "set" => Some(0),
+        _ => return Err(Wrong::Syntax),
+    };
+    let is_switch = |word: &&Vec<u16>| switch(word).is_some();
+    let named = rest.iter().take_while(|word| !is_switch(word)).count();
+    for word in &rest[..named] {
+        let word = String::from_utf16_lossy(word).to_ascii_uppercase();
+        let known = FLAGS.iter().find(|(name, _)| *name == word);
+        match (&mut set, known) {
+            (Some(set), Some((_, bit))) => *set |= bit,
+            _ => return Err(Wrong::Syntax),
+        }
+    }
+    let mut switches = Switches::new(&rest[named..]);
+    match switches.next()? {
+        Some(_) => Err(Wrong::Syntax),
+        None => Ok(Command::Flags {
+            target: Target {
+                path,
+                view: switches.view,
+            },
+            set,
+        }),
+    }
+}
+
+/// What `reg flags` calls the control flags of keys.
+pub const FLAGS: [(&str, u8); 3] = [
+    ("DONT_VIRTUALIZE", DONT_VIRTUALIZE),
+    ("DONT_SILENT_FAIL", DONT_SILENT_FAIL),
+    ("RECURSE_FLAG", RECURSE_FLAG),
+];
 
 #[cfg(test)]
 mod tests {

@@ -13,10 +13,13 @@
 //! | `compare` ends with 0 (same), 2 (different), 1 (failed) | documentation | yes; its words not |
 //! | `copy /s` copies level by level: a key's values, then its subkeys | | no |
 //!
-//! Not there: the help texts, remote registries, `save`, `restore`, `load`, `unload` (hive files) and `flags`.
+//! | `flags` shows and sets what registry virtualization heeds, of keys below HKLM\\Software; nothing else heeds it here | documentation of "Registry Virtualization" | yes; a tab or blanks before each flag: blanks |
+//!
+//! Hive files (`save`, `restore`, `load`, `unload`): [`hive`]. Not there: the help texts, remote registries.
 
 pub mod command;
 pub mod data;
+mod hive;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -31,7 +34,6 @@ use crate::win7::registry::error::Win32;
 use crate::win7::registry::reg_file::{self, Version, Writer};
 use crate::win7::registry::steps::{Import, Step};
 use crate::win7::registry::{Caller, KeyPath, Name, Value, units};
-use crate::win7::security::Privilege;
 
 const SYNTAX: Message = Message {
     en: "ERROR: Invalid syntax.\r\n",
@@ -172,23 +174,8 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
             let caller = sys.caller(view);
             import(sys, &caller, &file)
         }
-        Command::Hive(verb, _) => {
-            let needed = match verb {
-                "SAVE" => Some(Privilege::Backup),
-                "RESTORE" | "LOAD" | "UNLOAD" => Some(Privilege::Restore),
-                _ => None,
-            };
-            match needed {
-                Some(needed) if !sys.about.caller.token().held.has(needed) => failed(
-                    sys,
-                    Win32 {
-                        code: 1314,
-                        name: "ERROR_PRIVILEGE_NOT_HELD",
-                    },
-                ),
-                _ => sys.unsupported(&format!("reg {}", verb.to_lowercase())),
-            }
-        }
+        Command::Hive(hive) => hive::run(sys, &hive),
+        Command::Flags { target, set } => flags(sys, &target, set),
     }
 }
 
@@ -275,6 +262,29 @@ fn add(sys: &mut Sys<'_>, target: &Target, name: &Name, value: Value, force: boo
         }
     }
     match sys.reg_set(&caller, &target.path, name, value)? {
+        Ok(()) => done(sys),
+        Err(error) => failed(sys, error),
+    }
+}
+
+fn flags(sys: &mut Sys<'_>, target: &Target, set: Option<u8>) -> Asked<u32> {
+    let caller = sys.caller(target.view);
+    let result = match set {
+        Some(flags) => sys.reg_set_flags(&caller, &target.path, flags)?,
+        None => match sys.reg_flags(&caller, &target.path)? {
+            Ok(flags) => {
+                sys.line(&format!("\r\n{}\r\n", target.path))?;
+                for (name, bit) in command::FLAGS {
+                    let state = if flags & bit == 0 { "CLEAR" } else { "SET" };
+                    sys.line(&format!("        REG_KEY_{name}: {state}"))?;
+                }
+                sys.line("")?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        },
+    };
+    match result {
         Ok(()) => done(sys),
         Err(error) => failed(sys, error),
     }

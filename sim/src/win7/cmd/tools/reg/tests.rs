@@ -324,11 +324,6 @@ fn what_is_not_modelled_is_refused_by_name() {
             "reg query \\\\pc\\HKLM\\SOFTWARE",
             "reg.exe on a remote registry, \\\\pc\\HKLM\\SOFTWARE",
         ),
-        ("reg save HKCU\\Software\\T f.hiv", "reg save"),
-        ("reg load HKLM\\x f.hiv", "reg load"),
-        ("reg unload HKLM\\x", "reg unload"),
-        ("reg restore HKCU\\Software\\T f.hiv", "reg restore"),
-        ("reg flags HKLM\\SOFTWARE\\x", "reg flags"),
         ("reg delete HKCU /f", "reg delete of a root key"),
     ] {
         bench.refuses(command, what);
@@ -363,4 +358,126 @@ fn what_is_exported_comes_back() {
     runner
         .run(&(texts, any::<u32>(), bytes), law)
         .expect("it is a law");
+}
+
+/// Source: documentation of RegSaveKey, RegRestoreKey, RegLoadKey and RegUnloadKey.
+#[test]
+fn hives_are_saved_restored_loaded_and_unloaded() {
+    let mut bench = bench();
+    let done = "The operation completed successfully.\r\n";
+    bench.prints("reg add HKCU\\Software\\H\\sub /v a /d 1 /f");
+    assert_eq!(bench.prints("reg save HKCU\\Software\\H h.hiv"), done);
+    assert!(
+        bench
+            .content("C:\\lab\\h.hiv")
+            .is_some_and(|file| file.starts_with(b"regf"))
+    );
+    // A question, and no.
+    bench.input = b"n\r\n";
+    let asked = bench.prints("reg save HKCU\\Software\\H h.hiv");
+    assert!(
+        asked.starts_with("File h.hiv already exists. Overwrite (Yes/No)? "),
+        "{asked}"
+    );
+    bench.input = b"";
+    assert_eq!(bench.prints("reg save HKCU\\Software\\H h.hiv /y"), done);
+
+    bench.prints("reg add HKCU\\Software\\H /v late /d 2 /f");
+    assert_eq!(bench.prints("reg restore HKCU\\Software\\H h.hiv"), done);
+    bench.fails("reg query HKCU\\Software\\H /v late");
+    assert!(
+        bench
+            .prints("reg query HKCU\\Software\\H\\sub /v a")
+            .contains("REG_SZ    1")
+    );
+
+    assert_eq!(bench.prints("reg load HKLM\\Loaded h.hiv"), done);
+    assert!(
+        bench
+            .prints("reg query HKLM\\Loaded\\sub")
+            .contains("a    REG_SZ    1")
+    );
+    let used = "ERROR: The process cannot access the file because it is being used by another process.\r\n";
+    assert_eq!(bench.fails("reg load HKU\\Again h.hiv"), (1, used.into()));
+    bench.prints("reg add HKLM\\Loaded /v new /t REG_DWORD /d 7 /f");
+    assert_eq!(bench.prints("reg unload HKLM\\Loaded"), done);
+    bench.fails("reg query HKLM\\Loaded");
+    // What was changed is in the file.
+    bench.prints("reg load HKU\\Again h.hiv");
+    assert!(bench.prints("reg query HKU\\Again /v new").contains("0x7"));
+    bench.prints("reg unload HKU\\Again");
+
+    bench.file("C:\\lab\\text.txt", "text");
+    let (code, said) = bench.fails("reg load HKLM\\Loaded text.txt");
+    assert!(
+        code == 1 && said.contains("not in a registry file format"),
+        "{said}"
+    );
+    for line in [
+        "reg save HKCU\\Software\\nope n.hiv",
+        "reg restore HKCU\\Software\\nope h.hiv",
+        "reg restore HKCU\\Software\\H nope.hiv",
+        "reg load HKLM\\Loaded nope.hiv",
+        "reg load HKCU\\Loaded h.hiv",
+        "reg load HKLM\\a\\b h.hiv",
+        "reg load HKLM\\SOFTWARE h.hiv",
+        "reg unload HKLM\\SOFTWARE",
+        "reg unload HKLM\\nope",
+        "reg unload HKLM\\x /y",
+        "reg save HKCU\\Software\\H",
+    ] {
+        assert_eq!(bench.fails(line).0, 1, "{line}");
+    }
+    bench.user = "alice";
+    for line in [
+        "reg load HKLM\\Loaded h.hiv",
+        "reg unload HKLM\\Loaded",
+        "reg restore HKCU\\Software\\H h.hiv",
+    ] {
+        assert!(bench.fails(line).1.contains("privilege"), "{line}");
+    }
+}
+
+/// Source: documentation of "Registry Virtualization", which shows the output.
+#[test]
+fn flags_are_shown_and_set() {
+    let mut bench = bench();
+    bench.prints("reg add HKLM\\Software\\AppKey1 /f");
+    let shown = |states: [&str; 3]| {
+        let [one, two, three] = states;
+        format!(
+            "\r\nHKEY_LOCAL_MACHINE\\Software\\AppKey1\r\n\r\n        REG_KEY_DONT_VIRTUALIZE: {one}\r\n        \
+             REG_KEY_DONT_SILENT_FAIL: {two}\r\n        REG_KEY_RECURSE_FLAG: {three}\r\n\r\n\
+             The operation completed successfully.\r\n"
+        )
+    };
+    let query = "reg flags HKLM\\Software\\AppKey1 QUERY";
+    assert_eq!(bench.prints(query), shown(["CLEAR"; 3]));
+    bench.prints("reg flags HKLM\\Software\\AppKey1 set dont_virtualize RECURSE_FLAG /reg:64");
+    assert_eq!(bench.prints(query), shown(["SET", "CLEAR", "SET"]));
+    // New keys below get them.
+    bench.prints("reg add HKLM\\Software\\AppKey1\\new /f");
+    assert!(
+        bench
+            .prints("reg flags HKLM\\Software\\AppKey1\\new query")
+            .contains("VIRTUALIZE: SET")
+    );
+    bench.prints("reg flags HKLM\\Software\\AppKey1 set");
+    assert_eq!(bench.prints(query), shown(["CLEAR"; 3]));
+    for line in [
+        "reg flags HKLM\\Software\\AppKey1",
+        "reg flags HKLM\\Software\\AppKey1 query dont_virtualize",
+        "reg flags HKLM\\Software\\AppKey1 set nothing",
+        "reg flags HKCU\\Software\\AppKey1 query",
+        "reg flags HKLM\\Software\\nope query",
+    ] {
+        assert_eq!(bench.fails(line).0, 1, "{line}");
+    }
+    bench.user = "alice";
+    assert!(
+        bench
+            .fails("reg flags HKLM\\Software\\AppKey1 set")
+            .1
+            .contains("denied")
+    );
 }
