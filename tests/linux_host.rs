@@ -141,6 +141,43 @@ fn a_link_that_loses_packets_loses_the_model_s() {
     assert!(recorded.contains("tcp_retransmit_skb"), "{recorded}");
 }
 
+/// The server asks, the client listens, and both at once.
+#[test]
+fn connections_go_the_other_way_too() {
+    let Some(_kernel) = is_here() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let connect = |from: &str, to: &str, port: u16| json!({"op": "tcp.connect", "from": from, "to": to, "port": port});
+    let lines = [
+        json!({"op": "reset", "link": {"delay_ms": 3}}),
+        json!({"op": "tcp.listen", "host": "client", "port": 9_510}),
+        json!({"op": "tcp.listen", "host": "server", "port": 9_511}),
+        connect("server", "client", 9_510),
+        connect("client", "server", 9_511),
+        connect("server", "client", 9_512),
+        json!({"op": "clock.run", "ms": 100}),
+        json!({"op": "tcp.send", "conn": 1, "end": "server", "bytes": 100}),
+        json!({"op": "clock.run", "ms": 100}),
+        json!({"op": "tcp.close", "conn": 1, "end": "client", "how": "close"}),
+        json!({"op": "tcp.close", "conn": 2, "end": "client", "how": "abort"}),
+        json!({"op": "clock.run", "ms": 100}),
+        json!({"op": "tcp.close", "conn": 1, "end": "server", "how": "close"}),
+        json!({"op": "clock.run", "ms": 100}),
+        json!({"op": "sockets", "host": "client"}),
+        json!({"op": "sockets", "host": "server"}),
+        json!({"op": "events"}),
+    ];
+    let path = vectors(folder.path(), &lines);
+    let (code, text) = run(&[
+        "validate",
+        "--strict",
+        "--host",
+        "linux",
+        "--vectors",
+        &path,
+    ]);
+    assert_eq!(code, 0, "{text}");
+}
+
 #[test]
 fn what_was_recorded_stands_in_for_the_kernel() {
     let Some(_kernel) = is_here() else { return };

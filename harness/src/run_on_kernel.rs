@@ -4,7 +4,6 @@
 //! A world that is too large for one machine is scaled down, on both sides, and so are the numbers that claims
 //! name. What differs is the exit code 4.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use faultlab_sim::engine::{Entry, Struck};
@@ -18,8 +17,9 @@ use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::host::linux::time_wait::{Hooks, TimeWait};
 use crate::host::linux::watch::{Ring, Watch};
-use crate::host::linux::world::{self, Flooded, Played, What};
+use crate::host::linux::world::{self, Flooded, Played, Tools, What};
 use crate::host::linux::{self, programs};
 use crate::import::judge::{Judged, judge};
 use crate::import::stream::{Source, Stream};
@@ -57,6 +57,8 @@ struct PlayedArm {
     late_us: u64,
     lost: u64,
     flood: Option<Flooded>,
+    /// The client's and the server's sockets in TIME_WAIT, at the end.
+    time_wait: Option<[TimeWait; 2]>,
     claims: Vec<Beside>,
 }
 
@@ -94,7 +96,11 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     let progress = Progress::spinner();
     let events = programs::build("tcp_events", &progress)?;
     let drops = programs::build("drop", &progress)?;
-    let mut watch = Watch::load(&events, Ring::ROOMY)?;
+    let mut tools = Tools {
+        watch: Watch::load(&events, Ring::ROOMY)?,
+        time_wait: Hooks::load(&programs::build("time_wait", &progress)?),
+        drops,
+    };
     let mut worst = Exit::AsRecorded;
     for loaded in crate::run::asked(&args.names)? {
         let loaded = match loaded {
@@ -109,7 +115,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
         if args.names.is_empty() && !loaded.scenario.arms.iter().any(has_tcp) {
             continue;
         }
-        let on_kernel = scenario(&loaded, args, &mut watch, &drops, &progress)?;
+        let on_kernel = scenario(&loaded, args, &mut tools, &progress)?;
         let claims = on_kernel.arms.iter().flat_map(|arm| &arm.claims);
         let differs =
             |claim: &Beside| !claim.kernel.as_expected && claim.kernel.undecided.is_none();
@@ -131,8 +137,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
 fn scenario(
     loaded: &Loaded,
     args: &cli::Run,
-    watch: &mut Watch,
-    drops: &Path,
+    tools: &mut Tools,
     progress: &Progress,
 ) -> Result<OnKernel> {
     let id = &loaded.scenario.id;
@@ -146,7 +151,7 @@ fn scenario(
             continue;
         }
         progress.say(&format!("{id}, {}", arm.name));
-        arms.push(play(loaded, arm, args.seed, watch, drops)?);
+        arms.push(play(loaded, arm, args.seed, tools)?);
     }
     Ok(OnKernel {
         scenario: id.clone(),
@@ -157,13 +162,7 @@ fn scenario(
 }
 
 /// Plays an arm on the kernel and on the model, and judges its claims by both.
-fn play(
-    loaded: &Loaded,
-    arm: &Arm,
-    seed: u64,
-    watch: &mut Watch,
-    drops: &Path,
-) -> Result<PlayedArm> {
+fn play(loaded: &Loaded, arm: &Arm, seed: u64, tools: &mut Tools) -> Result<PlayedArm> {
     let mut played_arm = PlayedArm {
         arm: arm.name.clone(),
         not_played: None,
@@ -175,20 +174,21 @@ fn play(
         late_us: 0,
         lost: 0,
         flood: None,
+        time_wait: None,
         claims: Vec::new(),
     };
     let World::Tcp(world) = loaded.scenario.world_of(arm) else {
         played_arm.not_played = Some("it has no TCP world".into());
         return Ok(played_arm);
     };
-    played_arm.not_played = world::cannot(world, &arm.faults, watch.nearest());
+    played_arm.not_played = world::cannot(world, &arm.faults, tools.watch.nearest());
     if played_arm.not_played.is_some() {
         return Ok(played_arm);
     }
     let scale = world::scale_of(world);
     let world = world::scaled(world, scale);
     let (model, model_events) = on_model(loaded, arm, &world, seed)?;
-    let played = match world::play(&world, &arm.faults, watch, drops) {
+    let played = match world::play(&world, &arm.faults, tools) {
         Ok(played) => played,
         Err(error) => {
             played_arm.not_played = Some(error.to_string());
@@ -202,6 +202,7 @@ fn play(
     played_arm.late_us = played.late_ns / 1_000;
     played_arm.lost = played.lost;
     played_arm.flood = played.flooded.clone();
+    played_arm.time_wait = played.time_wait.clone();
     let stream = stream(played);
     played_arm.events = [stream.entries.len() as u64, model_events];
     for on in on_arm(loaded, &arm.name) {
@@ -355,6 +356,24 @@ fn tell(page: &mut Page, loaded: &Loaded, on_kernel: &OnKernel) {
                 counted(flood.threads, "thread"),
                 grouped(flood.cpu_ns),
                 flood.cpu_by,
+            );
+            page.item("    ", 6, &text);
+        }
+        if let Some([client, server]) = &arm.time_wait {
+            let of = |host: &TimeWait| match (host.began, host.ended) {
+                (Some(began), Some(ended)) => format!(
+                    "{} began, {} ended, {} there",
+                    grouped(began),
+                    grouped(ended),
+                    grouped(host.now)
+                ),
+                _ => format!("{} there", grouped(host.now)),
+            };
+            let by = printable(&client.by);
+            let text = format!(
+                "TIME_WAIT: client {}; server {} (by {by})",
+                of(client),
+                of(server)
             );
             page.item("    ", 6, &text);
         }

@@ -112,8 +112,19 @@ type Whose<'a> = (&'a str, bool);
 /// The events of a connection; of listeners, if it is none.
 type Events<'a> = BTreeMap<Whose<'a>, Vec<&'a Map<String, Value>>>;
 
-fn by_connection(events: &[Value]) -> BTreeMap<Option<u64>, Events<'_>> {
-    let mut connections: BTreeMap<Option<u64>, Events<'_>> = BTreeMap::new();
+/// All of them.
+type Connections<'a> = BTreeMap<Option<u64>, Events<'a>>;
+
+/// What happened to a connection, and when, in us: to be sorted by.
+fn course(events: &Events<'_>) -> (Vec<String>, Vec<u64>) {
+    let all = events.values().flatten();
+    let at_us = |event: &&Map<String, Value>| (ms(event) * 1e3) as u64;
+    let what = all.clone().map(|event| what(event)).collect();
+    (what, all.map(at_us).collect())
+}
+
+fn by_connection(events: &[Value]) -> Connections<'_> {
+    let mut connections = Connections::new();
     for event in events.iter().filter_map(Value::as_object) {
         let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
         let conn = event.get("conn").and_then(Value::as_u64);
@@ -167,8 +178,27 @@ pub fn difference(
         .iter()
         .filter_map(|conn| Some((*conn, differ(conn, conn)?)))
         .collect();
-    let mut unpaired: Vec<Option<u64>> = differing.iter().map(|(conn, _)| *conn).collect();
+    // In the order of what happened and when, most of a crowd meet their like at once.
+    let in_order = |all: &Connections<'_>| {
+        let crowded = differing
+            .iter()
+            .filter(|(conn, _)| crowds.of(*conn).is_some());
+        let mut conns: Vec<Option<u64>> = crowded.map(|(conn, _)| *conn).collect();
+        conns.sort_by_cached_key(|conn| (crowds.of(*conn), all.get(conn).map(course)));
+        conns
+    };
+    let alike: BTreeMap<Option<u64>, Option<u64>> = in_order(&of_model)
+        .into_iter()
+        .zip(in_order(&of_host))
+        .filter(|(one, other)| crowds.of(*one) == crowds.of(*other) && differ(one, other).is_none())
+        .collect();
+    let met: BTreeSet<Option<u64>> = alike.values().copied().collect();
+    let unmet = differing.iter().filter(|(conn, _)| !met.contains(conn));
+    let mut unpaired: Vec<Option<u64>> = unmet.map(|(conn, _)| *conn).collect();
     let mut left = differing.into_iter().filter(|(conn, _)| {
+        if alike.contains_key(conn) {
+            return false;
+        }
         let crowd = crowds.of(*conn);
         let mut others = unpaired.iter();
         let is_like = |other: &Option<u64>| {

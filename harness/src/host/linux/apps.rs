@@ -71,10 +71,10 @@ pub struct Desk {
     listeners: BTreeMap<(End, u16), (OwnedFd, Listening)>,
     /// What they learned, in order.
     pub learned: Vec<Learned>,
-    /// The connections of the client's sockets, by cookie.
+    /// The connections of the sockets that asked for them, by cookie.
     pub cookies: BTreeMap<u64, u32>,
-    /// Which port a connection took, and when.
-    pub ports: Vec<(u64, u16, u32)>,
+    /// When a connection took which port, at which host.
+    pub ports: Vec<(u64, (End, u16), u32)>,
 }
 
 /// The applications.
@@ -213,7 +213,7 @@ impl Apps {
         Ok(())
     }
 
-    /// As the model's: connections of the client's to the server.
+    /// As the model's: connections from the host in `namespace` to the other.
     ///
     /// # Errors
     /// There can be no such sockets.
@@ -221,7 +221,7 @@ impl Apps {
         &self,
         namespace: &Namespace,
         link: &Link,
-        port: u16,
+        (to, port): (End, u16),
         count: u32,
         options: SocketOptions,
         reads: bool,
@@ -229,6 +229,11 @@ impl Apps {
         let sockets = namespace.run(move || -> io::Result<Vec<OwnedFd>> {
             (0..count).map(|_| tcp_socket()).collect()
         })?;
+        let from = to.other();
+        let address = match to {
+            End::Server => link::SERVER,
+            End::Client => link::CLIENT,
+        };
         let first = self.desk().connections.len() as u32 + 1;
         for (conn, socket) in (first..).zip(sockets) {
             set_options(&socket, options)?;
@@ -236,22 +241,22 @@ impl Apps {
             // The link waits, so that it knows whose a packet is.
             let mut settings = link.settings();
             desk.cookies.insert(sockopt::socket_cookie(&socket)?, conn);
-            let tried = connect(&socket, &SocketAddrV4::new(link::SERVER, port));
+            let tried = connect(&socket, &SocketAddrV4::new(address, port));
             let taken = getsockname(&socket)
                 .ok()
                 .and_then(|address| address.try_into().ok());
             if let Some(own) = port_of(taken).filter(|port| *port > 0) {
-                settings.conns.insert(own, conn);
-                desk.ports.push((monotonic_ns(), own, conn));
+                settings.conns.insert((from, own), conn);
+                desk.ports.push((monotonic_ns(), (from, own), conn));
             }
             drop(settings);
             desk.connections.push(Connection::default());
             match tried {
                 Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {
                     let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP;
-                    let about = About::Connection(conn, End::Client).data();
+                    let about = About::Connection(conn, from).data();
                     epoll::add(&*self.epoll, &socket, about, flags | EventFlags::ET)?;
-                    desk.connections[conn as usize - 1].client = Some(Held {
+                    *desk.connections[conn as usize - 1].end(from) = Some(Held {
                         socket,
                         reads,
                         is_connecting: true,
@@ -259,7 +264,7 @@ impl Apps {
                     });
                 }
                 // An application that cannot even try closes its socket.
-                Err(errno) => desk.learn(End::Client, conn, AppOp::Connect, errno),
+                Err(errno) => desk.learn(from, conn, AppOp::Connect, errno),
             }
         }
         Ok(first)
@@ -382,8 +387,14 @@ impl Desk {
         });
     }
 
-    /// The connection that took this port last before a time.
-    pub fn conn_of_port(&self, port: u16, t_ns: u64) -> Option<u32> {
+    /// Whether a host asked for any connection.
+    pub fn asked(&self, end: End) -> bool {
+        self.ports.iter().any(|(_, (from, _), _)| *from == end)
+    }
+
+    /// The connection that took this port of this host last before a time.
+    pub fn conn_of_port(&self, end: End, port: u16, t_ns: u64) -> Option<u32> {
+        let port = (end, port);
         let mut taken = self.ports.iter().rev();
         // connect() had not returned yet when its first packets went out.
         let before = taken.find(|(at, taken, _)| *taken == port && *at <= t_ns);
@@ -403,11 +414,11 @@ impl Desk {
         };
         let peer = getpeername(&socket).ok().flatten();
         let peer = port_of(peer.and_then(|address| address.try_into().ok()));
-        let conn = peer.and_then(|port| self.conn_of_port(port, monotonic_ns()));
+        let conn = peer.and_then(|port| self.conn_of_port(end.other(), port, monotonic_ns()));
         // A peer that is gone has no address any more: the connection without an end is the one.
         let conn = conn.or_else(|| {
-            let mut open = self.connections.iter();
-            let index = open.position(|connection| connection.server.is_none());
+            let mut open = self.connections.iter_mut();
+            let index = open.position(|connection| connection.end(end).is_none());
             index.map(|index| index as u32 + 1)
         });
         let Some(conn) = conn else { return true };
@@ -417,7 +428,7 @@ impl Desk {
         }
         let about = About::Connection(conn, end).data();
         if epoll::add(epoll, &socket, about, flags).is_ok() {
-            self.connections[conn as usize - 1].server = Some(Held {
+            *self.connections[conn as usize - 1].end(end) = Some(Held {
                 socket,
                 reads,
                 is_connecting: false,

@@ -232,14 +232,14 @@ impl TcpHosts for KernelHosts {
         options: SocketOptions,
         reads: bool,
     ) -> Result<u32, HostError> {
-        if to != End::Server || options.local_port.is_some() {
-            let what = "tcp.connect: this host connects from client to server, from any port";
+        if options.local_port.is_some() {
+            let what = "tcp.connect: this host connects from any port";
             return Err(HostError::Unsupported(what.into()));
         }
-        let Machines {
-            apps, client, link, ..
-        } = self.machines()?;
-        let first = apps.connect(client, link, port, count, options, reads);
+        let machines = self.machines()?;
+        let namespace = machines.namespace(to.other());
+        let Machines { apps, link, .. } = &*machines;
+        let first = apps.connect(namespace, link, (to, port), count, options, reads);
         self.called();
         first.map_err(call)
     }
@@ -356,8 +356,8 @@ impl TcpHosts for KernelHosts {
 struct Conns<'a> {
     seen: &'a [Event],
     desk: &'a Desk,
-    /// Of sockets of the server's that are there, by address.
-    server: BTreeMap<u64, Option<u32>>,
+    /// Of accepted sockets that are there, by address.
+    accepted: BTreeMap<u64, Option<u32>>,
 }
 
 impl<'a> Conns<'a> {
@@ -365,19 +365,21 @@ impl<'a> Conns<'a> {
         Conns {
             seen,
             desk,
-            server: BTreeMap::new(),
+            accepted: BTreeMap::new(),
         }
     }
 
     fn of_event(&mut self, event: &Event) -> Option<u32> {
-        let by_port = |port: u16, t_ns: u64| {
-            (port > 0)
-                .then(|| self.desk.conn_of_port(port, t_ns))
-                .flatten()
+        // At the host that asked for it, its own port is the connection's; at the other, its peer's.
+        let by_port = |event: &Event| {
+            let of = |end: End, port: u16| {
+                let taken = port > 0 && self.desk.asked(end);
+                taken.then(|| self.desk.conn_of_port(end, port, event.t_ns))?
+            };
+            of(event.host, event.sport).or_else(|| of(event.host.other(), event.dport))
         };
-        if event.host == End::Client {
-            let by_cookie = self.desk.cookies.get(&event.cookie).copied();
-            return by_cookie.or_else(|| by_port(event.sport, event.t_ns));
+        if let Some(conn) = self.desk.cookies.get(&event.cookie) {
+            return Some(*conn);
         }
         let is_listener = event.state == u32::from(TcpState::Listen.number())
             && (event.kind != Kind::SetState || event.what == i32::from(TcpState::Close.number()));
@@ -388,8 +390,8 @@ impl<'a> Conns<'a> {
         let is_birth =
             event.kind == Kind::SetState && event.what == i32::from(TcpState::SynRecv.number());
         // Where a socket is born, another may have been before.
-        let known = self.server.get(&event.sk).copied().flatten();
-        let conn = by_port(event.dport, event.t_ns)
+        let known = self.accepted.get(&event.sk).copied().flatten();
+        let conn = by_port(event)
             .or(known.filter(|_| is_socket && !is_birth))
             .or_else(|| {
                 // 6.1 says where a child is made before it has addresses.
@@ -397,10 +399,10 @@ impl<'a> Conns<'a> {
                     later.sk == event.sk && later.t_ns > event.t_ns && later.dport > 0
                 });
                 let later = later.filter(|_| is_birth)?;
-                by_port(later.dport, later.t_ns)
+                by_port(later)
             });
         if is_socket {
-            self.server.insert(event.sk, conn);
+            self.accepted.insert(event.sk, conn);
         }
         conn
     }

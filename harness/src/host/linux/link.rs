@@ -45,8 +45,8 @@ pub struct Settings {
     pub down: bool,
     /// At which host packets with which port are thrown away as they arrive.
     pub deaf: Vec<(End, u16)>,
-    /// The latest connection of each port of the client.
-    pub conns: BTreeMap<u16, u32>,
+    /// The latest connection of each port of the host that asked for it.
+    pub conns: BTreeMap<(End, u16), u32>,
     /// By how much it was late at most, in ns.
     pub late_ns: u64,
     names: Names,
@@ -57,9 +57,9 @@ pub struct Settings {
 impl Settings {
     /// Whether a packet is lost that goes this way.
     fn loses(&mut self, to: End, ports: Ports) -> bool {
-        let (way, client_port) = match to {
-            End::Server => ("to-server", ports.from),
-            End::Client => ("to-client", ports.to),
+        let (way, client_port, server_port) = match to {
+            End::Server => ("to-server", ports.from, ports.to),
+            End::Client => ("to-client", ports.to, ports.from),
         };
         let lost = self.lost_of_million.min(1_000_000);
         if self.down || lost == 1_000_000 {
@@ -68,7 +68,9 @@ impl Settings {
         if lost == 0 {
             return false;
         }
-        let conn = self.conns.get(&client_port).copied().unwrap_or(0);
+        let by_client = self.conns.get(&(End::Client, client_port));
+        let by_server = || self.conns.get(&(End::Server, server_port));
+        let conn = by_client.or_else(by_server).copied().unwrap_or(0);
         let ordinal = self.sent.entry((conn, way)).or_default();
         *ordinal += 1;
         let path = format!("{}/conn-{conn}/{way}", End::Client.name());

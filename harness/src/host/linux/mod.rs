@@ -14,6 +14,7 @@ pub mod link;
 pub mod namespace;
 pub mod processor;
 pub mod programs;
+pub mod time_wait;
 pub mod veth;
 pub mod watch;
 pub mod world;

@@ -7,10 +7,10 @@ mod flooding;
 mod lab;
 
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 
 use faultlab_sim::engine::Time;
-use faultlab_sim::linux::tcp::{Kernel, TcpLab, Work};
+use faultlab_sim::linux::tcp::{End, Kernel, TcpLab, Work};
 use faultlab_sim::linux::tracepoint::Record;
 use faultlab_sim::scenario::Fault;
 use rustix::process::{Resource, getrlimit};
@@ -18,6 +18,7 @@ use rustix::process::{Resource, getrlimit};
 use super::clock::tick_ns;
 use super::link::{CLIENT, Link};
 use super::namespace::Namespace;
+use super::time_wait::{Hooks, TimeWait};
 use super::veth::{DEVICE, Pair};
 use super::watch::Watch;
 pub use flooding::Flooded;
@@ -61,6 +62,8 @@ pub struct Played {
     pub connects_ns: Vec<u64>,
     /// What became of the flood, if there was one.
     pub flooded: Option<Flooded>,
+    /// The client's and the server's sockets in TIME_WAIT, at the end.
+    pub time_wait: Option<[TimeWait; 2]>,
 }
 
 /// What lies between the hosts.
@@ -178,28 +181,39 @@ pub fn cannot(world: &TcpLab, faults: &[Fault], kernel: Kernel) -> Option<String
     None
 }
 
-/// Plays a world to its end. `drops` is the built XDP program, for worlds with a flood.
+/// The programs that worlds need.
+pub struct Tools {
+    /// Those on tracepoints.
+    pub watch: Watch,
+    /// Those that count sockets in TIME_WAIT.
+    pub time_wait: Hooks,
+    /// The built XDP program, for worlds with a flood.
+    pub drops: PathBuf,
+}
+
+/// Plays a world to its end.
 ///
 /// # Errors
 /// Namespaces, a link, sockets or a defence cannot be had.
-pub fn play(
-    world: &TcpLab,
-    faults: &[Fault],
-    watch: &mut Watch,
-    drops: &Path,
-) -> io::Result<Played> {
+pub fn play(world: &TcpLab, faults: &[Fault], tools: &mut Tools) -> io::Result<Played> {
     let between = Between::new(world)?;
     set_up(world, &between)?;
     let (client, server) = between.ends();
-    let followed = watch.follow(client.inum, server.inum);
-    followed.map_err(io::Error::other)?;
+    let (own, other) = (client.inum, server.inum);
+    let followed = tools.watch.follow(own, other);
+    let counted = followed.and_then(|()| tools.time_wait.follow(own, other));
+    counted.map_err(io::Error::other)?;
     let flooding = match (&world.flood, &between) {
-        (Some(flood), Between::Cards(pair)) => Some(Flooding::ready(flood, world, pair, drops)?),
+        (Some(flood), Between::Cards(pair)) => {
+            Some(Flooding::ready(flood, world, pair, &tools.drops)?)
+        }
         _ => None,
     };
-    let lab = Lab::new(world, faults, &between, flooding, watch)?;
+    let lab = Lab::new(world, faults, &between, flooding, &mut tools.watch)?;
     let mut played = lab.run()?;
     played.seen.sort_by_key(|seen| seen.at);
+    let of = |end, namespace| tools.time_wait.of(end, namespace);
+    played.time_wait = Some([of(End::Client, client)?, of(End::Server, server)?]);
     // What is closed already gives up at its next timer.
     for namespace in [client, server] {
         namespace.run(|| {
