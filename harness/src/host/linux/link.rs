@@ -148,9 +148,9 @@ impl Link {
                 let device = DeviceBuilder::new()
                     .name(Link::DEVICE)
                     .mtu(MTU as u16)
-                    .tx_queue_len(QUEUE)
                     .ipv4(address, 8, None)
                     .build_sync()?;
+                lengthen(&device)?;
                 device.set_nonblocking(true)?;
                 Ok(device)
             }
@@ -205,6 +205,18 @@ impl Drop for Link {
             let _ = thread.join();
         }
     }
+}
+
+/// Gives a device as long a queue as the kernel allows: some have a limit below ours (ERANGE).
+fn lengthen(device: &SyncDevice) -> io::Result<()> {
+    let mut length = QUEUE;
+    while let Err(error) = device.set_tx_queue_len(length) {
+        if length < 1_000 {
+            return Err(error);
+        }
+        length /= 2;
+    }
+    Ok(())
 }
 
 /// Whether there is something to read.
