@@ -378,6 +378,11 @@ fn what_windows_shows_where_the_batch_tests_of_wine_ask() {
             "echo a>f\nattrib +r f\ndel /q /a:-r f*\nif exist f del /a:r f\nif not exist f echo gone",
             "gone\n",
         ),
+        (
+            "(for %%i in (a) do @for %%j in (c) do @echo %%i-%%j)|findstr /r /c:\"c  $\"",
+            "a-c  \n",
+        ),
+        ("(echo a&echo b)|findstr /r /c:\"[ab] $\"", "a \nb \n"),
         ("if errorlevel 0x0 (echo yes) else echo no", ""),
         ("if not errorlevel 1a echo no", ""),
         // Where a program's name ends, and what `%*` is.
@@ -478,4 +483,24 @@ fn links_are_made_and_followed() {
     let refused = "You do not have sufficient privilege to perform this operation.\r\n";
     assert_eq!((&*ran.stderr, ran.exit), (refused, 1));
     assert_eq!(run("echo x>f\nmklink /h g f").unsupported, ["mklink /h"]);
+}
+
+/// What every Windows 7 has is never "not recognized": a script that asks for it would go on as if it were not there.
+#[test]
+fn programs_of_windows_are_refused_by_name() {
+    for program in [
+        "regedit /s a.reg",
+        "explorer",
+        "fltmc",
+        "powercfg /l",
+        "chkdsk",
+    ] {
+        let ran = run(program);
+        let name = program.split(' ').next().expect("it has a name");
+        assert_eq!(
+            ran.unsupported,
+            [format!("the program {name}.exe")],
+            "{program}"
+        );
+    }
 }

@@ -172,7 +172,11 @@ impl Files {
         let mut folders: BTreeMap<String, Shared> = BTreeMap::new();
         for folder in ["System32", "SysWOW64"] {
             for tool in super::cmd::tools::TOOLS {
-                let path = format!("C:\\Windows\\{folder}\\{}", tool.file);
+                let path = match tool.file.strip_prefix("..\\") {
+                    Some(file) if folder == "System32" => format!("C:\\Windows\\{file}"),
+                    Some(_) => continue,
+                    None => format!("C:\\Windows\\{folder}\\{}", tool.file),
+                };
                 let (above, name) = path.rsplit_once('\\').expect("it is full");
                 let descriptor = folders.entry(above.to_owned()).or_insert_with(|| {
                     self.make_tree(&Actor::new(system), &units(above))

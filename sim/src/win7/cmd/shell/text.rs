@@ -16,8 +16,8 @@ pub enum For {
     Reader,
     /// The child that runs a side of a pipe.
     Child,
-    /// The same, of a command inside of another one.
-    Inside,
+    /// The same, of what a `for` does: it has one blank more behind it.
+    Body,
 }
 
 impl Shell {
@@ -96,11 +96,11 @@ impl Shell {
         if whom == For::Reader && command.quiet {
             return Ok(Vec::new());
         }
-        // For a child, what stands inside of a command has one blank more behind it (Wine's batch tests, whose expected
-        // output is that of Windows).
-        let below = match whom {
-            For::Reader => For::Reader,
-            For::Child | For::Inside => For::Inside,
+        // Where a child is given blanks: Wine's batch tests, whose expected output is that of Windows, and jeb's notes on
+        // %CMDCMDLINE% in pipes.
+        let (below, body) = match whom {
+            For::Reader => (For::Reader, For::Reader),
+            For::Child | For::Body => (For::Child, For::Body),
         };
         let mut out = match &command.kind {
             Kind::Simple { name, tail } => {
@@ -112,9 +112,9 @@ impl Shell {
                 [name, tail].concat()
             }
             Kind::Block(inside) => match whom {
-                For::Child | For::Inside => {
+                For::Child | For::Body => {
                     let inside = self.text_of(sys, inside, below)?;
-                    [units("("), inside, units(")")].concat()
+                    [units("( "), inside, units(" )")].concat()
                 }
                 For::Reader => {
                     let (before, behind) = match &**inside {
@@ -152,11 +152,10 @@ impl Shell {
                     Form::Lines(options) => format!("/F {} ", utf8(options)),
                 };
                 let set = self.expand_for(sys, &read.set)?;
-                let body = self.text_of(sys, &read.body, below)?;
+                let body = self.text_of(sys, &read.body, body)?;
                 let variable = utf8(&[read.variable]);
                 let head = units(&format!("for {form}%{variable} in ("));
-                let behind = if whom == For::Reader { "" } else { " " };
-                [head, set, units(") do "), body, units(behind)].concat()
+                [head, set, units(") do "), body].concat()
             }
         };
         if command.quiet {

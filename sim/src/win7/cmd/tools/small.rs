@@ -133,7 +133,8 @@ mod tests {
     fn programs_that_are_not_modelled_are_refused_by_name() {
         let mut bench = Bench::new();
         for program in [
-            "sc", "schtasks", "cscript", "robocopy", "takeown", "certutil",
+            "sc", "schtasks", "cscript", "fltmc", "sfc", "notepad", "robocopy", "takeown",
+            "certutil",
         ] {
             bench.refuses(
                 &format!("{program} x"),
