@@ -188,7 +188,9 @@ impl Shell {
                         return Ok(Some(SpawnRequest::new(&*image, tail.as_slice())));
                     }
                     Some(_) => {}
-                    None if name.contains(&(b'/' as u16)) => {}
+                    // The child finds out where such a name ends, and passes over labels.
+                    None if name.contains(&(b'/' as u16)) || name.contains(&(b'(' as u16)) => {}
+                    None if name.first() == Some(&(b':' as u16)) => {}
                     None => {
                         self.not_found(sys, &name, false)?;
                         return Ok(None);
