@@ -1,13 +1,13 @@
 //! A host's kernel: its sockets, who listens, which local ports are taken.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::port::Ports;
 use super::profile::Kernel;
 use super::segment::HostId;
-use super::socket::{Listener, NONE, Socket};
+use super::socket::{Listener, NONE, Sent, Socket};
 use super::sysctl::Sysctls;
 use super::timer::{Alarm, Timer};
 use crate::linux::tracepoint::{Ipv4, TcpState};
@@ -20,6 +20,9 @@ const FEW: usize = 4;
 struct Slot {
     alarms: [Alarm; 3],
     socket: Option<Socket>,
+    /// The memory of the socket before: connections come and go.
+    /// invariant: empty.
+    queue: VecDeque<Sent>,
 }
 
 /// By what segments find a socket. Kept apart from it, so that a search touches few cache lines.
@@ -101,10 +104,11 @@ pub(super) struct Host {
     hashed: usize,
     /// (port, slot) of each listening socket.
     listeners: Vec<(u16, u32)>,
-    /// By peer host and port.
-    ports: BTreeMap<(HostId, u16), Ports>,
-    /// By peer host, the round trip that connections left behind, eight times in microseconds (TCP_METRIC_RTT).
-    round_trips: BTreeMap<HostId, u64>,
+    /// By peer host and port: a few.
+    ports: Vec<((HostId, u16), Ports)>,
+    /// By peer host, the round trip that connections left behind, eight times in microseconds (TCP_METRIC_RTT); 0:
+    /// none did.
+    round_trips: Vec<u64>,
     cookies: u64,
 }
 
@@ -123,8 +127,8 @@ impl Host {
             chains: Vec::new(),
             hashed: 0,
             listeners: Vec::new(),
-            ports: BTreeMap::new(),
-            round_trips: BTreeMap::new(),
+            ports: Vec::new(),
+            round_trips: Vec::new(),
             cookies: 0,
         }
     }
@@ -167,14 +171,21 @@ impl Host {
             self.known.push(Known::NOTHING);
             (self.slots.len() - 1) as u32
         });
-        self.slots[slot as usize].socket = Some(socket);
+        let place = &mut self.slots[slot as usize];
+        if socket.send.queue.capacity() == 0 {
+            socket.send.queue = std::mem::take(&mut place.queue);
+        }
+        place.socket = Some(socket);
         slot
     }
 
     /// Frees a place.
     pub(super) fn remove(&mut self, slot: u32) {
         let place = &mut self.slots[slot as usize];
-        place.socket = None;
+        if let Some(socket) = place.socket.take() {
+            place.queue = socket.send.queue;
+            place.queue.clear();
+        }
         for alarm in &mut place.alarms {
             alarm.stop();
         }
@@ -247,9 +258,7 @@ impl Host {
         if let Some(port) = self.unlink(slot) {
             let socket = self.socket(slot);
             let to = (socket.peer, socket.peer_port);
-            if let Some(ports) = self.ports.get_mut(&to) {
-                ports.release(port);
-            }
+            self.ports_to(to).release(port);
         }
     }
 
@@ -285,9 +294,7 @@ impl Host {
             let socket = self.socket_mut(mini);
             socket.owns_port = true;
             let to = (socket.peer, socket.peer_port);
-            if let Some(ports) = self.ports.get_mut(&to) {
-                ports.wait(port);
-            }
+            self.ports_to(to).wait(port);
         }
     }
 
@@ -318,20 +325,34 @@ impl Host {
         to: (HostId, u16),
         may_reuse: impl Fn(&Socket) -> bool,
     ) -> Option<(u16, Option<u32>)> {
-        let mut ports = std::mem::take(self.ports.entry(to).or_default());
+        let mut ports = std::mem::take(self.ports_to(to));
         let port = ports.take(&self.sysctls, |port| {
             let old = self.find(port, to.0, to.1);
             old.is_some_and(|old| may_reuse(self.socket(old)))
         });
-        self.ports.insert(to, ports);
+        *self.ports_to(to) = ports;
         let port = port?;
         let is_mini = |slot: &u32| self.socket(*slot).state == TcpState::TimeWait;
         Some((port, self.find(port, to.0, to.1).filter(is_mini)))
     }
 
+    /// The local ports taken towards `to`.
+    fn ports_to(&mut self, to: (HostId, u16)) -> &mut Ports {
+        let at = match self.ports.iter().position(|(each, _)| *each == to) {
+            Some(at) => at,
+            None => {
+                let at = self.ports.partition_point(|(each, _)| *each < to);
+                self.ports.insert(at, (to, Ports::default()));
+                at
+            }
+        };
+        &mut self.ports[at].1
+    }
+
     /// A connection to `to` has been bound to `port`. Whether it owns it: see [`Ports::claim`].
     pub(super) fn claim_port(&mut self, to: (HostId, u16), port: u16) -> bool {
-        self.ports.entry(to).or_default().claim(&self.sysctls, port)
+        let sysctls = self.sysctls.clone();
+        self.ports_to(to).claim(&sysctls, port)
     }
 
     /// Whether some socket has the local port, one in TIME_WAIT too: bind() then fails.
@@ -346,7 +367,8 @@ impl Host {
 
     /// How many local ports are taken towards `to`.
     pub(super) fn ports_taken(&self, to: (HostId, u16)) -> u32 {
-        self.ports.get(&to).map_or(0, Ports::taken)
+        let found = self.ports.iter().find(|(each, _)| *each == to);
+        found.map_or(0, |(_, ports)| ports.taken())
     }
 
     /// A connection that ends leaves its round trip behind for later ones (tcp_update_metrics): a longer one as it
@@ -354,20 +376,26 @@ impl Host {
     pub(super) fn leave_round_trip(&mut self, slot: u32) {
         let socket = self.socket(slot);
         let (peer, srtt) = (socket.peer, socket.round_trip.srtt);
+        let peer = peer.0 as usize;
         if socket.resend.backoff > 0 || srtt == 0 {
-            self.round_trips.remove(&peer);
+            if let Some(known) = self.round_trips.get_mut(peer) {
+                *known = 0;
+            }
             return;
         }
-        let known = self.round_trips.entry(peer).or_insert(0);
+        if self.round_trips.len() <= peer {
+            self.round_trips.resize(peer + 1, 0);
+        }
+        let known = &mut self.round_trips[peer];
         *known = match known.checked_sub(srtt) {
             None => srtt,
             Some(shorter) => *known - (shorter >> 3),
         };
     }
 
-    /// The round trip that earlier connections to `peer` left behind.
+    /// The round trip that earlier connections to `peer` left behind; 0: none did.
     pub(super) fn left_round_trip(&self, peer: HostId) -> u64 {
-        self.round_trips.get(&peer).copied().unwrap_or(0)
+        self.round_trips.get(peer.0 as usize).copied().unwrap_or(0)
     }
 
     /// The address of the socket in `slot`, as the tracepoints print it.

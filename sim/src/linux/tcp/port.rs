@@ -6,10 +6,9 @@ use super::sysctl::Sysctls;
 /// of these, so every service that a client talks to has its own 28 232.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub(super) struct Ports {
-    /// One bit a port, by the low end of the range at the time; grown as far as ports were taken.
-    taken: Vec<u64>,
-    /// The same for those that a TIME_WAIT socket holds.
-    waiting: Vec<u64>,
+    taken: Bits,
+    /// Those that a TIME_WAIT socket holds.
+    waiting: Bits,
     /// How many ports of even and of odd offset are taken.
     counts: [u32; 2],
     /// The low end of the range when the first was taken.
@@ -51,12 +50,12 @@ impl Ports {
                     offset -= span;
                 }
                 let port = low + offset as u16;
-                let is_taken = bit(&self.taken, port);
-                let serves = !is_taken || (reuses && bit(&self.waiting, port) && may_reuse(port));
+                let is_taken = self.taken.has(port);
+                let serves = !is_taken || (reuses && self.waiting.has(port) && may_reuse(port));
                 if serves {
                     self.next = self.next.wrapping_add(walked + 2);
                     self.set(port, true);
-                    put(&mut self.waiting, port, false);
+                    self.waiting.put(port, false);
                     return Some(port);
                 }
                 offset += 2;
@@ -81,8 +80,8 @@ impl Ports {
     }
 
     fn set(&mut self, port: u16, taken: bool) {
-        let was_taken = bit(&self.taken, port);
-        put(&mut self.taken, port, taken);
+        let was_taken = self.taken.has(port);
+        self.taken.put(port, taken);
         let count = &mut self.counts[usize::from(port.wrapping_sub(self.low) & 1)];
         match (was_taken, taken) {
             (false, true) => *count += 1,
@@ -93,12 +92,12 @@ impl Ports {
 
     /// A TIME_WAIT socket holds the port from now on.
     pub(super) fn wait(&mut self, port: u16) {
-        put(&mut self.waiting, port, true);
+        self.waiting.put(port, true);
     }
 
     /// The port is free again.
     pub(super) fn release(&mut self, port: u16) {
-        put(&mut self.waiting, port, false);
+        self.waiting.put(port, false);
         self.set(port, false);
     }
 
@@ -108,22 +107,43 @@ impl Ports {
     }
 }
 
-fn bit(words: &[u64], port: u16) -> bool {
-    let word = words.get(usize::from(port) / 64);
-    word.is_some_and(|word| word & 1 << (port % 64) != 0)
+/// A set of ports: one bit each, as far as there were some. Ten thousand hosts have one each, so the words below
+/// the first port, of which there are 512 usually, are left out.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Bits {
+    /// Which word of all the first one is.
+    first: usize,
+    words: Vec<u64>,
 }
 
-fn put(words: &mut Vec<u64>, port: u16, value: bool) {
-    let index = usize::from(port) / 64;
-    if words.len() <= index {
-        if !value {
+impl Bits {
+    fn has(&self, port: u16) -> bool {
+        let index = (usize::from(port) / 64).checked_sub(self.first);
+        let word = index.and_then(|index| self.words.get(index));
+        word.is_some_and(|word| word & 1 << (port % 64) != 0)
+    }
+
+    fn put(&mut self, port: u16, value: bool) {
+        let word = usize::from(port) / 64;
+        if !value && !self.has(port) {
             return;
         }
-        words.resize(index + 1, 0);
-    }
-    match value {
-        true => words[index] |= 1 << (port % 64),
-        false => words[index] &= !(1 << (port % 64)),
+        if self.words.is_empty() {
+            self.first = word;
+        }
+        if word < self.first {
+            let more = self.first - word;
+            self.words.splice(0..0, std::iter::repeat_n(0, more));
+            self.first = word;
+        }
+        let index = word - self.first;
+        if self.words.len() <= index {
+            self.words.resize(index + 1, 0);
+        }
+        match value {
+            true => self.words[index] |= 1 << (port % 64),
+            false => self.words[index] &= !(1 << (port % 64)),
+        }
     }
 }
 
@@ -131,6 +151,19 @@ fn put(words: &mut Vec<u64>, port: u16, value: bool) {
 mod tests {
     use super::*;
     use crate::linux::tcp::Kernel;
+
+    #[test]
+    fn ports_below_the_first_are_kept_too() {
+        let mut bits = Bits::default();
+        bits.put(40_000, true);
+        bits.put(1_024, true);
+        bits.put(65_535, true);
+        bits.put(40_001, false);
+        let all: Vec<u16> = (0..=u16::MAX).filter(|port| bits.has(*port)).collect();
+        assert_eq!(all, [1_024, 40_000, 65_535]);
+        bits.put(40_000, false);
+        assert!(!bits.has(40_000) && bits.has(1_024));
+    }
 
     fn range(low: u16, high: u16) -> Sysctls {
         let mut sysctls = Sysctls::of(Kernel::V6_18);
