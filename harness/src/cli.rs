@@ -108,7 +108,7 @@ pub enum Command {
     Merge(Merge),
     /// Hold the models against a host, difference by difference: exit 4 if they differ
     #[command(
-        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate --host linux\n  faultlab validate tcp/c_client_close_618 --host linux --times\n  faultlab validate registry text --recorded their-machine.jsonl"
+        after_help = "Example:\n  faultlab validate --host wine\n  faultlab validate --host linux\n  faultlab validate tcp/c_client_close_618 --host linux --times\n  faultlab validate --mixtures 0..100 --host linux\n  faultlab validate registry text --recorded their-machine.jsonl"
     )]
     Validate(Validate),
     /// Save what a host answers, for `validate --recorded` where the host is not
@@ -542,6 +542,10 @@ pub struct Asking {
     /// Also ask a kernel the cases of TCP that last longer than 30 s, up to 16 minutes
     #[arg(long)]
     pub all: bool,
+    /// Ask a kernel cases that are made at random, of the seeds from A to before B: mixtures of settings,
+    /// connections, data, closes and outages
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub mixtures: Option<Range<u64>>,
     /// How many cases a kernel plays at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = jobs)]
     pub jobs: usize,

@@ -3,6 +3,7 @@
 mod ask;
 pub mod compare;
 pub mod divergence;
+mod mixture;
 mod report;
 pub mod tcp;
 pub mod tolerance;
@@ -10,6 +11,7 @@ pub mod vectors;
 
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -26,6 +28,7 @@ use ask::AnsweredSet;
 use compare::{Compared, Comparison, Outcome};
 use divergence::Divergence;
 use tolerance::Tolerance;
+use vectors::Set;
 
 /// A host held against the models.
 pub struct Validation {
@@ -110,11 +113,12 @@ pub fn run(args: &cli::Validate, layout: Layout) -> Result<Exit> {
         let mut questions = Vec::new();
         for host in &hosts {
             host.require_built()?;
-            let sets = vectors::sets(*host, &args.names, &args.vectors, args.asking.all)?;
+            let sets = questions_for(*host, &args.names, &args.vectors, &args.asking)?;
             questions.push((*host, sets));
         }
         for (host, sets) in questions {
-            let is_whole = args.names.is_empty() && args.vectors.is_empty();
+            let is_whole =
+                args.names.is_empty() && args.vectors.is_empty() && args.asking.mixtures.is_none();
             let names: Vec<String> = match is_whole {
                 true => sets.iter().map(|set| set.name.clone()).collect(),
                 false => Vec::new(),
@@ -147,6 +151,31 @@ pub fn run(args: &cli::Validate, layout: Layout) -> Result<Exit> {
         output.commit()?;
     }
     Ok(exit)
+}
+
+/// What a host is asked.
+fn questions_for(
+    host: Host,
+    names: &[String],
+    files: &[PathBuf],
+    asking: &cli::Asking,
+) -> Result<Vec<Set>> {
+    let Some(seeds) = &asking.mixtures else {
+        return vectors::sets(host, names, files, asking.all);
+    };
+    if !matches!(host, Host::Linux | Host::LinuxVm) {
+        let what = format!(
+            "--mixtures are cases of TCP, which {} does not answer",
+            host.name()
+        );
+        return Err(Failure::bad_input(what).help("--host linux, or --host linux-vm"));
+    }
+    let mut sets = match names.is_empty() && files.is_empty() {
+        true => Vec::new(),
+        false => vectors::sets(host, names, files, asking.all)?,
+    };
+    sets.extend(mixture::sets(seeds.clone()));
+    Ok(sets)
 }
 
 /// Holds the models against what a host answered. `whole` are the sets that were asked as a whole, if all
@@ -225,7 +254,7 @@ fn strip_id(answer: &mut Value) {
 /// Bad input; a host that is not there; the file cannot be written.
 pub fn record(args: &cli::Record) -> Result<Exit> {
     args.host.require_built()?;
-    let sets = vectors::sets(args.host, &args.names, &args.vectors, args.asking.all)?;
+    let sets = questions_for(args.host, &args.names, &args.vectors, &args.asking)?;
     let mut output = Output::create(&args.out)?;
     let (identity, answered) = ask::host(args.host, &args.places, &sets, args.asking.jobs, None)?;
     let mut lines = vec![json!(Header::now(&identity))];

@@ -358,7 +358,8 @@ fn set_options(socket: &OwnedFd, options: SocketOptions) -> io::Result<()> {
 
 /// Writes what waits.
 fn flush(held: &mut Held) -> rustix::io::Result<()> {
-    const ZEROS: [u8; 1 << 14] = [0; 1 << 14];
+    // What is written at once is cut into buffers by the kernel alone.
+    static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
     while held.unsent > 0 {
         let length = ZEROS.len().min(held.unsent as usize);
         held.unsent -= send(&held.socket, &ZEROS[..length], SendFlags::NOSIGNAL)? as u64;
