@@ -540,6 +540,34 @@ fn truncated_captures_are_refused_with_the_place() {
     assert!(says.contains("a block is cut short"), "{says}");
 }
 
+/// A tracer that was killed leaves a packet half written: that is said with its place, nothing is written, and what
+/// comes before it is to be had on request.
+#[test]
+fn a_capture_that_was_cut_short_is_refused_and_its_beginning_is_to_be_had() {
+    let lab = Lab::new();
+    let whole = pcap(1, &story(false), true, 65_535);
+    let all = imported(&whole).connections.expect("packets").segments;
+    for part in 1..4 {
+        // Not where a packet ends.
+        let cut = &whole[..whole.len() * part / 4 + 1];
+        std::fs::write(lab.path("cut.pcap"), cut).expect("writable");
+        let (code, out, err) = lab.run(&["import", "cut.pcap", "--trace", "out.jsonl"]);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(
+            err.contains("cut.pcap: byte ") && err.contains("is cut short"),
+            "{err}"
+        );
+        assert!(err.contains("--partial"), "{err}");
+        assert!(!lab.path("out.jsonl").exists());
+        let (code, out, err) = lab.run(&["import", "cut.pcap", "--partial", "--json"]);
+        assert_eq!(code, 0, "{err}");
+        let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+        assert!(told.to_string().contains("is cut short"), "{told}");
+        let partial = import::read(cut, None, true, &Names::default()).expect("a beginning");
+        assert!(partial.connections.expect("packets").segments < all);
+    }
+}
+
 #[test]
 fn other_files_are_refused_with_what_to_do() {
     let lab = Lab::new();

@@ -28,10 +28,16 @@ pub enum Source {
     Models,
 }
 
-/// Kinds that no packet shows.
-const NOT_ON_THE_WIRE: [&str; 2] = ["tcp_destroy_sock", "app"];
-/// Fields that no packet has.
-const NOT_IN_PACKETS: [&str; 6] = ["skaddr", "req", "sock_cookie", "reason", "err", "errno"];
+/// The kinds that packets show; no other is inferred from them.
+const ON_THE_WIRE: [&str; 5] = [
+    "inet_sock_set_state",
+    "tcp_retransmit_skb",
+    "tcp_retransmit_synack",
+    "tcp_send_reset",
+    "tcp_receive_reset",
+];
+/// Fields of these that no packet has.
+const NOT_IN_PACKETS: [&str; 6] = ["skaddr", "req", "sock_cookie", "reason", "err", "softirq"];
 
 impl Source {
     /// What it is called.
@@ -115,7 +121,7 @@ impl Stream {
         let of_kind = || self.entries.iter().filter(|e| record_kind(e) == kind);
         match self.source {
             Source::Capture(_) => {
-                if NOT_ON_THE_WIRE.contains(&kind) || !is_tcp(kind) {
+                if !ON_THE_WIRE.contains(&kind) {
                     return Some(format!("no packet shows {kind}"));
                 }
                 if NOT_IN_PACKETS.contains(&field) {
@@ -172,4 +178,23 @@ pub fn tcp(name: &str) -> Observed {
     let mut kinds = tracepoint::Record::KINDS.iter();
     let spec = kinds.find(|spec| spec.kind == name);
     Observed::new(spec.expect("a kind of the TCP tracepoints"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_capture_is_blind_to_what_no_packet_shows() {
+        let stream = Stream::new(Source::Capture("pcap"));
+        let is_blind = |kind, field| stream.is_blind_to(kind, field, &[]).is_some();
+        for spec in tracepoint::Record::KINDS {
+            let is_shown = !["tcp_destroy_sock", "call", "app"].contains(&spec.kind);
+            assert_eq!(is_blind(spec.kind, ""), !is_shown, "{}", spec.kind);
+        }
+        assert!(is_blind("registry_write", ""), "of another family");
+        assert!(is_blind("inet_sock_set_state", "softirq"));
+        assert!(is_blind("tcp_send_reset", "reason"));
+        assert!(!is_blind("tcp_send_reset", "dport"));
+    }
 }

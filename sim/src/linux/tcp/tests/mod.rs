@@ -1,4 +1,5 @@
 mod bench;
 mod laws;
+mod recovery;
 mod sequences;
 mod storms;

@@ -1,0 +1,147 @@
+//! Loss recovery and what decides a timeout, as Linux 6.18.44 showed it in two network namespaces: each of these
+//! cases was asked of it, and came out the same.
+
+use super::bench::{PORT, pair, slow_pair, table, times};
+use crate::engine::Span;
+use crate::engine::source::Defaults;
+use crate::linux::tcp::{Closing, End, Kernel, Listening, PairLab, SocketOptions};
+
+const PLAIN: SocketOptions = SocketOptions {
+    keepalive: None,
+    user_timeout_ms: 0,
+    local_port: None,
+};
+
+fn connected(mut lab: PairLab<Defaults>) -> PairLab<Defaults> {
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.run(Span::from_ms(500));
+    lab
+}
+
+#[track_caller]
+fn assert_near(found: &[u64], expected: &[u64]) {
+    let fits = |(found, expected): (&u64, &u64)| found.abs_diff(*expected) <= 40;
+    let all = found.len() == expected.len() && found.iter().zip(expected).all(fits);
+    assert!(all, "{found:?} is not near {expected:?}");
+}
+
+/// Data and a FIN that were sent one after the other are one buffer once they are sent again: when the link is back,
+/// one event brings both. Seen at 562, 770 and 1206 ms, and nothing more.
+#[test]
+fn a_small_buffer_takes_the_fin_along_when_it_is_sent_again() {
+    let mut lab = connected(pair(Kernel::V6_18, &[]));
+    lab.set_link(None, None, Some(true));
+    lab.send(1, End::Client, 100).unwrap();
+    lab.run(Span::from_ms(50));
+    lab.close(&[1], End::Client, Closing::Close).unwrap();
+    lab.run(Span::from_ms(600));
+    lab.set_link(None, None, Some(false));
+    lab.run(Span::from_s(2));
+    assert_near(&times(&lab, "tcp_retransmit_skb"), &[562, 770, 1206]);
+    assert_near(&times(&lab, "ESTABLISHED > CLOSE_WAIT"), &[1206]);
+}
+
+/// One segment beyond a hole is enough: what was sent before it is lost a quarter of a round trip and two ticks after
+/// the acknowledgement that says so, long before a timeout. Seen at 606 ms.
+#[test]
+fn one_later_segment_that_arrives_makes_an_earlier_one_lost() {
+    let mut lab = connected(slow_pair(Kernel::V6_18, &[], 40));
+    lab.set_link(None, None, Some(true));
+    lab.send(1, End::Client, 1_448).unwrap();
+    lab.run(Span::from_ms(15));
+    lab.set_link(None, None, Some(false));
+    lab.send(1, End::Client, 1_448).unwrap();
+    lab.run(Span::from_s(2));
+    let found = times(&lab, "tcp_retransmit_skb");
+    assert!(matches!(found[..], [600..=632]), "{found:?}");
+    assert_eq!(lab.received(1, End::Server), Ok(2_896));
+}
+
+/// Without reordering in doubt: with tcp_sack off nothing tells, and the timeout decides.
+#[test]
+fn without_selective_acknowledgements_the_timeout_decides() {
+    let mut lab = connected(slow_pair(Kernel::V6_18, &[("tcp_sack", "0")], 40));
+    lab.set_link(None, None, Some(true));
+    lab.send(1, End::Client, 1_448).unwrap();
+    lab.run(Span::from_ms(15));
+    lab.set_link(None, None, Some(false));
+    lab.send(1, End::Client, 1_448).unwrap();
+    lab.run(Span::from_s(2));
+    let found = times(&lab, "tcp_retransmit_skb");
+    assert!(found[0] >= 700, "{found:?}");
+    assert_eq!(lab.received(1, End::Server), Ok(2_896));
+}
+
+/// A connection whose own handshake gave no round trip begins with what an earlier one left behind: its FIN is probed
+/// for after 204 ms (seen at 2210), not after a second.
+#[test]
+fn a_connection_begins_with_the_round_trip_of_an_earlier_one() {
+    let first_probe = |closes_first: bool| {
+        let mut lab = connected(pair(Kernel::V6_18, &[("tcp_timestamps", "0")]));
+        if closes_first {
+            lab.close(&[1], End::Client, Closing::Close).unwrap();
+            lab.close(&[1], End::Server, Closing::Close).unwrap();
+        }
+        lab.set_link(None, None, Some(true));
+        lab.connect(End::Server, PORT, 1, PLAIN, true);
+        lab.run(Span::from_ms(500));
+        lab.set_link(None, None, Some(false));
+        lab.run(Span::from_ms(1_000));
+        lab.set_link(None, None, Some(true));
+        lab.close(&[2], End::Client, Closing::Close).unwrap();
+        lab.run(Span::from_s(2));
+        let resent = times(&lab, "2 tcp_retransmit_skb FIN_WAIT1");
+        resent[0] - 2_000
+    };
+    assert!((200..=212).contains(&first_probe(true)));
+    assert!(first_probe(false) >= 1_000);
+}
+
+/// The time of tcp_retries2 is computed from 200 ms, whatever tcp_rto_min_us says: with 1 it is 600 ms, so that there is
+/// one timeout and then the end. Seen at 1346, 1666 and 2310 ms.
+#[test]
+fn giving_up_does_not_heed_the_least_timeout() {
+    let sysctls = [("tcp_retries2", "1"), ("tcp_rto_min_us", "300000")];
+    let mut lab = connected(pair(Kernel::V6_18, &sysctls));
+    lab.run(Span::from_ms(500));
+    lab.set_deaf(End::Server, PORT, true);
+    lab.send(1, End::Client, 100).unwrap();
+    lab.run(Span::from_s(4));
+    assert_near(&times(&lab, "tcp_retransmit_skb"), &[1_320, 1_640]);
+    assert_near(&times(&lab, "ETIMEDOUT"), &[2_290]);
+}
+
+/// A SYN-ACK's timeout doubles beyond tcp_rto_max_ms. Seen at 1030, 3046 and 7110 ms with 2 s.
+#[test]
+fn a_syn_ack_does_not_heed_the_longest_timeout() {
+    let mut lab = pair(Kernel::V6_18, &[("tcp_rto_max_ms", "2000")]);
+    lab.listen(End::Server, PORT, Listening::default()).unwrap();
+    lab.set_deaf(End::Client, PORT, true);
+    lab.connect(End::Server, PORT, 1, PLAIN, true);
+    lab.run(Span::from_ms(100));
+    lab.close(&[1], End::Client, Closing::Close).unwrap();
+    lab.run(Span::from_s(8));
+    let found = times(&lab, "tcp_retransmit_synack");
+    assert!(
+        matches!(found[..], [1_004..=1_032, 3_000..=3_070, 7_000..=7_400]),
+        "{found:?}"
+    );
+}
+
+/// A link that turns slow makes a timeout wrong: the echoed timestamp tells, and only what the timer sent is sent
+/// again, once (tcp_try_undo_loss).
+#[test]
+fn a_timeout_that_was_wrong_is_undone() {
+    let mut lab = connected(pair(Kernel::V6_18, &[("tcp_early_retrans", "0")]));
+    lab.set_link(Some(Span::from_ms(150)), None, None);
+    lab.send(1, End::Client, 14_480).unwrap();
+    lab.run(Span::from_s(3));
+    assert_eq!(
+        times(&lab, "tcp_retransmit_skb").len(),
+        1,
+        "{:#?}",
+        table(&lab, 500)
+    );
+    assert_eq!(lab.received(1, End::Server), Ok(14_480));
+}
