@@ -301,6 +301,48 @@ fn two_installers_lose_a_path_and_the_run_is_written_down() {
 }
 
 #[test]
+fn orders_are_searched_under_faults_too() {
+    let lab = Lab::new();
+    lab.write(
+        "a.bat",
+        "@reg add HKCU\\Software\\T /v a /d 1 /f >nul || exit /b 4\r\n@echo x>f\r\n",
+    );
+    lab.write(
+        "b.bat",
+        "@if exist f (echo 1>g) else echo 1>h\r\n@if exist f echo 1>i\r\n",
+    );
+    let fault = "registry-access-denied:at=a.bat/reg-1";
+    let plain = ["cmd", "a.bat", "--explore", "b.bat", "--json"];
+    let with = [&plain[..], &["--fault", fault, "--repro", "r.ron"]].concat();
+    // Without the fault `f` may come between the two looks; with it there is never one.
+    let told = &json_lines(&lab.run(&plain).exits(1))[0];
+    assert_ne!(told["races"], "0", "{told}");
+    let told = &json_lines(&lab.run(&with).exits(0))[0];
+    assert_eq!(
+        (&told["races"], &told["idle_faults"]),
+        (&"0".into(), &serde_json::json!([]))
+    );
+    let idle = [&plain[..], &["--fault", "file-in-use:nth=99"]].concat();
+    let told = &json_lines(&lab.run(&idle).exits(1))[0];
+    assert_eq!(
+        told["idle_faults"],
+        serde_json::json!(["file-in-use:nth=99"])
+    );
+    // The run that is written down is one of the arm with the fault.
+    let late = [
+        "cmd",
+        "a.bat",
+        "--explore",
+        "b.bat",
+        "--fault",
+        "write-disk-full:at=b.bat,nth=9",
+    ];
+    lab.run(&[&late[..], &["--repro", "r.ron"]].concat())
+        .exits(1);
+    lab.run(&["replay", "r.ron", "--exact"]).exits(0);
+}
+
+#[test]
 fn scripts_that_do_not_meet_end_alike_in_every_order() {
     let lab = Lab::new();
     lab.write("a.bat", "@reg add HKCU\\Software\\A /v a /d 1 /f >nul\r\n");

@@ -12,7 +12,7 @@ use faultlab_sim::scenario::{
 use faultlab_sim::win7::cmd::Record as CmdRecord;
 use serde::Serialize;
 
-use super::{built, named, prepare, tell_idle};
+use super::{arm_of, built, named, prepare, tell_idle};
 use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
@@ -58,7 +58,7 @@ fn whole(prepared: &Prepared, source: &mut dyn Source, name: &str) -> (End, Vec<
 /// The claim that every order of steps comes to what an order of whole scripts comes to.
 const SERIAL: &str = "ends-as-one-after-the-other";
 
-fn serial(ends: &[End]) -> Claim {
+fn serial(ends: &[End], arm: &str) -> Claim {
     let record = |kind: &str, actor: &str| Match {
         kind: kind.into(),
         actor: actor.into(),
@@ -89,7 +89,10 @@ fn serial(ends: &[End]) -> Claim {
         says: "whatever the order of their steps, registry, files and exit codes are as if one script had run after the other".into(),
         claim: Statement::Every(Pattern::Any(ends.iter().map(as_this).collect())),
         on: BASELINE.into(),
-        arms: Vec::new(),
+        arms: match arm {
+            BASELINE => Vec::new(),
+            other => vec![other.into()],
+        },
         control: Vec::new(),
         uncontrolled: None,
         expected: Verdict::Undecided,
@@ -140,8 +143,13 @@ pub(super) fn run(
     let mut ends = vec![one, other];
     ends.dedup();
     let repro = Output::create_if_asked(args.repro.as_ref())?;
-    let loaded = built(args, setup.clone(), &loaded.scripts, vec![serial(&ends)])?;
-    let prepared = prepare(&loaded)?;
+    let loaded = built(
+        args,
+        setup.clone(),
+        &loaded.scripts,
+        vec![serial(&ends, arm_of(args))],
+    )?;
+    let prepared = prepare(&loaded, arm_of(args))?;
     let watch = loaded.watch_of(SERIAL);
     let threads = Threads::new(None);
     let seed = args.seed.unwrap_or(0);
@@ -169,7 +177,7 @@ pub(super) fn run(
     let shrunk = finding
         .miss
         .as_ref()
-        .map(|chooser| shortest(&loaded, chooser));
+        .map(|chooser| shortest(&loaded, arm_of(args), chooser));
     let shrunk = shrunk.transpose()?;
     let outcome = shrunk
         .as_ref()
@@ -229,9 +237,9 @@ fn races(found: &Found, finding: &Finding) -> String {
     (&found.runs - &finding.hits).to_string()
 }
 
-fn shortest(loaded: &Loaded, chooser: &Chooser) -> Result<Shrunk> {
+fn shortest(loaded: &Loaded, arm: &str, chooser: &Chooser) -> Result<Shrunk> {
     let witness = Witness {
-        arm: BASELINE.into(),
+        arm: arm.into(),
         params: BTreeMap::new(),
         chooser: chooser.clone(),
         so: false,
@@ -247,7 +255,7 @@ fn steps(loaded: &Loaded, shrunk: &Shrunk) -> Result<Shown> {
         .map_err(|mistake| late_mistake(loaded, mistake))?;
     Ok(Shown {
         title: loaded.scenario.title.clone(),
-        prepared: prepare(&again)?,
+        prepared: prepare(&again, &repro.arm)?,
         chooser: Chooser::Named(repro.choices.clone(), repro.rest),
     })
 }

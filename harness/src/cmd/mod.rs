@@ -47,18 +47,26 @@ pub fn run(args: &cli::Cmd, layout: Layout) -> Result<Exit> {
     let name = scripts[0].name.clone();
     setup.scripts = scripts;
     let loaded = built(args, setup, &beside, Vec::new())?;
-    let prepared = prepare(&loaded)?;
+    let prepared = prepare(&loaded, arm_of(args))?;
     match &args.explore {
         None => alone::run(args, layout, &loaded, &prepared, &name),
         Some(_) => explored::run(args, layout, &loaded, &prepared),
     }
 }
 
-fn prepare(loaded: &Loaded) -> Result<Prepared> {
-    let arm = loaded
-        .scenario
-        .arm(BASELINE)
-        .expect("it was built with one");
+/// The arm with the faults, beside the baseline: a claim, which a search has, begins on an arm without.
+const FAULTS: &str = "faults";
+
+/// The arm that is run.
+fn arm_of(args: &cli::Cmd) -> &'static str {
+    match args.explore.is_some() && !args.fault.is_empty() {
+        true => FAULTS,
+        false => BASELINE,
+    }
+}
+
+fn prepare(loaded: &Loaded, arm: &str) -> Result<Prepared> {
+    let arm = loaded.scenario.arm(arm).expect("it was built with it");
     loaded
         .prepare(arm, &BTreeMap::new(), &[])
         .map_err(|mistake| late_mistake(loaded, mistake))
@@ -216,6 +224,18 @@ fn built(
         .iter()
         .map(|text| fault(text))
         .collect::<Result<Vec<_>>>()?;
+    let arm = |name: &str, faults: Vec<Fault>| Arm {
+        name: name.into(),
+        doc: String::new(),
+        world: None,
+        params: BTreeMap::new(),
+        faults,
+        cases: None,
+    };
+    let arms = match arm_of(args) {
+        BASELINE => vec![arm(BASELINE, faults)],
+        other => vec![arm(BASELINE, Vec::new()), arm(other, faults)],
+    };
     let scenario = Scenario {
         version: faultlab_sim::scenario::VERSION,
         id: "cmd".into(),
@@ -232,14 +252,7 @@ fn built(
             params: BTreeMap::new(),
             search: Search::Run,
         }],
-        arms: vec![Arm {
-            name: BASELINE.into(),
-            doc: String::new(),
-            world: None,
-            params: BTreeMap::new(),
-            faults,
-            cases: None,
-        }],
+        arms,
         claims,
     };
     load_built("the command line", scenario, beside.clone()).map_err(|mistake| {
