@@ -2,6 +2,7 @@
 //! draw the first run. `cargo bench --bench pages` prints the table of the README.
 
 #[path = "../tests/support/browser.rs"]
+#[allow(dead_code, reason = "tests use what this does not")]
 mod browser;
 
 use std::path::Path;

@@ -22,6 +22,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::library::{self, late_mistake};
 use crate::on_arm::{self, OnArm, Quantifier};
+use crate::output::reason;
 use crate::render::{Page, style};
 use crate::threads::Threads;
 
@@ -443,7 +444,7 @@ impl Exercise {
         let whose = ron::to_string(&whose).expect("two texts");
         let beside = folder.parent().filter(|parent| *parent != Path::new(""));
         let building = tempfile::tempdir_in(beside.unwrap_or(Path::new(".")))
-            .map_err(|error| cannot(error.to_string()))?;
+            .map_err(|error| cannot(reason(&error)))?;
         let scripts = self.loaded.scripts.iter();
         let files = scripts.map(|(name, text)| (name.as_str(), text.as_str()));
         for (name, text) in files.chain([("scenario.ron", &*self.loaded.text), (WHOSE, &*whose)]) {

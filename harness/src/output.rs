@@ -61,13 +61,12 @@ impl Output {
     /// # Errors
     /// The disk is full, or the folder went away: nothing is written then.
     pub fn commit(self) -> Result<()> {
-        let cannot = |error: &dyn std::fmt::Display| {
-            Failure::bad_input(format!(
-                "{} cannot be written: {error}",
-                self.path.display()
-            ))
+        let cannot = |error: &io::Error| {
+            let (path, why) = (self.path.display(), reason(error));
+            Failure::bad_input(format!("{path} cannot be written: {why}"))
         };
-        let file = self.file.into_inner().map_err(|error| cannot(&error))?;
+        let file = self.file.into_inner();
+        let file = file.map_err(|error| cannot(error.error()))?;
         file.persist(&self.place)
             .map_err(|error| cannot(&error.error))?;
         Ok(())
@@ -83,7 +82,7 @@ impl Output {
 }
 
 /// What went wrong, in the words of the system.
-fn reason(error: &io::Error) -> String {
+pub fn reason(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.source());
     let inner = inner.and_then(|inner| inner.downcast_ref::<io::Error>());
     match (inner, error.kind()) {

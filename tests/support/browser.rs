@@ -132,6 +132,21 @@ impl Browser {
         self.ask("POST", &path, &json!({"script": script, "args": []}))
     }
 
+    /// What a screen reader is told of the page: each node's role and name.
+    pub fn accessible(&self) -> Vec<(String, String)> {
+        let path = format!("{}/goog/cdp/execute", self.session);
+        let asked = json!({"cmd": "Accessibility.getFullAXTree", "params": {}});
+        let tree = self.ask("POST", &path, &asked);
+        let text = |node: &Value, field: &str| {
+            let text = node[field]["value"].as_str();
+            text.unwrap_or_default().to_owned()
+        };
+        let nodes = tree["nodes"].as_array().expect("a list");
+        let told = nodes.iter().filter(|node| node["ignored"] != true);
+        told.map(|node| (text(node, "role"), text(node, "name")))
+            .collect()
+    }
+
     fn log(&self, kind: &str) -> Vec<Value> {
         let path = format!("{}/se/log", self.session);
         let entries = self.ask("POST", &path, &json!({"type": kind}));

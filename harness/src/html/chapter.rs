@@ -427,10 +427,9 @@ impl ClaimView {
             .find(|spec| spec.id == report.id);
         let spec = spec.expect("a report is of the scenario's claims");
         let mut facts = vec![Headed::new("rests on", search::basis(&report.basis))];
-        for (nth, searched) in claim::shown_searches(report).into_iter().enumerate() {
-            let is_named = searched.arm == spec.on || spec.arms.contains(&searched.arm);
+        for (nth, searched) in claim::searches(spec, report).into_iter().enumerate() {
             let heading = if nth == 0 { "so in" } else { "" };
-            facts.push(Headed::new(heading, search::searched(searched, !is_named)));
+            facts.push(Headed::new(heading, searched));
         }
         if !report.evidence.words.is_empty() {
             facts.push(Headed::new("shown", claim::shown(&report.evidence)));

@@ -40,10 +40,9 @@ pub fn full(page: &mut Page, spec: &Claim, claim: &ClaimReport) {
     page.paragraph(INDENT, &claim.says);
     reservations(page, claim);
     fact(page, "basis", &search::basis(&claim.basis));
-    for (nth, searched) in shown_searches(claim).into_iter().enumerate() {
+    for (nth, searched) in searches(spec, claim).iter().enumerate() {
         let label = if nth == 0 { "so in" } else { "" };
-        let is_named = searched.arm == spec.on || spec.arms.contains(&searched.arm);
-        fact(page, label, &search::searched(searched, !is_named));
+        fact(page, label, searched);
     }
     evidence(page, claim);
     if !claim.note.is_empty() {
@@ -109,13 +108,15 @@ pub fn fact(page: &mut Page, label: &str, text: &str) {
     page.item(&format!("{:INDENT$}{label}", ""), INDENT + COLUMN, text);
 }
 
-/// The searches, each once: an arm may be both named and a control.
-pub fn shown_searches(claim: &ClaimReport) -> Vec<&Searched> {
+/// The searches, one a line, each once: an arm may be both named and a control.
+pub fn searches(spec: &Claim, claim: &ClaimReport) -> Vec<String> {
     let mut shown: Vec<&Searched> = Vec::new();
     for searched in &claim.searches {
         if !shown.contains(&searched) {
             shown.push(searched);
         }
     }
-    shown
+    let is_named =
+        |searched: &Searched| searched.arm == spec.on || spec.arms.contains(&searched.arm);
+    search::all_searched(&shown, |searched| !is_named(searched))
 }

@@ -77,24 +77,63 @@ pub fn hits(hits: impl Display, runs: impl Display, basis: &Basis) -> String {
 
 /// A search that had a part in a verdict: `4 of 6 interleavings over 5 states, baseline`.
 pub fn searched(searched: &Searched, is_control: bool) -> String {
+    line(searched, "", is_control, &in_parentheses(&searched.params))
+}
+
+fn line(searched: &Searched, of_cases: &str, is_control: bool, params: &str) -> String {
     let Searched {
         arm,
-        params,
         basis,
         so,
         not_enumerated,
         ..
     } = searched;
     let mut text = format!(
-        "{}, {}{arm}{}",
+        "{}{of_cases}, {}{arm}{params}",
         hits(&searched.hits, &searched.runs, basis),
         if is_control { "control " } else { "" },
-        in_parentheses(params)
     );
     if so.is_none() {
         text += "; undecided: the budget was spent, or something unsupported was met";
     }
     text + &left_to_the_seed(not_enumerated)
+}
+
+/// Searches that had a part in a verdict, one a line; cases of an arm that come to the same share one.
+pub fn all_searched(searches: &[&Searched], is_control: impl Fn(&Searched) -> bool) -> Vec<String> {
+    let same = |one: &&Searched, other: &&Searched| {
+        let basis = |searched: &Searched| hits(&searched.hits, &searched.runs, &searched.basis);
+        (&one.arm, one.so, &one.not_enumerated) == (&other.arm, other.so, &other.not_enumerated)
+            && basis(one) == basis(other)
+    };
+    let lines = searches.chunk_by(same).flat_map(|cases| match cases {
+        [first, _, _, ..] => vec![searched_in_cases(first, cases, is_control(first))],
+        few => few
+            .iter()
+            .map(|one| searched(one, is_control(one)))
+            .collect(),
+    });
+    lines.collect()
+}
+
+/// `1 of 1 run in each of 25 cases, control beyond-the-limit (g = 196, 197; release = 1.11, 1.14)`.
+fn searched_in_cases(first: &Searched, cases: &[&Searched], is_control: bool) -> String {
+    let values = first.params.keys().map(|name| {
+        let mut values: Vec<&str> = Vec::new();
+        for value in cases.iter().filter_map(|case| case.params.get(name)) {
+            if !values.contains(&value.as_str()) {
+                values.push(value);
+            }
+        }
+        format!("{name} = {}", values.join(", "))
+    });
+    let values: Vec<String> = values.collect();
+    let params = match values.as_slice() {
+        [] => String::new(),
+        values => format!(" ({})", values.join("; ")),
+    };
+    let of_cases = format!(" in each of {} cases", cases.len());
+    line(first, &of_cases, is_control, &params)
 }
 
 /// The sites of wide choices, which no search enumerates.
