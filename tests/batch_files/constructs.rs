@@ -132,6 +132,11 @@ fn constructs_of_real_scripts() {
         ("echo q>x.txt\nset /p V=<x.txt\necho [%V%]", "[q]\n"),
         ("(echo a& echo b)|(set /p L=& call echo got %%L%%)", ""),
         ("type nul>e.txt\nfor %%f in (e.txt) do echo %%~zf", "0\n"),
+        // `for /?`: what %~ftza shows is like a line of dir
+        (
+            "type nul>e.txt\nfor %%f in (e.txt) do echo %%~tf, %%~ftzaf",
+            "02/22/2011 09:00 AM, --a------ 02/22/2011 09:00 AM 0 C:\\lab\\e.txt\n",
+        ),
         // results
         ("ver>nul && echo ok || echo bad", "ok \n"),
         (

@@ -43,6 +43,17 @@ fn a_line_that_is_too_long_is_refused() {
 }
 
 #[test]
+fn times_of_files_are_told_within_the_first_minute_only() {
+    for show in ["for %%f in (f) do echo %%~tf", "dir f"] {
+        let soon = run(&format!("echo x>f\n{show}"));
+        assert_eq!(soon.unsupported, Vec::<String>::new(), "{soon:?}");
+        let later = run(&format!("echo x>f\nping -n 62 127.0.0.1>nul\n{show}"));
+        let refused = ["the time of a file, once a minute has passed,"];
+        assert_eq!(later.unsupported, refused, "{later:?}");
+    }
+}
+
+#[test]
 fn an_empty_name_breaks_nothing() {
     let commands = [
         "dir", "cd", "md", "rd", "del", "type", "copy", "move", "ren", "attrib", "start", "call",

@@ -51,6 +51,21 @@ impl Moment {
             hundredth: (within / 10 % 100) as u32,
         }
     }
+
+    /// The date in numbers, with the formats of en-US: `02/22/2011`.
+    pub fn numbers(&self) -> String {
+        format!("{:02}/{:02}/{:04}", self.month, self.day, self.year)
+    }
+
+    /// Hour and minute, with the formats of en-US: `09:00 AM`.
+    pub fn half_day(&self) -> String {
+        let half = if self.hour < 12 { "AM" } else { "PM" };
+        let hour = match self.hour % 12 {
+            0 => 12,
+            hour => hour,
+        };
+        format!("{hour:02}:{:02} {half}", self.minute)
+    }
 }
 
 fn days_of(year: u32, month: u32) -> u32 {

@@ -19,6 +19,7 @@ use crate::win7::registry::Caller;
 use crate::win7::registry::error::Win32;
 use crate::win7::text::Wide;
 
+use super::clock::Moment;
 use super::handles::Handles;
 use super::kernel::{Kernel, ProcessId, SpawnRequest};
 use super::log::{Answer, Log};
@@ -211,6 +212,17 @@ impl Sys<'_> {
         self.local_operation(move |kernel, _, _| kernel.unsupported(&noted))?;
         self.error_line(&format!("faultlab: {what} is not modelled"))?;
         Ok(UNSUPPORTED)
+    }
+
+    /// The last write time of files, whose volume holds none: everything that was there at the start is of the start,
+    /// and what is written within its minute shows the same, as Windows shows no seconds. Later it is refused.
+    pub(super) fn file_time(&mut self) -> Asked<Option<Moment>> {
+        const MINUTE_MS: u64 = 60_000;
+        if self.now_ms()? < MINUTE_MS {
+            return Ok(Some(Moment::after_ms(0)));
+        }
+        self.unsupported("the time of a file, once a minute has passed,")?;
+        Ok(None)
     }
 
     /// Notes a command in the trace.

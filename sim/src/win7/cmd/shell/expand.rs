@@ -429,13 +429,15 @@ impl Shell {
             true => sys.entry(&full)?,
             false => None,
         };
-        if letters.contains('t') {
-            sys.unsupported("%~t, the time of a file")?;
-        }
         let mut more = Vec::new();
         if let Some(entry) = entry {
             if letters.contains('a') {
                 more.push(super::internal::attribute_letters(entry.attributes));
+            }
+            if letters.contains('t')
+                && let Some(moment) = sys.file_time()?
+            {
+                more.push(format!("{} {}", moment.numbers(), moment.half_day()));
             }
             if letters.contains('z') {
                 more.push(entry.len.to_string());
@@ -503,15 +505,6 @@ pub fn time_of(moment: Moment) -> String {
 /// As `%DATE%` shows it with the formats of en-US.
 pub fn date_of(moment: Moment) -> String {
     let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-    let Moment {
-        year,
-        month,
-        day,
-        weekday,
-        ..
-    } = moment;
-    format!(
-        "{} {month:02}/{day:02}/{year:04}",
-        days[weekday as usize % 7]
-    )
+    let day = days[moment.weekday as usize % 7];
+    format!("{day} {}", moment.numbers())
 }

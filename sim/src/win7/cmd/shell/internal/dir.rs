@@ -4,9 +4,8 @@
 //! |---|---|---|
 //! | `/b` names alone; `/s` below too, then with full paths; `/a` attributes, `/o` order | `dir /?` | yes |
 //! | nothing found: "File Not Found" on the error output, 1 | observed | yes |
-//! | the long form shows dates: files have no times here, so it shows that of the start | | no |
+//! | the long form shows when a file was last written, with two blanks before the hour (`Sys::file_time`) | observed | yes |
 
-use crate::win7::cmd::clock::Moment;
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::shell::ast::Text;
 use crate::win7::cmd::shell::expand::utf8;
@@ -243,19 +242,10 @@ impl Shell {
             length => folder[..length - 1].to_vec(),
         };
         sys.say(&OF, &[&utf8(&title)])?;
-        let moment = Moment::after_ms(0);
-        let time = {
-            let half = if moment.hour < 12 { "AM" } else { "PM" };
-            let hour = if moment.hour.is_multiple_of(12) {
-                12
-            } else {
-                moment.hour % 12
-            };
-            format!(
-                "{:02}/{:02}/{:04}  {hour:02}:{:02} {half}",
-                moment.month, moment.day, moment.year, moment.minute
-            )
+        let Some(moment) = sys.file_time()? else {
+            return Ok(counted);
         };
+        let time = format!("{}  {}", moment.numbers(), moment.half_day());
         let all = matches!(&*utf8(pattern), "*" | "*.*");
         if all && folder.len() > 3 && options.attributes.is_none() {
             for dots in [".", ".."] {
