@@ -1,7 +1,8 @@
 //! Putting what connections show into the order of time: a lane has all that is of one type.
 //!
 //! Each moment of a life is a cursor that walks over the arrivals on its own, without a look at the others. Then
-//! all that is due is sorted by time, and made. Of equal times, kinds come in their order, then moments, then connections: an order that follows
+//! all that is due is sorted by time, which says where each goes, and made moment by moment: what is alike is made
+//! one after another, so that the processor foresees every branch. Of equal times, kinds come in their order, then moments, then connections: an order that follows
 //! from what happens alone, so that it is the same however long the steps are in which a stream is taken.
 
 use super::arrivals::{Arrivals, At};
@@ -45,8 +46,14 @@ pub(super) struct Lane {
     cursors: Vec<Cursor>,
     // Room to work in; nothing is kept there between calls.
     due: Vec<Due>,
+    /// Where in `due` a cursor's begin: they are in the order of time.
+    runs: Vec<usize>,
     sorted: Vec<Due>,
     counts: Vec<u32>,
+    /// Where in the output each of `due` begins.
+    starts: Vec<u32>,
+    /// For each cursor, which of `due` is placed next.
+    next: Vec<usize>,
 }
 
 impl Lane {
@@ -54,8 +61,11 @@ impl Lane {
         Lane {
             cursors: Vec::new(),
             due: Vec::new(),
+            runs: Vec::new(),
             sorted: Vec::new(),
             counts: Vec::new(),
+            starts: Vec::new(),
+            next: Vec::new(),
         }
     }
 
@@ -88,21 +98,26 @@ impl Lane {
         self.cursors.extend(cursors);
     }
 
-    /// Goes over all that comes before `until` and was not taken yet, in the order of time. `arrivals` gives those
-    /// of a kind; `make` is given the kind, the connection's number, the time, and what happens then.
+    /// Fills `out` with all that comes before `until` and was not taken yet, in the order of time. `arrivals` gives
+    /// those of a kind; `make` is given the kind, the connection's number, the time, what happens then, and the places
+    /// for it, in each of which is a `blank` or what was there before.
     #[inline]
-    pub(super) fn take<'a>(
+    pub(super) fn take<'a, T: Copy>(
         &mut self,
         until: u64,
         clock: Clock,
         arrivals: impl Fn(usize) -> &'a Arrivals,
-        mut make: impl FnMut(usize, u64, u64, &[What]),
+        (out, blank): (&mut Vec<T>, T),
+        mut make: impl FnMut(usize, u64, u64, &[What], &mut [T]),
     ) {
-        let Lane { cursors, due, .. } = self;
+        let Lane {
+            cursors, due, runs, ..
+        } = self;
         let mut least = u64::MAX;
         for (cursor, Cursor { kind, moment, at }) in (0_u64..).zip(cursors) {
             let arrivals = arrivals(*kind);
             let run = due.len();
+            runs.push(run);
             let high = cursor << Due::NUMBER_BITS;
             let each = |number, at| {
                 let which = high | number;
@@ -115,17 +130,51 @@ impl Lane {
             }
             least = due.get(run).map_or(least, |first| least.min(first.at));
         }
-        if due.is_empty() {
-            return;
+        if !due.is_empty() {
+            self.sort(least, until);
         }
-        self.sort(least, until);
-        for due in &self.sorted {
-            let Cursor { kind, moment, .. } = &self.cursors[due.cursor()];
-            make(*kind, due.number(), due.at, &moment.steps);
+        let total = self.place();
+        // What is left of before is written over.
+        out.resize(total, blank);
+        let mut end = self.due.len();
+        for (Cursor { kind, moment, .. }, run) in self.cursors.iter().zip(&self.runs).rev() {
+            let steps = &moment.steps;
+            for (due, start) in self.due[*run..end].iter().zip(&self.starts[*run..end]) {
+                let places = &mut out[*start as usize..][..steps.len()];
+                make(*kind, due.number(), due.at, steps, places);
+            }
+            end = *run;
         }
         self.due.clear();
+        self.runs.clear();
         self.sorted.clear();
         self.counts.clear();
+        self.starts.clear();
+        self.next.clear();
+    }
+
+    /// Finds where in the output each of what is due goes, and how much there is in all.
+    fn place(&mut self) -> usize {
+        let Lane {
+            cursors,
+            due,
+            runs,
+            sorted,
+            starts,
+            next,
+            ..
+        } = self;
+        starts.resize(due.len(), 0);
+        next.extend_from_slice(runs);
+        let mut total = 0;
+        for each in &*sorted {
+            // Those of a cursor are in the order of time, and sorting leaves them so.
+            let cursor = each.cursor();
+            starts[next[cursor]] = total;
+            next[cursor] += 1;
+            total += cursors[cursor].moment.steps.len() as u32;
+        }
+        total as usize
     }
 
     /// Sorts what is due, all of it within `from..until`, and leaves what is of one time in its order: first into
@@ -138,10 +187,10 @@ impl Lane {
             counts,
             ..
         } = self;
-        let buckets = (2 * due.len()).next_power_of_two();
+        let buckets = due.len().next_power_of_two();
         if buckets > MOST_BUCKETS {
-            due.sort_by_key(|due| due.at);
-            std::mem::swap(due, sorted);
+            sorted.extend_from_slice(due);
+            sorted.sort_by_key(|due| due.at);
             return;
         }
         let mut shift = 0;

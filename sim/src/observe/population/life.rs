@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::super::event::{Packet, PacketFlags};
+use super::super::event::{Event, Packet, PacketFlags};
 use super::config::Population;
 use crate::engine::{Span, Time};
 use crate::linux::tcp::Clock;
@@ -295,36 +295,54 @@ impl Life {
 }
 
 impl What {
-    /// The tracepoint's record for a connection. A packet is none.
+    /// Writes the tracepoint's record for a connection to its place. A packet has none.
+    ///
+    /// Each kind is written on its own: a value that any of them may have made is copied in wide words right after
+    /// its narrow fields were stored, and a processor waits for that, 5 ns an event.
     #[inline]
-    pub(super) fn record(self, life: Life, ends: &Ends) -> Record {
-        // Most are this one: the others stay out of the way.
+    pub(super) fn write(self, life: Life, ends: &Ends, at: Time, cpu: u8, place: &mut Event) {
         match self {
-            What::State(oldstate, newstate, has_port) => Record::SetState {
-                skaddr: ends.skaddr,
-                oldstate,
-                newstate,
-                sport: ends.sport * u16::from(has_port),
-                dport: ends.dport,
-                family: Family::Inet,
-                protocol: Protocol::Tcp,
-                saddr: ends.saddr,
-                daddr: ends.daddr,
-            },
+            What::State(oldstate, newstate, has_port) => {
+                *place = Event {
+                    at,
+                    cpu,
+                    record: Record::SetState {
+                        skaddr: ends.skaddr,
+                        oldstate,
+                        newstate,
+                        sport: ends.sport * u16::from(has_port),
+                        dport: ends.dport,
+                        family: Family::Inet,
+                        protocol: Protocol::Tcp,
+                        saddr: ends.saddr,
+                        daddr: ends.daddr,
+                    },
+                };
+            }
             What::Destroy => {
                 // A connect() without a port forgets the peer's, too.
                 let has_ports = u16::from(life != Life::NoPort);
-                Record::DestroySock {
-                    skaddr: ends.skaddr,
-                    sport: ends.sport * has_ports,
-                    dport: ends.dport * has_ports,
-                    family: Family::Inet,
-                    saddr: ends.saddr,
-                    daddr: ends.daddr,
-                    sock_cookie: ends.cookie,
-                }
+                *place = Event {
+                    at,
+                    cpu,
+                    record: Record::DestroySock {
+                        skaddr: ends.skaddr,
+                        sport: ends.sport * has_ports,
+                        dport: ends.dport * has_ports,
+                        family: Family::Inet,
+                        saddr: ends.saddr,
+                        daddr: ends.daddr,
+                        sock_cookie: ends.cookie,
+                    },
+                };
             }
-            _ => self.rarer_record(ends),
+            _ => {
+                *place = Event {
+                    at,
+                    cpu,
+                    record: self.rarer_record(ends),
+                };
+            }
         }
     }
 

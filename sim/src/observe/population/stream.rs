@@ -1,6 +1,6 @@
 //! The events of one node, in the order of time, from any time on.
 
-use super::super::event::{Event, Packet};
+use super::super::event::{Event, Packet, PacketFlags};
 use super::arrivals::{Arrivals, spread};
 use super::config::{Flows, Population};
 use super::drawn::Drawn;
@@ -8,7 +8,7 @@ use super::lane::Lane;
 use super::life::Ends;
 use crate::engine::{Span, Time, mix};
 use crate::linux::tcp::Clock;
-use crate::linux::tracepoint::Ipv4;
+use crate::linux::tracepoint::{Family, Ipv4, Record};
 
 /// A packet of a node, when it passes and on which CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -98,35 +98,82 @@ impl NodeStream {
     /// Puts all events before `until` that were not taken yet into `events`, and packets into `packets`.
     /// Both are emptied first. After the population's time nothing comes.
     pub fn take(&mut self, until: Time, events: &mut Vec<Event>, packets: &mut Vec<PacketEvent>) {
-        events.clear();
-        packets.clear();
         let (address, cpus, clock) = (self.address, self.cpus, self.clock);
         let (until, kinds) = (until.0.min(self.until), &self.kinds);
         let arrivals = |kind: usize| &kinds[kind].arrivals;
-        self.events
-            .take(until, clock, arrivals, |kind, number, at, steps| {
+        let events = (events, NO_EVENT);
+        self.events.take(
+            until,
+            clock,
+            arrivals,
+            events,
+            |kind, number, at, steps, places| {
                 let kind = &kinds[kind];
                 let (ends, cpu) = kind.ends(number, address, cpus);
-                events.extend(steps.iter().map(|what| Event {
-                    at: Time(at),
-                    cpu,
-                    record: what.record(kind.flows.life, &ends),
-                }));
-            });
-        self.packets
-            .take(until, clock, arrivals, |kind, number, at, steps| {
+                for (what, place) in steps.iter().zip(places) {
+                    what.write(kind.flows.life, &ends, Time(at), cpu, place);
+                }
+            },
+        );
+        let packets = (packets, NO_PACKET);
+        self.packets.take(
+            until,
+            clock,
+            arrivals,
+            packets,
+            |kind, number, at, steps, places| {
                 let kind = &kinds[kind];
                 let (ends, cpu) = kind.ends(number, address, cpus);
-                for what in steps {
-                    packets.push(PacketEvent {
+                for (what, place) in steps.iter().zip(places) {
+                    *place = PacketEvent {
                         at: Time(at),
                         cpu,
                         packet: what.packet(&ends),
-                    });
+                    };
                 }
-            });
+            },
+        );
     }
 }
+
+/// What stands in a place before an event does.
+const NO_EVENT: Event = Event {
+    at: Time(0),
+    cpu: 0,
+    record: Record::ReceiveReset {
+        skaddr: 0,
+        sport: 0,
+        dport: 0,
+        family: Family::Inet,
+        saddr: Ipv4::ANY,
+        daddr: Ipv4::ANY,
+        sock_cookie: 0,
+    },
+};
+
+/// What stands in a place before a packet does.
+const NO_PACKET: PacketEvent = PacketEvent {
+    at: Time(0),
+    cpu: 0,
+    packet: Packet {
+        is_inbound: false,
+        saddr: Ipv4::ANY,
+        daddr: Ipv4::ANY,
+        sport: 0,
+        dport: 0,
+        len: 0,
+        ttl: 0,
+        id: 0,
+        window: 0,
+        flags: PacketFlags {
+            syn: false,
+            ack: false,
+            fin: false,
+            rst: false,
+            psh: false,
+        },
+    },
+};
 
 impl Kind {
     /// Addresses, ports and socket of a connection, and the CPU on which its packets come in.

@@ -393,6 +393,46 @@ proptest! {
     }
 }
 
+/// A sum has of each number the sum, and of the most keys the most, by another way than [`Tally::add`]'s own.
+#[test]
+fn a_sum_of_tallies_has_the_sum_of_each_number() {
+    let population = Population {
+        seconds: 30,
+        ..mixed()
+    };
+    // Too few keys, so that something is lost.
+    let config = AggregateConfig {
+        max_entries: 20,
+        ..AggregateConfig::default()
+    };
+    let of_nodes: Vec<Tally> = (0..4)
+        .map(|node| population.tally(node, &drawn(&population, node), config))
+        .collect();
+    let mut sum = Tally::default();
+    of_nodes.iter().for_each(|tally| sum.add(tally));
+    let numbers: [fn(&Tally) -> u64; 7] = [
+        |tally| tally.nodes,
+        |tally| tally.events,
+        |tally| tally.record_bytes,
+        |tally| tally.read_bytes,
+        |tally| tally.counted,
+        |tally| tally.lost,
+        |tally| tally.scores[&Trouble::SynTimeouts].injected,
+    ];
+    for (index, number) in numbers.into_iter().enumerate() {
+        assert_eq!(
+            number(&sum),
+            of_nodes.iter().map(number).sum::<u64>(),
+            "{index}"
+        );
+        assert!(number(&sum) > 0, "{index}");
+    }
+    let digests = of_nodes.iter().map(|tally| tally.digest);
+    assert_eq!(sum.digest, digests.fold(0, u64::wrapping_add));
+    let most = of_nodes.iter().map(|tally| tally.most_keys).max();
+    assert_eq!(Some(sum.most_keys), most);
+}
+
 #[test]
 fn streams_are_in_the_order_of_time_and_end() {
     let population = mixed();
