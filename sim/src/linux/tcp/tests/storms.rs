@@ -8,7 +8,8 @@ use crate::engine::{
     Time, Trace, TraceHash, When, World,
 };
 use crate::linux::tcp::{
-    Carried, Event, FaultError, Jitter, Kernel, Lab, Reconnect, TcpLab, Work, check_faults,
+    Carried, Counters, Defence, Event, FaultError, Flood, HostId, Jitter, Kernel, Lab, Reconnect,
+    Service, TcpLab, Work, check_faults,
 };
 use crate::linux::tracepoint::{Record, TcpState};
 
@@ -80,6 +81,8 @@ struct Run {
     trace: Trace<Seen>,
     carried: Carried,
     hash: TraceHash,
+    /// Of the server.
+    counters: Counters,
 }
 
 fn run(config: TcpLab, faults: Vec<Armed>, mut source: impl Source) -> Run {
@@ -103,6 +106,11 @@ fn run(config: TcpLab, faults: Vec<Armed>, mut source: impl Source) -> Run {
     Run {
         hash: trace.hash(),
         carried: machine.world.0.carried(),
+        counters: machine
+            .world
+            .0
+            .counters(HostId::SERVER)
+            .expect("there is a server"),
         trace,
     }
 }
@@ -406,4 +414,140 @@ fn a_trace_that_only_hashes_has_the_same_hash() {
     machine.run(&mut env, limits);
     assert_eq!(both.0.hash(), both.1.hash());
     assert_eq!(both.1.entries().len(), 0);
+}
+
+/// A server with one thread that takes half a millisecond to accept and one to answer.
+fn called(clients: u32, fresh: bool) -> Vec<u64> {
+    let config = TcpLab {
+        clients,
+        link_packet_ns: 0,
+        work: Work::Calls {
+            interval_ms: 100,
+            bytes: 100,
+            fresh,
+        },
+        service: Some(Service {
+            accept_us: 500,
+            request_us: 1_000,
+        }),
+        until_ms: 950,
+        ..TcpLab::default()
+    };
+    let run = run(config, vec![], Defaults);
+    let entries = run.trace.entries().iter();
+    let latency = |record: &Seen| match record {
+        Seen::Tcp {
+            record: Record::Call { latency_us, .. },
+            ..
+        } => Some(*latency_us),
+        _ => None,
+    };
+    entries.filter_map(|entry| latency(&entry.record)).collect()
+}
+
+/// Two crossings of 100 us each way for the handshake and the request, and what the server takes.
+#[test]
+fn a_call_takes_the_link_and_what_the_server_does_for_it() {
+    let kept = called(1, false);
+    assert_eq!(
+        kept[0],
+        100 + 100 + 100 + 500 + 1_000 + 100,
+        "it connects first"
+    );
+    assert!(
+        kept.len() >= 8 && kept[1..].iter().all(|us| *us == 100 + 1_000 + 100),
+        "{kept:?}"
+    );
+    let fresh = called(1, true);
+    assert!(
+        fresh.len() >= 8 && fresh.iter().all(|us| *us == kept[0]),
+        "{fresh:?}"
+    );
+}
+
+/// Ten clients call at one time: one after the other is served.
+#[test]
+fn a_server_with_one_thread_serves_one_after_the_other() {
+    let latencies = called(10, false);
+    let (first, later) = latencies.split_at(10);
+    assert_eq!(first.iter().max(), Some(&(300 + 10 * 1_500 + 100)));
+    let mut second: Vec<u64> = later[..10].to_vec();
+    second.sort_unstable();
+    assert!(second[9] <= 100 + 10 * 1_000 + 100, "{second:?}");
+}
+
+/// Clients that connect while a flood is on. How many did, and what the server counted.
+fn flooded(flood: Flood, sysctls: &[(&str, &str)]) -> (usize, usize, Counters) {
+    let config = TcpLab {
+        clients: 20,
+        ramp_ms: 1_000,
+        flood: Some(flood),
+        backlog: 128,
+        sysctl: sysctls
+            .iter()
+            .map(|(name, value)| ((*name).into(), (*value).into()))
+            .collect(),
+        reconnect: Reconnect::Never,
+        until_ms: 9_000,
+        ..TcpLab::default()
+    };
+    let run = run(config, vec![], Seed(1));
+    let came = run.count(0, 9_000, |record| {
+        matches!(
+            record,
+            Record::SetState {
+                oldstate: TcpState::SynRecv,
+                newstate: TcpState::Established,
+                ..
+            }
+        )
+    });
+    let again = run.count(0, 9_000, |record| {
+        matches!(record, Record::RetransmitSkb { .. })
+    });
+    (came, again, run.counters)
+}
+
+#[test]
+fn a_flood_meets_cookies_or_a_full_queue_or_a_filter() {
+    let flood = Flood {
+        from_ms: 0,
+        syns_per_s: 100_000,
+        defence: Defence::Nothing,
+        cores: 2,
+    };
+    let (came, again, counters) = flooded(flood, &[]);
+    assert_eq!((came, again), (20, 0), "cookies let them in");
+    assert!(counters.syncookies_sent > 0 && counters.syncookies_recv == counters.syncookies_sent);
+    let (came, again, counters) = flooded(flood, &[("net.ipv4.tcp_syncookies", "0")]);
+    assert!(
+        came <= 1 && again > 20,
+        "{came} came, {again} again: the queue is full"
+    );
+    assert!(counters.req_q_full_drop > 20 && counters.syncookies_sent == 0);
+    let filtered = Flood {
+        defence: Defence::XdpNative,
+        ..flood
+    };
+    let (came, again, counters) = flooded(filtered, &[("net.ipv4.tcp_syncookies", "0")]);
+    assert_eq!(
+        (came, again, counters.req_q_full_drop),
+        (20, 0, 0),
+        "nothing of it arrives"
+    );
+}
+
+/// 2.4 million SYNs a second, of which one core is rid of a tenth: nine of ten packets find the rings full.
+#[test]
+fn more_than_the_cores_are_rid_of_drowns_everybody() {
+    let flood = Flood {
+        from_ms: 0,
+        syns_per_s: 2_400_000,
+        defence: Defence::Nothing,
+        cores: 1,
+    };
+    let (came, again, _) = flooded(flood, &[]);
+    assert!(came < 20 && again > 40, "{came} came, {again} again");
+    let (came, again, _) = flooded(Flood { cores: 10, ..flood }, &[]);
+    assert_eq!((came, again), (20, 0));
 }
