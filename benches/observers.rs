@@ -1,8 +1,13 @@
-//! What observing costs on the models: the same events of one node through each observer, in turn and in
-//! one run; what is shown is the median of the turns.
+//! What observing costs on the models, in time on the processor: the same events of one node through each observer, in
+//! turn and in one run; what is shown is the median of the turns.
+
+#[path = "work/cpu_time.rs"]
+mod cpu_time;
 
 use std::hint::black_box;
-use std::time::Instant;
+
+use cpu_time::CpuTime;
+use criterion::measurement::Measurement as _;
 
 use faultlab_sim::engine::source::Seed;
 use faultlab_sim::engine::{Span, Time};
@@ -20,22 +25,59 @@ use faultlab_sim::observe::{
 const TURNS: usize = 5;
 
 fn main() {
-    let (events, packets) = node(10_000);
+    let (events, packets) = node(10_000, 40);
+    let (of_many, _) = node(10_000, 10_000);
     println!("| what | unit | ns a unit | bytes a unit |");
     println!("|---|---|--:|--:|");
-    for (name, map, key) in [
-        ("per-CPU map, key: signal", MapKind::PerCpu, KeyBy::Signal),
-        ("per-CPU map, key: service", MapKind::PerCpu, KeyBy::Service),
+    for (name, map, key, events, is_warm) in [
         (
-            "per-CPU map, key: connection, 10 000 flows",
+            "per-CPU map, key: signal",
+            MapKind::PerCpu,
+            KeyBy::Signal,
+            &events,
+            false,
+        ),
+        (
+            "per-CPU map, key: service",
+            MapKind::PerCpu,
+            KeyBy::Service,
+            &events,
+            false,
+        ),
+        (
+            "per-CPU map, key: service, 10 000 flows, all known",
+            MapKind::PerCpu,
+            KeyBy::Service,
+            &of_many,
+            true,
+        ),
+        (
+            "per-CPU map, key: service, 10 000 flows, all new",
+            MapKind::PerCpu,
+            KeyBy::Service,
+            &of_many,
+            false,
+        ),
+        (
+            "per-CPU map, key: connection, 10 000 flows, all new",
             MapKind::PerCpu,
             KeyBy::Connection,
+            &events,
+            false,
         ),
-        ("shared map, key: service", MapKind::Shared, KeyBy::Service),
         (
-            "LRU map, key: connection, 10 000 flows",
+            "shared map, key: service",
+            MapKind::Shared,
+            KeyBy::Service,
+            &events,
+            false,
+        ),
+        (
+            "LRU map, key: connection, 10 000 flows, all new",
             MapKind::Lru,
             KeyBy::Connection,
+            &events,
+            false,
         ),
     ] {
         let config = AggregateConfig {
@@ -44,8 +86,12 @@ fn main() {
             max_entries: 65_536,
             ..AggregateConfig::default()
         };
-        observer(name, &events, &packets, || {
-            Aggregate::new(config, Time::default())
+        observer(name, events, &packets, || {
+            let mut observer = Aggregate::new(config, Time::default());
+            if is_warm {
+                show(&mut observer, events, &packets);
+            }
+            observer
         });
     }
     observer("ring buffer", &events, &packets, || {
@@ -79,8 +125,8 @@ fn main() {
     lines(&packets);
 }
 
-/// Two seconds of a node whose connections are of so many flows.
-fn node(flows: u64) -> (Vec<Event>, Vec<PacketEvent>) {
+/// Two seconds of a node with so many connections, to so many peers.
+fn node(connections: u64, peers: u32) -> (Vec<Event>, Vec<PacketEvent>) {
     let population = Population {
         nodes: 1,
         cpus: 2,
@@ -88,10 +134,10 @@ fn node(flows: u64) -> (Vec<Event>, Vec<PacketEvent>) {
         flows: vec![Flows {
             life: Life::ClientCloses,
             port: 6379,
-            per_1000_s: flows * 500,
+            per_1000_s: connections * 500,
             hold_us: 5_000,
             link_us: 100,
-            peers: 40,
+            peers,
             arriving: Arriving::Jittered,
             curve: Curve::Flat,
         }],
@@ -118,21 +164,17 @@ fn observer<O: Observer>(
     let ns = median(|| {
         let mut observer = new();
         samples.clear();
-        let began = Instant::now();
-        for event in events {
-            observer.tracepoint(event);
-        }
-        for PacketEvent { at, cpu, packet } in packets {
-            observer.packet(*at, *cpu, packet);
-        }
+        let before = observer.toll();
+        let began = CpuTime.start();
+        show(&mut observer, events, packets);
         observer.read(Time::default() + Span::from_s(4), &mut samples);
-        let ns = began.elapsed().as_nanos();
+        let ns = CpuTime.end(began).as_nanos();
         let toll = observer.toll();
-        units = match toll.offered {
+        units = match toll.offered - before.offered {
             0 => events.len() as u64,
             offered => offered,
         };
-        bytes = toll.bytes;
+        bytes = toll.bytes - before.bytes;
         black_box(&samples);
         ns
     });
@@ -143,37 +185,46 @@ fn observer<O: Observer>(
     );
 }
 
+fn show(observer: &mut impl Observer, events: &[Event], packets: &[PacketEvent]) {
+    for event in events {
+        observer.tracepoint(event);
+    }
+    for PacketEvent { at, cpu, packet } in packets {
+        observer.packet(*at, *cpu, packet);
+    }
+}
+
 /// Formatting and parsing of log lines, ours and by a regular expression.
 fn lines(packets: &[PacketEvent]) {
     let rule = LogRule::default();
     let mut texts: Vec<Vec<u8>> = Vec::new();
     let formatted = median(|| {
         texts.clear();
-        let began = Instant::now();
+        let began = CpuTime.start();
         for PacketEvent { at, packet, .. } in packets {
             let mut text = Vec::with_capacity(256);
             format_line(&rule, *at, packet, &mut text);
             texts.push(text);
         }
-        began.elapsed().as_nanos()
+        CpuTime.end(began).as_nanos()
     });
     let parsed = median(|| {
-        let began = Instant::now();
+        let began = CpuTime.start();
         for text in &texts {
             black_box(parse_line(text).expect("a line of the rule"));
         }
-        began.elapsed().as_nanos()
+        CpuTime.end(began).as_nanos()
     });
     let pattern = regex::bytes::Regex::new(
         r"^\[ *(\d+)\.(\d{6})\] .*IN=(\S*) .*SRC=(\S+) DST=(\S+) LEN=(\d+) .*TTL=(\d+) ID=(\d+) .*PROTO=TCP SPT=(\d+) DPT=(\d+) WINDOW=(\d+) RES=\S+ (.*)URGP=",
     )
     .expect("a pattern");
     let matched = median(|| {
-        let began = Instant::now();
+        let began = CpuTime.start();
         for text in &texts {
             black_box(pattern.captures(text).expect("a line of the rule"));
         }
-        began.elapsed().as_nanos()
+        CpuTime.end(began).as_nanos()
     });
     let bytes: usize = texts.iter().map(Vec::len).sum();
     let per_line = |ns: u128| ns as f64 / texts.len() as f64;
