@@ -66,13 +66,13 @@ pub fn figures(all: &[Measured]) -> Vec<Figure> {
             id: "5-e",
             article: "83 to 210 ms by log, at most 18 us by eBPF",
             ours: format!(
-                "{} by LOG, {} by ring buffer, {} by map (medians)",
+                "{} by LOG, {} by ring buffer (medians), at most {} by map",
                 read(log),
                 read(ring),
                 read(map)
             ),
             because: "The article sets a pipeline's delay against a program's run time. A line waits for the next tick, \
-                      a record for its reader to wake, a count for its snapshot.",
+                      a record for its reader to wake, a count for its snapshot, half a period in the mean.",
         });
         figures.push(Figure {
             id: "5-f",

@@ -66,7 +66,8 @@ pub struct Measured {
     pub overload_silent_ppm: Option<u64>,
     /// What tells of a loss; none: nothing can.
     pub loss_signal: Option<&'static str>,
-    /// How long after an event its reader knows of it, in us (median); none: it sees levels.
+    /// How long after an event its reader knows of it, in us (median; of a count, after its first event, which is the
+    /// longest that one waits); none: it sees levels.
     pub read_delay_us: Option<u64>,
     /// How long after its beginning the burst of resets was called, in us; none: it was not.
     pub detection_delay_us: Option<u64>,

@@ -202,7 +202,8 @@ crate::records! {
             ratio_ppm: u64,
             /// The most keys, records or rows held at once.
             most_held: u64,
-            /// How long after an event its reader knew of it, in us: the median of samples.
+            /// How long after an event its reader knew of it, in us: the median of samples. Of a count, after the
+            /// beginning of what it counts, which is the longest that an event waits: the mean is half of it.
             delay_p50_us: u64,
             /// The same, 99 of 100.
             delay_p99_us: u64,
