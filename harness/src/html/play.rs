@@ -39,6 +39,12 @@ pub fn play(prepared: &Prepared, chooser: &Chooser, limit: usize) -> Shown {
             grouped(kept),
             counted(board.records, "record"),
         ),
+        false if crowd.beyond.is_some() => format!(
+            "Shown are the first {} records of one of {}, and what the server does for it: of {}. The chart counts all.",
+            grouped(kept),
+            counted(crowd.all.len(), "client"),
+            counted(board.records, "record"),
+        ),
         false => format!(
             "Shown are the first {} of {}.",
             grouped(kept),

@@ -14,11 +14,14 @@ impl State {
     pub(super) fn words(&self, pattern: &Pattern) -> String {
         match (pattern, self) {
             (Pattern::Eventually(of) | Pattern::Never(of), State::Seen(seen)) => {
-                let some = if *seen { "there is a" } else { "there is no" };
-                format!("{some} {}", of.words())
+                let of = match seen {
+                    true => of.one(),
+                    false => format!("no {}", of.words()),
+                };
+                format!("there is {of}")
             }
             (Pattern::Count { of, least, most }, State::Counted(count)) => {
-                let many = format!("{} times there is a {}", grouped(*count), of.words());
+                let many = format!("{} times there is {}", grouped(*count), of.one());
                 many + &asked(*least, *most)
             }
             (Pattern::Sequence(all), State::Reached(reached)) => match all.len() {
@@ -40,7 +43,7 @@ impl State {
                 State::Window { highest, .. },
             ) => {
                 let (span, highest) = (grouped(*per_ms), grouped(*highest));
-                let many = format!("in the busiest {span} ms, {highest} times a {}", of.words());
+                let many = format!("in the busiest {span} ms, {highest} times {}", of.one());
                 many + &asked(*least, *most)
             }
             (Pattern::Last { of, is }, State::Last(last)) => {
@@ -101,6 +104,16 @@ fn asked(least: Option<u64>, most: Option<u64>) -> String {
 
 impl Match {
     /// `reg_set record of go-installer with code 0`.
+    /// The words with their article.
+    fn one(&self) -> String {
+        let article = if self.kind.starts_with(['a', 'e', 'i', 'o']) {
+            "an"
+        } else {
+            "a"
+        };
+        format!("{article} {}", self.words())
+    }
+
     fn words(&self) -> String {
         let mut text = format!("`{}` record", self.kind);
         if self.actor != "*" {
@@ -201,6 +214,10 @@ mod tests {
                 "Count(of: (kind: \"x\", where: {\"text\": Is(\"a b\"), \"n\": OneOf([-12345, 7])}), least: Some(6), most: Some(6))"
             ),
             "0 times there is a `x` record where n is -12 345 or 7 and text is \"a b\" (asked: 6)"
+        );
+        assert_eq!(
+            says("Rate(of: (kind: \"observed\"), per_ms: 1000, least: Some(5))"),
+            "in the busiest 1000 ms, 0 times an `observed` record (asked: at least 5)"
         );
         assert_eq!(
             says("Distinct(of: (kind: \"exec\"), field: \"version\", least: Some(2))"),
