@@ -1,6 +1,6 @@
 //! Constructs as real scripts use them, each with what Windows shows.
 
-use super::{run, shows};
+use super::{ScriptSetup, run, run_bytes, shows};
 
 /// Source: `for /?`, `set /?`, `call /?`, `if /?`; dbenham's and jeb's notes on how cmd.exe reads.
 #[test]
@@ -107,6 +107,15 @@ fn constructs_of_real_scripts() {
             "3\n",
         ),
         ("call :g & echo after\nexit /b\n:g\nexit /b 5", "after\n"),
+        // without a label the file ends, and what stands behind it runs: the idiom by which a batch file deletes itself
+        (
+            "(goto) 2>nul & del \"%~f0\" & echo bye\necho not here",
+            "bye\n",
+        ),
+        (
+            "call :h\necho %errorlevel%\nexit /b\n:h\nsetlocal\nset V=1\n(goto) 2>nul || call echo [%%V%%]\necho no",
+            "[]\n1\n",
+        ),
         ("set X=v\nset N=X\ncall echo %%%N%%%", "v\n"),
         ("call set Y=%%PATH:~0,2%%\necho %Y%", "C:\n"),
         (
@@ -122,6 +131,15 @@ fn constructs_of_real_scripts() {
             "pushd C:\\Windows\necho %CD%\npopd\necho %CD%",
             "C:\\Windows\nC:\\lab\n",
         ),
+        (
+            "cd Z: 2>&1 && echo went",
+            "The system cannot find the drive specified.\n",
+        ),
+        (
+            "cd /d Z: 2>&1 && echo went",
+            "The system cannot find the drive specified.\n",
+        ),
+        ("cd /d C:\necho %CD%", "C:\\lab\n"),
         // redirections and pipes
         (
             ">x.txt (echo a\necho b)\nfor /f %%l in (x.txt) do echo %%l",
@@ -508,4 +526,55 @@ fn programs_of_windows_are_refused_by_name() {
             "{program}"
         );
     }
+}
+
+/// `.` and `..` are entries: an empty folder is no mistake, and says so with a head and two sums.
+#[test]
+fn an_empty_folder_is_listed() {
+    let head =
+        " Volume in drive C has no label.\n Volume Serial Number is 0000-0000\n\n Directory of ";
+    let dots =
+        "02/22/2011  09:00 AM    <DIR>          .\n02/22/2011  09:00 AM    <DIR>          ..\n";
+    let sums = "               0 File(s)              0 bytes\n               2 Dir(s)  30,000,000,000 bytes free\n";
+    for switch in ["", "/a ", "/ad "] {
+        let all = shows(&format!("md e\ndir {switch}e && echo ok"));
+        assert_eq!(all, format!("{head}C:\\lab\\e\n\n{dots}{sums}ok\n"));
+    }
+    let none = shows("dir nosuch 2>&1 || echo failed");
+    assert_eq!(none, format!("{head}C:\\lab\n\nFile Not Found\nfailed\n"));
+    assert_eq!(
+        shows("md e\ndir /b e 2>&1 || echo failed"),
+        "File Not Found\nfailed\n"
+    );
+}
+
+#[test]
+fn what_would_open_something_is_refused() {
+    for (line, refused) in [
+        ("start \"\" C:\\lab", "opening C:\\lab with its program"),
+        (
+            "start http://x.example",
+            "opening http://x.example with its program",
+        ),
+        ("goto /?", "goto /?"),
+        ("set /?", "set /?"),
+        (
+            "md t\nmklink /j l t >nul\ndir",
+            "dir of a folder with links in it",
+        ),
+    ] {
+        assert_eq!(run(line).unsupported, [refused], "{line}");
+    }
+}
+
+/// `choice` takes keys one by one, passes over those that are none of its, and leaves the rest to who asks next.
+#[test]
+fn keys_are_for_who_asks() {
+    let script = b"@echo off\r\nchoice /c ab\r\nchoice\r\nset /p N=\r\necho [%N%]\r\n";
+    let setup = ScriptSetup {
+        input: "\nay Joe\r\n".into(),
+        ..ScriptSetup::default()
+    };
+    let ran = run_bytes(script, setup);
+    assert_eq!(ran.stdout, "[A,B]?A\r\n[Y,N]?Y\r\n[ Joe]\r\n");
 }

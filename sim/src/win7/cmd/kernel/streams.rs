@@ -354,17 +354,37 @@ impl Kernel<'_> {
         }
     }
 
+    /// A line with its end, or what is left; none: nothing is.
     pub(in crate::win7::cmd) fn read_line(
         &mut self,
         about: &About,
         handle: Handle,
     ) -> Option<Result<Option<Arc<[u8]>>, Win32>> {
-        let line_of = |bytes: &[u8]| {
+        let line = |bytes: &[u8]| {
             bytes
                 .iter()
                 .position(|byte| *byte == b'\n')
                 .map(|at| at + 1)
         };
+        self.read_until(about, handle, line)
+    }
+
+    /// A byte; none: nothing is left.
+    pub(in crate::win7::cmd) fn read_byte(
+        &mut self,
+        about: &About,
+        handle: Handle,
+    ) -> Option<Result<Option<Arc<[u8]>>, Win32>> {
+        self.read_until(about, handle, |bytes| (!bytes.is_empty()).then_some(1))
+    }
+
+    /// So much as `line_of` says, or what is left.
+    fn read_until(
+        &mut self,
+        about: &About,
+        handle: Handle,
+        line_of: fn(&[u8]) -> Option<usize>,
+    ) -> Option<Result<Option<Arc<[u8]>>, Win32>> {
         let whole = |bytes: &[u8]| (!bytes.is_empty()).then(|| Arc::<[u8]>::from(bytes));
         match handle {
             Handle::Nul => Some(Ok(None)),

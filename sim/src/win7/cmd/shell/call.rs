@@ -167,10 +167,13 @@ impl Shell {
             self.code = 0;
             return Ok(Flow::Return);
         }
+        if text.starts_with(&units("/?")) {
+            return self.unknown_switch(sys, "goto", "?");
+        }
         if label.is_empty() {
             sys.complain(&NO_LABEL_NAME, &[])?;
-            self.fail(1)?;
-            return Ok(Flow::Return);
+            self.leave_after_line(sys);
+            return self.fail(1);
         }
         let (file, from) = (frame.file.clone(), frame.at);
         match sys.find_label(&file, &label, from)? {

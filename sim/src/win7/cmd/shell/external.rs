@@ -111,6 +111,7 @@ impl Shell {
             all: all_of(tail),
             saved: Vec::new(),
             is_cmd: file.to_ascii_lowercase().ends_with(".cmd"),
+            is_over: false,
         }
     }
 

@@ -61,6 +61,8 @@ struct Frame {
     saved: Vec<Saved>,
     /// Whether it is a .cmd file.
     is_cmd: bool,
+    /// Whether it ends with the line that runs.
+    is_over: bool,
 }
 
 impl Frame {
@@ -180,6 +182,10 @@ impl Shell {
                 sys.checkpoint(self);
             }
             self.tick(sys)?;
+            if self.frames.last().is_some_and(|frame| frame.is_over) {
+                self.leave(sys);
+                return Ok(Flow::Next);
+            }
             let flow = match self.next_command(sys)? {
                 Ok(node) => self.exec(sys, &node)?,
                 Err(Flow::Next) => continue,
@@ -227,6 +233,17 @@ impl Shell {
             return;
         };
         if let Some(first) = frame.saved.into_iter().next() {
+            self.restore(sys, first);
+        }
+    }
+
+    /// The innermost file ends with the line that runs; the rest of that runs without its `setlocal`s.
+    fn leave_after_line(&mut self, sys: &mut Sys<'_>) {
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        frame.is_over = true;
+        if let Some(first) = std::mem::take(&mut frame.saved).into_iter().next() {
             self.restore(sys, first);
         }
     }

@@ -37,6 +37,7 @@ impl Shell {
             match u8::try_from(*letter).map(|letter| letter.to_ascii_lowercase()) {
                 Ok(b'a') => return self.set_arithmetic(sys, rest),
                 Ok(b'p') => return self.set_prompt(sys, rest),
+                Ok(b'?') => return self.unknown_switch(sys, "set", "?"),
                 _ => {
                     return self.complain(sys, &super::SYNTAX, &[]);
                 }

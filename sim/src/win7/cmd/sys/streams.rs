@@ -134,6 +134,14 @@ impl Sys<'_> {
         self.wait_for(move |kernel, about, local| kernel.read_line(about, local.handles.get(from)))
     }
 
+    /// The next byte of a handle.
+    pub fn read_byte(&mut self, from: usize) -> Asked<Result<Option<u8>, Win32>> {
+        let read = self.wait_for(move |kernel, about, local| {
+            kernel.read_byte(about, local.handles.get(from))
+        })?;
+        Ok(read.map(|byte| byte.and_then(|byte| byte.first().copied())))
+    }
+
     /// All that comes from a handle until its end.
     pub fn read_all(&mut self, from: usize) -> Asked<Result<Vec<u8>, Win32>> {
         let mut all = Vec::new();

@@ -75,11 +75,13 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
     if sys.local.handles.get(0) == Handle::Nul && seconds != Some(0) {
         return Ok(1);
     }
-    let input = sys.read_all(0)?.unwrap_or_default();
-    let typed = sys.decode(&input)?.to_utf8_lossy();
-    let mut found = typed
-        .chars()
-        .find_map(|key| place(key).map(|place| (keys[place], place)));
+    // One key at a time: what is typed behind it is for whoever asks next.
+    let mut found = None;
+    while found.is_none()
+        && let Ok(Some(byte)) = sys.read_byte(0)?
+    {
+        found = place(byte.into()).map(|place| (keys[place], place));
+    }
     if found.is_none()
         && let (Some(seconds), Some(key)) = (seconds, default)
         && sys.local.handles.get(0) == Handle::Console

@@ -73,11 +73,11 @@ impl Options {
         Ok(options)
     }
 
-    fn shows(&self, entry: &Entry) -> bool {
-        let has = |bit| entry.attributes.has(bit);
+    fn shows(&self, attributes: Attributes) -> bool {
+        let has = |bit| attributes.has(bit);
         match &self.attributes {
             None => !has(Attributes::HIDDEN) && !has(Attributes::SYSTEM),
-            Some(filter) => filter.fits(entry.attributes),
+            Some(filter) => filter.fits(attributes),
         }
     }
 
@@ -157,6 +157,7 @@ impl Shell {
             if !options.bare {
                 sys.say(&VOLUME, &[&utf8(&folder[..1])])?;
             }
+            let start = folder.clone();
             let mut waiting = vec![folder];
             let mut totals = (0, 0, 0);
             let mut error = None;
@@ -169,11 +170,16 @@ impl Shell {
                         continue;
                     }
                 };
-                entries.retain(|entry| options.shows(entry));
+                entries.retain(|entry| options.shows(entry.attributes));
                 options.sort(&mut entries);
-                if !entries.is_empty() {
+                // FindFirstFile gives `.` and `..` first, but of a drive's root.
+                let with_dots = !options.bare
+                    && folder.len() > 3
+                    && matches!(&*utf8(&pattern), "*" | "*.*")
+                    && options.shows(Attributes::DIRECTORY);
+                if with_dots || !entries.is_empty() {
                     found_any = true;
-                    let counted = self.show_entries(sys, &options, &folder, &entries, &pattern)?;
+                    let counted = self.show_entries(sys, &options, &folder, &entries, with_dots)?;
                     totals = (
                         totals.0 + counted.0,
                         totals.1 + counted.1,
@@ -197,11 +203,16 @@ impl Shell {
                 }
                 sys.say(
                     &FREE,
-                    &[&format!("{:16}", totals.1), &grouped(FREE_BYTES, 14)],
+                    &[&format!("{:16}", totals.1), &grouped(FREE_BYTES, 15)],
                 )?;
             }
             if !found_any {
-                let _ = error;
+                if !options.bare
+                    && !options.below
+                    && error.is_none_or(|error| error == FILE_NOT_FOUND)
+                {
+                    sys.say(&OF, &[&utf8(title(&start))])?;
+                }
                 sys.complain(&NOT_FOUND, &[])?;
             }
         }
@@ -215,7 +226,7 @@ impl Shell {
         options: &Options,
         folder: &[u16],
         entries: &[Entry],
-        pattern: &[u16],
+        with_dots: bool,
     ) -> Asked<(u64, u64, u64)> {
         let mut counted = (0, 0, 0);
         let shown = |name: &[u16]| -> Text {
@@ -237,21 +248,24 @@ impl Shell {
             sys.print_units(&text)?;
             return Ok(counted);
         }
-        let title = match folder.len() {
-            3 => folder.to_vec(),
-            length => folder[..length - 1].to_vec(),
-        };
-        sys.say(&OF, &[&utf8(&title)])?;
+        sys.say(&OF, &[&utf8(title(folder))])?;
         let Some(moment) = sys.file_time()? else {
             return Ok(counted);
         };
         let time = format!("{}  {}", moment.numbers(), moment.half_day());
-        let all = matches!(&*utf8(pattern), "*" | "*.*");
-        if all && folder.len() > 3 && options.attributes.is_none() {
+        if with_dots {
             for dots in [".", ".."] {
                 sys.line(&format!("{time}    {:14} {dots}", "<DIR>"))?;
                 counted.1 += 1;
             }
+        }
+        if entries
+            .iter()
+            .any(|entry| entry.attributes.has(Attributes::REPARSE_POINT))
+        {
+            // `<JUNCTION>     name [target]`
+            sys.unsupported("dir of a folder with links in it")?;
+            return Ok(counted);
         }
         for entry in entries {
             let name = utf8(&shown(entry.name.units()));
@@ -272,6 +286,9 @@ impl Shell {
     }
 }
 
+/// ERROR_FILE_NOT_FOUND
+const FILE_NOT_FOUND: u32 = 2;
+
 /// What a disk of the lab has free, as `dir` shows it.
 const FREE_BYTES: u64 = 30_000_000_000;
 
@@ -286,6 +303,14 @@ fn grouped(number: u64, width: usize) -> String {
         out.push(digit);
     }
     format!("{out:>width$}")
+}
+
+/// The folder as the head of its list names it.
+fn title(folder: &[u16]) -> &[u16] {
+    match folder.len() {
+        3 => folder,
+        length => &folder[..length.saturating_sub(1)],
+    }
 }
 
 fn with_slash(path: &[u16]) -> Text {

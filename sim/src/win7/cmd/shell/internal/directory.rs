@@ -54,7 +54,16 @@ impl Shell {
         };
         let own = drive_of(sys.local.directory.units());
         let to = drive_of(&path);
-        if path.len() == 2 && to.is_some() {
+        if path.len() == 2
+            && let Some(drive) = to
+        {
+            if other_drive {
+                return self.change_drive(sys, drive);
+            }
+            let root = [drive, 0x3a, 0x5c];
+            if sys.attributes(&root)?.is_err() {
+                return self.system_error(sys, 15);
+            }
             // `cd D:` shows where D: is.
             let full = sys.full_path(&path);
             let line = [full, units("\r\n")].concat();

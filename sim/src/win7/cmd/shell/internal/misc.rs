@@ -9,6 +9,7 @@ use crate::win7::cmd::shell::expand::{date_of, time_of, utf8};
 use crate::win7::cmd::shell::set::trim_start;
 use crate::win7::cmd::shell::{Flow, Shell, external};
 use crate::win7::cmd::sys::{Asked, Sys};
+use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
 
 use super::{INVALID_SWITCH, words};
@@ -354,6 +355,14 @@ impl Shell {
                     return self.fail(code as i32);
                 }
                 None => {
+                    let text = utf8(&bare);
+                    let is_folder = sys
+                        .attributes(&bare)?
+                        .is_ok_and(|attributes| attributes.has(Attributes::DIRECTORY));
+                    if is_folder || text.contains("://") {
+                        let code = sys.unsupported(&format!("opening {text} with its program"))?;
+                        return self.fail(code as i32);
+                    }
                     sys.complain(&NO_START, &[&utf8(&bare)])?;
                     return self.fail(9059);
                 }
