@@ -116,14 +116,17 @@ impl About {
     }
 }
 
-/// A TCP socket of the calling thread's namespace, which never blocks.
+/// A TCP socket of the calling thread's namespace, which never blocks. Its congestion control, which a namespace takes
+/// over from the machine, is what kernels have by themselves: with another one other things are sent again. Those that
+/// a listener accepts have its.
 ///
 /// # Errors
-/// As socket() says.
+/// As socket() says; ENOENT without CUBIC.
 pub fn tcp_socket() -> io::Result<OwnedFd> {
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None);
-    Ok(socket?)
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, flags, None)?;
+    sockopt::set_tcp_congestion(&socket, "cubic")?;
+    Ok(socket)
 }
 
 /// The local port, or the peer's.

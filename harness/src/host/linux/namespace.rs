@@ -24,6 +24,21 @@ pub struct Namespace {
     pub path: PathBuf,
 }
 
+/// What a fresh namespace takes over from the machine's first one (tcp_sk_init), as kernels have it by themselves: a
+/// machine may be set otherwise.
+const INHERITED: [(&str, &str); 2] = [
+    ("tcp_rmem", "4096 131072 6291456"),
+    ("tcp_wmem", "4096 16384 4194304"),
+];
+
+fn forget_inherited() -> io::Result<()> {
+    for (name, value) in INHERITED {
+        std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value)
+            .map_err(|error| io::Error::new(error.kind(), format!("{name} {value}: {error}")))?;
+    }
+    Ok(())
+}
+
 impl Namespace {
     /// A fresh one.
     ///
@@ -37,6 +52,7 @@ impl Namespace {
             .spawn(move || {
                 let made = unshare(CloneFlags::CLONE_NEWNET)
                     .map_err(io::Error::from)
+                    .and_then(|()| forget_inherited())
                     .and_then(|()| std::fs::metadata("/proc/thread-self/ns/net"))
                     .map(|file| (file.st_ino() as u32, own_path()));
                 let is_made = made.is_ok();
