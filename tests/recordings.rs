@@ -50,10 +50,11 @@ fn what_linux_6_18_answered_is_what_the_model_answers() {
     assert_eq!(told["sets"].as_object().expect("sets").len(), 48);
 }
 
-/// 48 of 70 mixtures at random (`validate --mixtures 0..70`): those that came out the same at once, on a machine that
-/// was less than 40 ms late.
+/// 60 of 70 mixtures at random (`record --mixtures 0..70`): those that came out the same at once. That guards what
+/// agrees, and measures nothing: `validate --mixtures 0..70`, which asks again what a late machine may have spoiled,
+/// found 68 of 70 the same; 54 and 68 stay different.
 #[test]
 fn what_linux_6_18_answered_to_mixtures_is_what_the_model_answers() {
     let told = held_against_6_18("linux-6.18-mixtures.jsonl");
-    assert_eq!(told["sets"].as_object().expect("sets").len(), 48);
+    assert_eq!(told["sets"].as_object().expect("sets").len(), 60);
 }
