@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use browser::Browser;
-use regex::{Captures, Regex};
 use serde_json::{Value, json};
 
 /// Presses a key on what has the focus.
@@ -122,73 +121,14 @@ fn shipped() -> Vec<String> {
     ids
 }
 
-/// How many of something are enough to see all kinds of its records on a page.
-const ENOUGH: [(&str, u64); 3] = [("clients", 400), ("until_ms", 22_000), ("per_1000_s", 2000)];
-/// Searches that take long, and what finds as much to show.
-const SHORTER: [(&str, &str); 3] = [
-    ("search: Reduced", "search: Seeds(5)"),
-    ("search: Bounded(1)", "search: Seeds(20)"),
-    ("\"N\": \"100\"", "\"N\": \"3\""),
-];
-
-/// A scenario on a smaller scale: other verdicts, but the same arms, claims, kinds of records and parts of a page.
-fn smaller(id: &str, text: &str) -> String {
-    let mut text = text.to_owned();
-    for (long, short) in SHORTER {
-        text = text.replace(long, short);
-    }
-    if id == "goroot-race" {
-        text = text.replace("search: Exhaustive", "search: Seeds(20)");
-    }
-    for (field, most) in ENOUGH {
-        let field = Regex::new(&format!(r"\b{field}: (\d+)")).expect("it is well formed");
-        text = field
-            .replace_all(&text, |found: &Captures<'_>| {
-                let number: u64 = found[1].parse().expect("digits");
-                found[0].replace(&found[1], &number.min(most).to_string())
-            })
-            .into_owned();
-    }
-    text
-}
-
-/// All scenarios on one page, of runs on a smaller scale: what takes long is to judge, and that is not asked here.
 #[test]
 fn the_page_of_all_scenarios_works_and_keeps_to_itself() {
     let Some(browser) = Browser::start(&[]) else {
         return;
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let copies: Vec<PathBuf> = shipped()
-        .iter()
-        .map(|id| {
-            let copy = folder.path().join(id);
-            std::fs::create_dir(&copy).expect("writable");
-            for file in std::fs::read_dir(scenarios.join(id)).expect("readable") {
-                let file = file.expect("readable").path();
-                let text = std::fs::read_to_string(&file).expect("a text");
-                let text = if file.ends_with("scenario.ron") {
-                    smaller(id, &text)
-                } else {
-                    text
-                };
-                std::fs::write(copy.join(file.file_name().expect("a file")), text)
-                    .expect("writable");
-            }
-            copy.join("scenario.ron")
-        })
-        .collect();
     let page = folder.path().join("all.html");
-    let done = Command::new(env!("CARGO_BIN_EXE_faultlab"))
-        .arg("run")
-        .args(&copies)
-        .args(["--html", text(&page), "--html-records", "2000"])
-        // Without a Prometheus nothing is measured, which would take long too.
-        .env("PATH", "")
-        .output()
-        .expect("the binary was built");
-    assert!(matches!(done.status.code(), Some(0 | 1)), "{done:?}");
+    faultlab(&["run", "--html", text(&page), "--html-records", "2000"]);
     browser.open(&page);
     let said = browser.run(TOUR);
     assert_eq!(said, json!([]));

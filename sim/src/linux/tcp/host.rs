@@ -351,8 +351,10 @@ impl Host {
 
     /// A connection to `to` has been bound to `port`. Whether it owns it: see [`Ports::claim`].
     pub(super) fn claim_port(&mut self, to: (HostId, u16), port: u16) -> bool {
-        let sysctls = self.sysctls.clone();
-        self.ports_to(to).claim(&sysctls, port)
+        let mut ports = std::mem::take(self.ports_to(to));
+        let claimed = ports.claim(&self.sysctls, port);
+        *self.ports_to(to) = ports;
+        claimed
     }
 
     /// Whether some socket has the local port, one in TIME_WAIT too: bind() then fails.

@@ -1,6 +1,7 @@
 //! Loss recovery and what decides a timeout, as Linux 6.18.44 showed it in two network namespaces: each of these
-//! cases was asked of it, and came out the same. Two were not asked, and follow its source: a peer without SACK, and
-//! what is undone.
+//! cases was asked of it, and came out the same. That kernel had BBR at the
+//! time, where the model has CUBIC: what is compared are timers and what is sent again, not how much. Two were not asked,
+//! and follow its source: a peer without SACK, and what is undone.
 
 use super::bench::{PORT, pair, slow_pair, table, times};
 use crate::engine::Span;

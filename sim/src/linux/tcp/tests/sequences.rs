@@ -348,7 +348,8 @@ fn a_closed_window_is_probed_without_an_event() {
     assert_eq!(times(&lab, "tcp_receive_reset").len(), 1);
 }
 
-/// 200 000 bytes over a link that loses a fifth of the segments arrive in full and in order.
+/// 200 000 bytes over a link that loses a fifth of the segments arrive in full and in order. At three tenths each way a
+/// real 6.18 with CUBIC is not through after 30 s, nor is the model: timeouts double faster than data arrives.
 #[test]
 fn what_was_lost_is_sent_again_until_it_arrives() {
     let config = crate::linux::tcp::PairConfig {
