@@ -518,8 +518,18 @@ fn a_flood_is_played_on_the_kernel() {
         "{flood}"
     );
     assert!(played["connected"].as_u64() < Some(100), "{played}");
+    // What a card loses beside a million SYNs a second is this machine's, and whether it sends so many: the exit code
+    // tells which it was.
     let (code, played) = arm(&["syn-flood", "--arm", "xdp-native"]);
-    assert_eq!(code, 0, "{played}");
+    let [claim] = played["claims"].as_array().expect("claims").as_slice() else {
+        panic!("{played}");
+    };
+    let expected = match (&claim["undecided"], &claim["as_expected"]) {
+        (Value::Null, Value::Bool(true)) => 0,
+        (Value::Null, _) => 4,
+        _ => 1,
+    };
+    assert_eq!(code, expected, "{played}");
     let dropped = played["flood"]["dropped_per_s"].as_u64();
     assert!(
         dropped > Some(1_000) && played["connected"] == 200,
