@@ -30,6 +30,7 @@ mod links;
 mod names;
 mod propagate;
 mod security;
+mod shipped;
 #[cfg(any(test, feature = "proptest"))]
 pub mod strategies;
 #[cfg(test)]
@@ -43,7 +44,7 @@ use super::environment::Block;
 use super::ntfs::{Attributes, Content, Node, Place, Volume, path_of};
 use super::path::{BACKSLASH, NtPath, Target, nt_path};
 use super::registry::{Name, units};
-use super::security::{Ace, Kind, Mask, NewObject, Refusal, Shared, Sid, Token, defaults};
+use super::security::{Ace, Kind, Mask, NewObject, Refusal, Sid, Token, defaults};
 use super::text::CodePage;
 
 pub use calls::Entry;
@@ -144,6 +145,7 @@ impl Files {
         };
         let system = Token::system();
         files.put_programs(&system);
+        files.put_system(&system);
         for (name, sid) in users {
             let profile = [Name::from("Users"), Name::from(*name)];
             let home = Node::directory((*name).into(), defaults::profile(*sid).into());
@@ -152,12 +154,7 @@ impl Files {
                 .get_mut(&u16::from(b'C'))
                 .expect("it was put there");
             volume.put(&profile[..1], home);
-            for below in [
-                "AppData\\Local\\Temp",
-                "AppData\\Roaming",
-                "Desktop",
-                "Documents",
-            ] {
+            for below in shipped::OF_PROFILES {
                 let path = units(&format!("C:\\Users\\{name}\\{below}"));
                 files
                     .make_tree(&Actor::new(&system), &path)
@@ -165,32 +162,6 @@ impl Files {
             }
         }
         files
-    }
-
-    /// The programs of [`super::cmd::tools`], for both bitnesses; those of one folder share a descriptor.
-    fn put_programs(&mut self, system: &Token) {
-        let mut folders: BTreeMap<String, Shared> = BTreeMap::new();
-        for folder in ["System32", "SysWOW64"] {
-            for tool in super::cmd::tools::TOOLS {
-                let path = match tool.file.strip_prefix("..\\") {
-                    Some(file) if folder == "System32" => format!("C:\\Windows\\{file}"),
-                    Some(_) => continue,
-                    None => format!("C:\\Windows\\{folder}\\{}", tool.file),
-                };
-                let (above, name) = path.rsplit_once('\\').expect("it is full");
-                let descriptor = folders.entry(above.to_owned()).or_insert_with(|| {
-                    self.make_tree(&Actor::new(system), &units(above))
-                        .expect("it has a place");
-                    let parent = self.look(above).expect("it was just made");
-                    new_descriptor(system, parent.descriptor(), false).into()
-                });
-                let content = super::cmd::kernel::executable(tool.file);
-                let file = Node::file(name.into(), descriptor.clone(), content.into());
-                let place: Vec<Name> = above.split('\\').skip(1).map(Name::from).collect();
-                let volume = self.drives.get_mut(&u16::from(b'C'));
-                volume.expect("it is there").put(&place, file);
-            }
-        }
     }
 
     /// A drive, by its letter.

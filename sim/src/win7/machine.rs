@@ -9,7 +9,9 @@ use super::environment::processes::{ENVIRONMENT, Error as ProcessError, Processe
 use super::environment::{Account, Computer, Stored, Value as Setting};
 use super::files::Files;
 use super::registry::reg_file::read_text;
-use super::registry::{Bits, Caller, KeyPath, Kind, Name, Registry, Standing, Value, units};
+use super::registry::{
+    Bits, Caller, CreateOptions, KeyPath, Kind, Name, Registry, Standing, Value, units,
+};
 use super::security::{Sid, Token};
 use super::text::{CodePages, Wide};
 
@@ -86,6 +88,23 @@ pub const EXPLORER: &str = "explorer.exe";
 pub const MACHINE_ENVIRONMENT: &str =
     "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Session Manager\\Environment";
 
+/// Folders of a profile, as Explorer's values call them.
+const SHELL_FOLDERS: [(&str, &str); 7] = [
+    ("AppData", "AppData\\Roaming"),
+    ("Desktop", "Desktop"),
+    ("Favorites", "Favorites"),
+    ("Local AppData", "AppData\\Local"),
+    ("Personal", "Documents"),
+    (
+        "Programs",
+        "AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs",
+    ),
+    (
+        "Startup",
+        "AppData\\Roaming\\Microsoft\\Windows\\Start Menu\\Programs\\Startup",
+    ),
+];
+
 impl Default for Machine {
     fn default() -> Machine {
         Machine::windows_7()
@@ -142,8 +161,74 @@ impl Machine {
                 )
                 .with_key(&format!("HKU\\{user}\\Control Panel\\Desktop"), |key| key);
         }
+        for account in accounts.iter() {
+            machine.write_logon(account);
+            let explorer = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer";
+            let key = format!("HKU\\{}\\{explorer}", account.sid);
+            let profile = Account::User(account.name.clone()).profile();
+            for (name, below) in SHELL_FOLDERS {
+                machine = machine
+                    .with_key(&format!("{key}\\User Shell Folders"), |key| {
+                        key.expand_sz(name, &format!("%USERPROFILE%\\{below}"))
+                    })
+                    .with_key(&format!("{key}\\Shell Folders"), |key| {
+                        key.sz(name, &format!("{profile}\\{below}"))
+                    });
+            }
+        }
+        machine.write_hardware();
         machine.restart();
         machine
+    }
+
+    /// What a logon at the console writes for a person: the variables of that session, in volatile keys. (Windows
+    /// writes them anew at each logon, and takes them away after it.)
+    fn write_logon(&mut self, account: &UserAccount) {
+        let computer = self.computer();
+        let own = Account::User(account.name.clone()).core(&computer);
+        let server = format!("\\\\{}", computer.name);
+        let own = own.iter().filter(|(name, _)| {
+            ["APPDATA", "LOCALAPPDATA"].contains(name)
+                || name.starts_with("HOME")
+                || name.starts_with("USER")
+        });
+        let of_session = [("SESSIONNAME", "Console".to_owned())];
+        let values = own.cloned().chain([("LOGONSERVER", server)]);
+        let key = format!("HKU\\{}\\Volatile Environment", account.sid);
+        for (key, values) in [
+            (key.clone(), values.collect::<Vec<_>>()),
+            (format!("{key}\\1"), of_session.to_vec()),
+        ] {
+            self.make_volatile(&key);
+            for (name, text) in values {
+                self.set(&key, name, &*text);
+            }
+        }
+    }
+
+    /// What the kernel finds out about the hardware at each start, as far as scripts ask which processor this is.
+    fn write_hardware(&mut self) {
+        let mut key = "HKLM\\HARDWARE".to_owned();
+        for below in ["DESCRIPTION", "System", "CentralProcessor", "0"] {
+            key = format!("{key}\\{below}");
+            self.make_volatile(&key);
+        }
+        for (name, text) in [
+            ("Identifier", "Intel64 Family 6 Model 23 Stepping 10"),
+            ("VendorIdentifier", "GenuineIntel"),
+        ] {
+            self.set(&key, name, text);
+        }
+    }
+
+    fn make_volatile(&mut self, path: &str) {
+        let path = KeyPath::from(path);
+        let volatile = CreateOptions {
+            volatile: true,
+            ..CreateOptions::default()
+        };
+        let created = self.registry.create_key_with(&self.user, &path, volatile);
+        created.unwrap_or_else(|error| panic!("{path}: {error}"));
     }
 
     /// The machine starts anew, and whoever acts where nobody is named logs on: all blocks are built from
@@ -210,7 +295,7 @@ impl Machine {
         Stored {
             machine: self.settings(MACHINE_ENVIRONMENT),
             user: of("Environment"),
-            volatile: of("Volatile Environment"),
+            volatile: [of("Volatile Environment"), of("Volatile Environment\\1")].concat(),
         }
     }
 
@@ -251,7 +336,13 @@ impl Machine {
 
     /// The same machine with other code pages.
     pub fn with_code_pages(self, code_pages: CodePages) -> Machine {
-        Machine { code_pages, ..self }
+        let (ansi, oem) = (code_pages.ansi().number(), code_pages.oem().number());
+        let key = "HKLM\\SYSTEM\\CurrentControlSet\\Control\\Nls\\CodePage";
+        let machine = Machine { code_pages, ..self };
+        machine.with_key(key, |key| {
+            key.sz("ACP", &ansi.to_string())
+                .sz("OEMCP", &oem.to_string())
+        })
     }
 
     /// The accounts of people.

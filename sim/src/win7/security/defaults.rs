@@ -22,6 +22,10 @@ pub const PROGRAM_DATA: &str = "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(
 pub const WINDOWS_TEMP: &str =
     "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;CI;0x100026;;;BU)";
 
+/// `C:\Windows\System32\config`, where the hives are: nobody else may so much as look, which scripts use to ask
+/// whether they run as administrator.
+pub const HIVE_FOLDER: &str = "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
+
 /// `HKLM\SOFTWARE`: inferred from that of Windows 8, less its entries for packages.
 pub const KEY_SOFTWARE: &str = "O:BAG:SYD:PAI(A;CIIO;GA;;;CO)(A;;KA;;;SY)(A;CIIO;GA;;;SY)(A;;KA;;;BA)(A;CIIO;GA;;;BA)(A;;KR;;;BU)(A;CIIO;GR;;;BU)";
 /// `HKLM\SYSTEM`, and what else of HKLM everybody may read: inferred.
@@ -69,6 +73,7 @@ mod tests {
             (descriptor(USERS), Kind::File, 0x1200a9, 0x4),
             (descriptor(PROGRAM_DATA), Kind::File, 0x1201bf, 0x1_0000),
             (descriptor(WINDOWS_TEMP), Kind::File, 0x100026, 0x1),
+            (descriptor(HIVE_FOLDER), Kind::File, 0, 0x2_0000),
             (profile(alice), Kind::File, 0x1f01ff, 0x100_0000),
             (descriptor(KEY_SOFTWARE), Kind::Key, 0x20019, 0x2),
             (descriptor(KEY_MACHINE), Kind::Key, 0x20019, 0x2),
