@@ -67,6 +67,8 @@ pub struct Node {
     descriptor: Shared,
     /// Where a junction or symbolic link leads.
     link: Option<Arc<[u16]>>,
+    /// Whether that is a junction.
+    is_junction: bool,
     body: Body,
     /// invariant: of all of the above.
     digest: u128,
@@ -147,6 +149,7 @@ impl Node {
             attributes,
             descriptor,
             link: None,
+            is_junction: false,
             body,
             digest: 0,
         };
@@ -154,13 +157,24 @@ impl Node {
         node
     }
 
-    /// This empty file or directory as a link: a symbolic link, or a junction. `target` is a full path, or one
-    /// that is relative to the directory that the link is in.
+    /// This empty file or directory as a symbolic link. `target` is a full path, or one that is relative to the
+    /// directory that the link is in.
     pub fn leading_to(mut self, target: &[u16]) -> Node {
         self.link = Some(target.into());
         self.attributes = self.attributes.with(Attributes::REPARSE_POINT);
         self.seal();
         self
+    }
+
+    /// This empty directory as a junction to a full path.
+    pub fn joined_to(mut self, target: &[u16]) -> Node {
+        self.is_junction = true;
+        self.leading_to(target)
+    }
+
+    /// Whether it is a junction.
+    pub fn is_junction(&self) -> bool {
+        self.is_junction
     }
 
     /// Where it leads, if it is a link.
@@ -434,6 +448,7 @@ impl Node {
         feed.word(self.descriptor.digest());
         if let Some(target) = &self.link {
             feed.units(target);
+            feed.number(u32::from(self.is_junction));
         }
         match &self.body {
             Body::Directory { sum, .. } => feed.word(*sum),

@@ -109,12 +109,16 @@ impl Files {
                     What::Link {
                         target,
                         is_directory,
+                        is_junction,
                     } => {
                         let node = match is_directory {
                             true => Node::directory(name, own(true)),
                             false => Node::file(name, own(false), Default::default()),
                         };
-                        node.leading_to(&units(target))
+                        match is_junction {
+                            true => node.joined_to(&units(target)),
+                            false => node.leading_to(&units(target)),
+                        }
                     }
                     What::Directory => unreachable!("it was made above"),
                 };

@@ -25,7 +25,8 @@ impl Files {
         if !actor.token.held.has(Privilege::CreateSymbolicLink) {
             return Err(LinkError::PrivilegeNotHeld.into());
         }
-        self.create_link(actor, path, target, is_directory)
+        let name = |node: Node| node.leading_to(target);
+        self.create_link(actor, path, is_directory, name)
     }
 
     /// CreateDirectory, and FSCTL_SET_REPARSE_POINT: a junction to a full path, as `mklink /j` makes it. It takes no
@@ -41,15 +42,26 @@ impl Files {
     ) -> Result<(), Failure<LinkError>> {
         let full = self.full_name(actor, target);
         let full = full.map_err(|_| LinkError::InvalidName)?;
-        self.create_link(actor, path, &full.path, true)
+        let name = |node: Node| node.joined_to(&full.path);
+        self.create_link(actor, path, true, name)
+    }
+
+    /// What a link at a path itself is and where it leads, as directories show it: whether it is a junction, the target;
+    /// none if there is no link.
+    pub fn link_at(&self, actor: &Actor<'_>, path: &[u16]) -> Option<(bool, Vec<u16>)> {
+        let Ok(Found::There(spot)) = self.find_itself(actor, path) else {
+            return None;
+        };
+        let node = self.node(&spot)?;
+        Some((node.is_junction(), node.link()?.to_vec()))
     }
 
     fn create_link(
         &mut self,
         actor: &Actor<'_>,
         path: &[u16],
-        target: &[u16],
         is_directory: bool,
+        leading: impl FnOnce(Node) -> Node,
     ) -> Result<(), Failure<LinkError>> {
         let spot: Spot = match self.find_itself(actor, path)? {
             Found::Device(_) | Found::There(_) => return Err(LinkError::AlreadyExists.into()),
@@ -75,7 +87,7 @@ impl Files {
             false => Node::file(name.clone(), descriptor, Content::default()),
         };
         let volume = self.drives.get_mut(&spot.drive).expect("it was found");
-        volume.put(above, node.leading_to(target));
+        volume.put(above, leading(node));
         Ok(())
     }
 }

@@ -25,7 +25,7 @@ pub enum OnFile {
 }
 
 /// A name that leads to another one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Link {
     /// A symbolic link to a file.
     ToFile,
@@ -211,6 +211,24 @@ impl Sys<'_> {
             };
             made.map_err(|failure| failure.win32())
         })
+    }
+
+    /// What a link at a path itself is, and where it leads; none if there is none.
+    pub fn link_at(&mut self, path: &[u16]) -> Asked<Option<(Link, Wide)>> {
+        let found = self.on_file("read link", path, OnFile::Reads, |files, actor, path| {
+            let is_directory = files
+                .attributes(actor, path)
+                .is_ok_and(|attributes| attributes.has(Attributes::DIRECTORY));
+            Ok(files.link_at(actor, path).map(|(is_junction, target)| {
+                let kind = match (is_junction, is_directory) {
+                    (true, _) => Link::Junction,
+                    (false, true) => Link::ToDirectory,
+                    (false, false) => Link::ToFile,
+                };
+                (kind, Wide::new(target))
+            }))
+        })?;
+        Ok(found.ok().flatten())
     }
 
     /// The file that a command name would run from here, as cmd searches; its path as directories spell it.

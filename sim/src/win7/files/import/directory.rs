@@ -26,6 +26,8 @@ pub enum What {
         target: String,
         /// Whether it stands for a directory.
         is_directory: bool,
+        /// Whether it is a junction.
+        is_junction: bool,
     },
 }
 
@@ -127,20 +129,22 @@ fn entry(line: &str) -> Result<(What, &str), &'static str> {
         let blanks = " ".repeat(14_usize.saturating_sub(kind.len()));
         rest.strip_prefix(&*blanks).ok_or(NO_ENTRY)
     };
-    let link = |is_directory| {
+    let link = |is_directory, is_junction| {
         let (name, target) = behind_kind(kind)?.rsplit_once(" [").ok_or(NO_ENTRY)?;
         let target = target.trim_end().strip_suffix(']').ok_or(NO_ENTRY)?;
         let target = target.strip_prefix("\\??\\").unwrap_or(target).to_owned();
         let what = What::Link {
             target,
             is_directory,
+            is_junction,
         };
         Ok::<_, &'static str>((what, name))
     };
     let (what, name) = match kind {
         "<DIR>" => (What::Directory, behind_kind(kind)?),
-        "<JUNCTION>" | "<SYMLINKD>" => link(true)?,
-        "<SYMLINK>" => link(false)?,
+        "<JUNCTION>" => link(true, true)?,
+        "<SYMLINKD>" => link(true, false)?,
+        "<SYMLINK>" => link(false, false)?,
         size => (What::File(number(size).ok_or(NO_ENTRY)?), rest),
     };
     match name.trim_end() {

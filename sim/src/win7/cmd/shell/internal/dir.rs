@@ -4,13 +4,14 @@
 //! |---|---|---|
 //! | `/b` names alone; `/s` below too, then with full paths; `/a` attributes, `/o` order | `dir /?` | yes |
 //! | nothing found: "File Not Found" on the error output, 1 | observed | yes |
+//! | links with what they are and where they lead; `/x` short names before the names | `dir /?`; observed | yes |
 //! | the long form shows when a file was last written, with two blanks before the hour (`Sys::file_time`) | observed | yes |
 
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::shell::ast::Text;
 use crate::win7::cmd::shell::expand::utf8;
 use crate::win7::cmd::shell::{Flow, Shell};
-use crate::win7::cmd::sys::{Asked, Sys};
+use crate::win7::cmd::sys::{Asked, Link, Sys};
 use crate::win7::files::Entry;
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
@@ -27,6 +28,7 @@ struct Options {
     lower: bool,
     attributes: Option<Filter>,
     order: Option<String>,
+    short: bool,
 }
 
 /// A switch that `dir` does not take as it is.
@@ -62,8 +64,11 @@ impl Options {
                     let order = if order.is_empty() { "gn" } else { order };
                     options.order = Some(order.into());
                 }
+                (Some('x'), "") => options.short = true,
+                // Which time of a file is shown: here all are the same.
+                (Some('t'), rest) if matches!(rest.trim_start_matches(':'), "c" | "a" | "w") => {}
                 // What changes nothing of what is modelled.
-                (Some('n' | 'c' | '4'), "") | (Some('-'), "c") => {}
+                (Some('n' | 'c' | '4' | 'r'), "") | (Some('-'), "c" | "p" | "w") => {}
                 (Some('d' | 'p' | 'q' | 'r' | 't' | 'w' | 'x' | '-' | '?'), _) => {
                     return Err(Switch::Unmodelled(switch.clone()));
                 }
@@ -255,21 +260,41 @@ impl Shell {
         let time = format!("{}  {}", moment.numbers(), moment.half_day());
         if with_dots {
             for dots in [".", ".."] {
-                sys.line(&format!("{time}    {:14} {dots}", "<DIR>"))?;
+                let short = if options.short {
+                    " ".repeat(13)
+                } else {
+                    String::new()
+                };
+                sys.line(&format!("{time}    {:14} {short}{dots}", "<DIR>"))?;
                 counted.1 += 1;
             }
         }
-        if entries
-            .iter()
-            .any(|entry| entry.attributes.has(Attributes::REPARSE_POINT))
-        {
-            // `<JUNCTION>     name [target]`
-            sys.unsupported("dir of a folder with links in it")?;
-            return Ok(counted);
-        }
         for entry in entries {
-            let name = utf8(&shown(entry.name.units()));
-            if entry.attributes.has(Attributes::DIRECTORY) {
+            let mut name = utf8(&shown(entry.name.units()));
+            if options.short {
+                let short = entry.short_name.as_ref();
+                let short = short.map_or(String::new(), |short| utf8(short.units()));
+                name = format!("{short:12} {name}");
+            }
+            let is_directory = entry.attributes.has(Attributes::DIRECTORY);
+            let path = [folder, entry.name.units()].concat();
+            let link = match entry.attributes.has(Attributes::REPARSE_POINT) {
+                true => sys.link_at(&path)?,
+                false => None,
+            };
+            if let Some((kind, target)) = link {
+                let kind = match kind {
+                    Link::Junction => "<JUNCTION>",
+                    Link::ToDirectory => "<SYMLINKD>",
+                    Link::ToFile => "<SYMLINK>",
+                };
+                match is_directory {
+                    true => counted.1 += 1,
+                    false => counted.0 += 1,
+                }
+                let target = utf8(target.units());
+                sys.line(&format!("{time}    {kind:14} {name} [{target}]"))?;
+            } else if is_directory {
                 counted.1 += 1;
                 sys.line(&format!("{time}    {:14} {name}", "<DIR>"))?;
             } else {
