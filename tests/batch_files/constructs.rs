@@ -17,6 +17,23 @@ fn constructs_of_real_scripts() {
             "set V=abcdef\necho %V:~1,3% %V:~-2% %V:~0,-4% %V:b=XX% %V:*c=%",
             "bcd ef ab aXXcdef def\n",
         ),
+        // What `set` shows begins before the last blank.
+        (
+            "set q_1=a\nset q_2=b\nset q_ 2>nul\nset q_ | find \"a\"\nset q_  2>nul || echo two blanks",
+            "q_1=a\nq_2=b\nq_1=a\ntwo blanks\n",
+        ),
+        (
+            "for /f \"tokens=1 delims==\" %%a in ('set PROM 2^>nul') do echo %%a",
+            "PROMPT\n",
+        ),
+        (
+            "call :p %windir%\\regedit.exe & call :p cmd.exe & call :p .\\nope\ngoto :eof\n:p\necho [%~$PATH:1]",
+            "[C:\\Windows\\regedit.exe]\n[C:\\Windows\\System32\\cmd.exe]\n[]\n",
+        ),
+        (
+            "echo x>f\ncopy /b f+,,\nmklink /j j C:\\Windows >nul\ndir | find \"<JUNCTION>\"",
+            "        1 file(s) copied.\n02/22/2011  09:00 AM    <JUNCTION>     j [C:\\Windows]\n",
+        ),
         ("echo [%undefined%] %undefined:~0,1%", "[] ~0,1\n"),
         ("set \"A=1 & 2\"\nset B=%A:&=and%\necho %B%", "1 and 2\n"),
         ("set /a x=5, y=x*2\nset /a y+=1\necho %x% %y%", "5 11\n"),
@@ -558,10 +575,9 @@ fn what_would_open_something_is_refused() {
         ),
         ("goto /?", "goto /?"),
         ("set /?", "set /?"),
-        (
-            "md t\nmklink /j l t >nul\ndir",
-            "dir of a folder with links in it",
-        ),
+        ("if /?", "if /?"),
+        ("for /?", "for /?"),
+        ("call /?", "call /?"),
     ] {
         assert_eq!(run(line).unsupported, [refused], "{line}");
     }

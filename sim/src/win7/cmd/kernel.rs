@@ -125,7 +125,6 @@ impl<'a> Kernel<'a> {
     pub(super) fn spend(&mut self) -> Result<(), Stop> {
         self.lab.performed.0 += 1;
         if self.lab.performed.0 > BUDGET {
-            self.lab.spent = true;
             return Err(Stop::Spent);
         }
         Ok(())

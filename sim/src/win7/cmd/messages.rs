@@ -10,6 +10,18 @@ pub enum Language {
     Chinese,
 }
 
+impl Language {
+    /// What a system of this language speaks on a console with this code page: a program on a console asks for a language
+    /// that the code page can show (`SetThreadUILanguage(0)`), and where that is none of the user's, it is English. Source:
+    /// "Filtering Languages in a MUI Console Application"; reports of `chcp 65001` on Chinese systems.
+    pub fn on_console(self, page: u32) -> Language {
+        match page {
+            936 => self,
+            _ => Language::English,
+        }
+    }
+}
+
 /// A text with places `{0}`, `{1}` to fill in. Line ends are part of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Message {
@@ -153,6 +165,11 @@ const SYSTEM: &[(u32, &str, &str)] = &[
         1018,
         "Illegal operation attempted on a registry key that has been marked for deletion.",
         "试图在标记为删除的注册表项上进行不合法的操作。",
+    ),
+    (
+        1060,
+        "The specified service does not exist as an installed service.",
+        "指定的服务未安装。",
     ),
     (
         1307,

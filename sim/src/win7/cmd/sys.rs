@@ -81,7 +81,7 @@ pub struct About {
     pub session: u32,
     /// Which console it writes to.
     pub console: u32,
-    /// The language of messages.
+    /// The language of the system, for this user.
     pub language: Language,
 }
 
@@ -96,6 +96,8 @@ pub struct Local {
     pub handles: Handles,
     /// How many commands it has begun.
     pub ticks: u64,
+    /// The language of its messages, as far as the console can show it.
+    pub language: Language,
 }
 
 /// A running program's way to the system.
@@ -197,7 +199,16 @@ impl Sys<'_> {
 
     /// The language of messages.
     pub fn language(&self) -> Language {
-        self.about.language
+        self.local.language
+    }
+
+    /// Takes the language that the console can show by now, as cmd.exe does when a program has ended: `chcp` is one.
+    pub(super) fn renew_language(&mut self) -> Asked<()> {
+        if self.about.language != Language::English {
+            let page = self.code_page()?;
+            self.local.language = self.about.language.on_console(page);
+        }
+        Ok(())
     }
 
     /// The value of a variable of its own.

@@ -107,7 +107,7 @@ pub struct Start {
     pub user: Arc<str>,
     /// In which bitness.
     pub bits: Bits,
-    /// The language of its messages.
+    /// The language of the system. Messages are in it as long as the console's code page can show it.
     pub language: Language,
     /// What is typed while it runs.
     pub input: Arc<[u8]>,
@@ -186,6 +186,7 @@ impl Kernel<'_> {
             directory: request.directory.unwrap_or_else(|| local.directory.clone()),
             handles,
             ticks: 0,
+            language: about.language.on_console(self.code_page(&about)),
         };
         let parent = Some(self.actor);
         self.put(child, about, local, image, parent);
@@ -210,6 +211,10 @@ impl Kernel<'_> {
         image: Image,
         parent: Option<Entity>,
     ) {
+        let mut local = local;
+        if image == Image::Tool(tool_of_cmd()) {
+            crate::win7::cmd::shell::first_variables(&mut local.block);
+        }
         let path = about.image.to_utf8_lossy();
         let program = path.rsplit('\\').next().unwrap_or_default();
         let record = Record::Start {
@@ -273,6 +278,7 @@ impl Kernel<'_> {
             directory,
             handles: Handles::console(),
             ticks: 0,
+            language: about.language.on_console(self.code_page(&about)),
         };
         let content = self.machine.files.look(&request.image.to_utf8_lossy());
         let content = content.and_then(|node| node.content()).cloned();
@@ -308,6 +314,13 @@ fn as_batch(request: SpawnRequest) -> SpawnRequest {
         tail: Wide::new(tail),
         ..request
     }
+}
+
+fn tool_of_cmd() -> &'static Tool {
+    let mut tools = TOOLS.iter();
+    tools
+        .find(|tool| tool.file == "cmd.exe")
+        .expect("it is one of them")
 }
 
 /// Where cmd.exe lies.

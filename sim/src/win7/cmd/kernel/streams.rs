@@ -71,11 +71,16 @@ impl Kernel<'_> {
         about: &About,
         number: u32,
     ) -> Result<(), Win32> {
-        let known = self.machine.code_pages().page(number);
-        known.map_err(|_| Win32 {
+        const INVALID: Win32 = Win32 {
             code: 87,
             name: "ERROR_INVALID_PARAMETER",
-        })?;
+        };
+        let pages = self.machine.code_pages();
+        let page = pages.page(number).map_err(|_| INVALID)?;
+        // One of two-byte characters has to be the system's own.
+        if page == CodePage::Cp936 && pages.oem() != page {
+            return Err(INVALID);
+        }
         self.lab.consoles[about.console as usize].page = number;
         Ok(())
     }

@@ -22,6 +22,8 @@ use crate::win7::registry::units;
 
 const PER_CENT: u16 = b'%' as u16;
 const COLON: u16 = b':' as u16;
+const BACKSLASH: u16 = b'\\' as u16;
+const DOT: u16 = b'.' as u16;
 const TILDE: u16 = b'~' as u16;
 const BANG: u16 = b'!' as u16;
 const CARET: u16 = b'^' as u16;
@@ -399,12 +401,24 @@ impl Shell {
         if let Some(variable) = &modifiers.search {
             let list = self.value(sys, variable)?.unwrap_or_default();
             let mut found = None;
-            for directory in list.split(|unit| *unit == b';' as u16) {
+            // SearchPath takes a full path, and one from here that says so, as it is.
+            let is_fixed = matches!(
+                plain,
+                [_, COLON, ..] | [BACKSLASH, ..] | [DOT, BACKSLASH, ..]
+            ) || plain.starts_with(&[DOT, DOT, BACKSLASH]);
+            let directories: Vec<&[u16]> = match is_fixed {
+                true => vec![&[]],
+                false => list.split(|unit| *unit == b';' as u16).collect(),
+            };
+            for directory in directories {
                 let directory = without_quotes(directory);
-                if directory.is_empty() {
+                if directory.is_empty() && !is_fixed {
                     continue;
                 }
-                let full = sys.full_path(&[directory, &[b'\\' as u16], plain].concat());
+                let full = match is_fixed {
+                    true => sys.full_path(plain),
+                    false => sys.full_path(&[directory, &[BACKSLASH], plain].concat()),
+                };
                 if sys.attributes(&full)?.is_ok() {
                     let spelled = sys.spelled(&utf8(&full))?;
                     found = Some(spelled.map_or(full, |spelled| units(&spelled)));

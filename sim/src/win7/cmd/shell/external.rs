@@ -165,6 +165,7 @@ impl Shell {
         let done = match sys.run(SpawnRequest::new(&*file, tail.as_slice()))? {
             Ok(code) => {
                 self.note_exit(sys, code);
+                sys.renew_language()?;
                 self.fail(code as i32)
             }
             Err(error) => {

@@ -443,6 +443,14 @@ fn unquoted(text: &[u16], strip: bool, is_file: bool) -> Text {
     kept
 }
 
+/// What cmd.exe sets for itself before anything else, if it does not inherit it: `set` in a new one shows PROMPT.
+pub(super) fn first_variables(block: &mut Arc<Block>) {
+    let prompt = Wide::from("PROMPT");
+    if block.get(&prompt).is_none() {
+        let _ = Arc::make_mut(block).set(&prompt, &"$P$G".into());
+    }
+}
+
 /// The hidden variable of the drive where a cmd.exe begins.
 fn note_drive(sys: &mut Sys<'_>) {
     let directory = sys.local.directory.clone();

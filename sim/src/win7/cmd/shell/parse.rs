@@ -388,7 +388,13 @@ impl Reader<'_, '_> {
                     Ok(b'/' | b'(' | b'<' | b'>' | b'&' | b'|')
                 )
         };
+        let asks_for_help = |reader: &Self| {
+            let rest = &reader.line[reader.at..];
+            super::set::trim_start(rest).starts_with(&units("/?"))
+        };
         match keyword.as_deref() {
+            // It goes on with what has such a name among the commands.
+            Some("if" | "for") if asks_for_help(self) => {}
             Some("if") if ended(self) => {
                 let read = self.if_command()?;
                 return Ok(self.finish(quiet, Kind::If(Box::new(read)), redirections));

@@ -68,10 +68,16 @@ impl Shell {
         self.quiet_in_bat()
     }
 
-    /// Shows the variables that begin so. A blank at the end counts: `set P >nul` finds nothing (Wine's batch tests, whose
-    /// expected output is that of Windows).
-    fn set_list(&mut self, sys: &mut Sys<'_>, prefix: &[u16], with_hidden: bool) -> Asked<Flow> {
-        let upper = Wide::from(prefix).to_upcase();
+    /// Shows the variables that begin so. What begins them ends before its last blank, so that `set P 2>nul` and
+    /// `set P | sort` find them, while of two blanks one counts: `(set S >nul && ver)` finds nothing. (ReactOS's cmd, which
+    /// says so of Windows; Wine's batch tests, whose expected output is that of Windows, have the latter.) Signs that divide
+    /// before it are passed over.
+    fn set_list(&mut self, sys: &mut Sys<'_>, text: &[u16], with_hidden: bool) -> Asked<Flow> {
+        let divides = |unit: &u16| matches!(*unit, 0x20 | 0x09 | 0x2c | 0x3b);
+        let start = text.iter().position(|unit| !divides(unit));
+        let prefix = &text[start.unwrap_or(text.len())..];
+        let end = prefix.iter().rposition(|unit| *unit == 0x20);
+        let upper = Wide::from(&prefix[..end.unwrap_or(prefix.len())]).to_upcase();
         let upper = upper.units();
         let block = sys.local.block.clone();
         let mut lines = Vec::new();
@@ -84,7 +90,7 @@ impl Shell {
                 lines.extend(units("\r\n"));
             }
         }
-        if lines.is_empty() && !prefix.is_empty() {
+        if lines.is_empty() && !text.is_empty() {
             sys.complain(&NOT_DEFINED, &[&utf8(prefix)])?;
             return self.fail(1);
         }

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod attrib;
+mod cacls;
 mod choice;
 mod fc;
 mod find;
@@ -13,6 +14,7 @@ mod operands;
 mod ping;
 mod psexec;
 mod reg;
+mod services;
 mod setx;
 mod small;
 mod sort;
@@ -62,6 +64,7 @@ const fn tool(
 /// All of them, by file name.
 pub const TOOLS: &[Tool] = &[
     tool("attrib.exe", "attrib", attrib::run),
+    tool("cacls.exe", "cacls", cacls::run),
     tool("chcp.com", "chcp", small::chcp),
     tool("choice.exe", "choice", choice::run),
     tool("cmd.exe", "cmd", super::shell::run),
@@ -75,6 +78,7 @@ pub const TOOLS: &[Tool] = &[
     tool("ping.exe", "ping", ping::run),
     tool("psexec.exe", "psexec", psexec::run),
     tool("reg.exe", "reg", reg::run),
+    tool("sc.exe", "sc", services::sc),
     tool("setx.exe", "setx", setx::run),
     tool("sort.exe", "sort", sort::run),
     tool("taskkill.exe", "taskkill", tasks::taskkill),
@@ -88,7 +92,6 @@ pub const TOOLS: &[Tool] = &[
     refused("bcdboot.exe"),
     refused("bcdedit.exe"),
     refused("bitsadmin.exe"),
-    refused("cacls.exe"),
     refused("calc.exe"),
     refused("certutil.exe"),
     refused("chkdsk.exe"),
@@ -180,7 +183,6 @@ pub const TOOLS: &[Tool] = &[
     refused("rundll32.exe"),
     refused("runonce.exe"),
     refused("rwinsta.exe"),
-    refused("sc.exe"),
     refused("schtasks.exe"),
     refused("sdbinst.exe"),
     refused("secedit.exe"),

@@ -40,6 +40,9 @@ const ADDRESS: Message = Message {
 
 pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
     let arguments = sys.arguments();
+    if arguments.is_empty() {
+        return sys.unsupported("ping without arguments (its help)");
+    }
     let mut arguments = arguments.iter();
     let (mut count, mut bytes, mut version, mut target) = (4u64, 32u64, None, None);
     while let Some(argument) = arguments.next() {
@@ -118,7 +121,8 @@ mod tests {
         );
         assert_eq!(bench.run("ping localhost").ms, 3000);
         assert_eq!(bench.run("ping 127.0.0.1 -n 0").exit, 1);
-        assert_eq!(bench.run("ping").exit, 1);
+        bench.refuses("ping", "ping without arguments (its help)");
+        assert_eq!(bench.run("ping -n 1").exit, 1);
         bench.refuses("ping -n 1 8.8.8.8", "ping of 8.8.8.8: there is no network");
         bench.refuses("ping -t localhost", "ping -t");
     }

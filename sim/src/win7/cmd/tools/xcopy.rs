@@ -9,12 +9,12 @@
 //! | exit codes 0, 1 (nothing found), 2 (ended by the user), 4 (wrong) | documentation | yes |
 //! | the end of the input where it asks: it ends with 2 | | no |
 //!
-//! Refused: `/D`, `/A`, `/M`, `/U`, `/EXCLUDE`, `/N`, `/O`, `/X`, `/P`, `/W`, `/B`, `/T`, the help text. `/V`, `/Z`, `/J`, `/G` and
+//! Refused: `/D` with a date, and where there is a file already, since volumes here hold no times; `/A`, `/M`, `/U`, `/EXCLUDE`, `/N`, `/O`, `/X`, `/P`, `/W`, `/B`, `/T`, the help text. `/V`, `/Z`, `/J`, `/G` and
 //! `/C` change nothing that is modelled but going on after a failure.
 
 use super::operands::{Found, find, find_in, folder_of, join, split};
 use crate::win7::cmd::messages::Message;
-use crate::win7::cmd::sys::{Asked, Sys};
+use crate::win7::cmd::sys::{Asked, Sys, UNSUPPORTED};
 use crate::win7::cmd::wildcard::{Wildcard, has_wildcard, renamed};
 use crate::win7::ntfs::Attributes;
 use crate::win7::registry::units;
@@ -75,6 +75,7 @@ struct Options {
     read_only: bool,
     keep: bool,
     go_on: bool,
+    newer: bool,
 }
 
 /// Why it ends before its end.
@@ -106,7 +107,8 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
                 "K" => options.keep = true,
                 "C" => options.go_on = true,
                 "V" | "Z" | "J" | "G" => {}
-                "A" | "M" | "D" | "U" | "N" | "O" | "X" | "P" | "W" | "B" | "T" | "?" => {
+                "D" => options.newer = true,
+                "A" | "M" | "U" | "N" | "O" | "X" | "P" | "W" | "B" | "T" | "?" => {
                     return sys.unsupported(&format!("xcopy /{switch}"));
                 }
                 other if other.starts_with("D:") || other.starts_with("EXCLUDE:") => {
@@ -288,6 +290,10 @@ fn one_file(
         return Ok(Ok(true));
     }
     let old = sys.attributes(to)?.ok();
+    if options.newer && old.is_some() {
+        sys.unsupported("xcopy /D onto a file that is there already: which is newer")?;
+        return Ok(Err(Flow::End(UNSUPPORTED)));
+    }
     if old.is_some() && !options.all {
         loop {
             let target = text(&sys.full_path(to));
@@ -426,7 +432,13 @@ mod tests {
             "Cannot perform a cyclic copy\r\n"
         );
         assert_eq!(bench.fails("xcopy").0, 4);
-        bench.refuses("xcopy src dst /d", "xcopy /D");
+        bench.refuses("xcopy src dst /d:1-1-2020", "xcopy /D:1-1-2020");
+        let newer = "xcopy /D onto a file that is there already: which is newer";
+        bench.refuses("xcopy src\\a.txt dst /d /y", newer);
+        assert_eq!(
+            bench.prints("xcopy src fresh /d /y /i /q"),
+            "1 File(s) copied\r\n"
+        );
         bench.refuses("xcopy src dst /exclude:f", "xcopy /EXCLUDE:F");
     }
 }

@@ -39,6 +39,8 @@ struct Line {
     /// The last `/a` or `/b`: it counts for what is written.
     as_text: Option<bool>,
     replace: Option<bool>,
+    /// `+,,`: the file gets the time of now.
+    touches: bool,
 }
 
 /// Why a command line is none.
@@ -58,6 +60,14 @@ impl Line {
                 true => parts.push(Text::new()),
                 false => parts.last_mut().expect("there is one").push(*unit),
             }
+        }
+        let touches = parts.len() == 2
+            && utf8(&parts[1]).trim().starts_with(",,")
+            && !operands(&parts[0]).is_empty();
+        if touches {
+            let rest = utf8(&parts[1]).trim().trim_start_matches(',').to_owned();
+            line.touches = true;
+            parts = vec![[parts[0].clone(), units(" "), units(&rest)].concat()];
         }
         let several = parts.len() - 1;
         for (nth, part) in parts.iter().enumerate() {
@@ -110,6 +120,12 @@ impl Shell {
             Err(Wrong::Syntax) => return self.complain(sys, &SYNTAX, &[]),
             Err(Wrong::Switch(switch)) => return self.unknown_switch(sys, "copy", &switch),
         };
+        if line.touches && line.to.is_none() && !has_wildcard(&line.sources[0].name) {
+            return self.touch(sys, &line.sources[0].name);
+        }
+        if line.touches {
+            return self.unknown_switch(sys, "copy", "b FILE+,, of more than a file");
+        }
         let replace = line.replace.unwrap_or(!self.on_command_line);
         let to = line.to.clone().unwrap_or_else(|| units("."));
         let into = is_folder(sys, &to)?;
@@ -205,6 +221,22 @@ impl Shell {
         sys.say(&OVERWRITE, &[&utf8(new)])?;
         let answer = self.answer(sys)?;
         Ok(answer.map(|letter| matches!(letter, 'y' | 'a')))
+    }
+
+    /// `copy /b FILE+,,`: the file stays as it is and gets the time of now, which volumes here do not hold.
+    fn touch(&mut self, sys: &mut Sys<'_>, file: &[u16]) -> Asked<Flow> {
+        let written = match sys.read_file(file)? {
+            Ok(content) => sys.write_file(file, &content)?,
+            Err(error) => Err(error),
+        };
+        match written {
+            Ok(()) => self.copied(sys, 1, 0),
+            Err(error) => {
+                let text = sys.system_text(error.code);
+                sys.error(&text)?;
+                self.copied(sys, 0, 1)
+            }
+        }
     }
 
     fn put_together(

@@ -11,6 +11,7 @@ pub mod pattern;
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::ntfs::Attributes;
+use crate::win7::registry::units;
 
 use super::ast::Text;
 use super::expand::utf8;
@@ -38,8 +39,10 @@ const COMMANDS: &[(&str, Command)] = &[
     ("endlocal", Shell::endlocal),
     ("erase", Shell::del),
     ("exit", Shell::exit),
+    ("for", |shell, sys, tail| shell.help_of(sys, "for", tail)),
     ("ftype", Shell::ftype),
     ("goto", Shell::goto),
+    ("if", |shell, sys, tail| shell.help_of(sys, "if", tail)),
     ("md", Shell::md),
     ("mkdir", Shell::md),
     ("mklink", Shell::mklink),
@@ -188,6 +191,14 @@ pub(super) fn words(tail: &[u16]) -> Words {
 }
 
 impl Shell {
+    /// `if` and `for` as commands: their help is all that comes here of them.
+    fn help_of(&mut self, sys: &mut Sys<'_>, command: &str, tail: &[u16]) -> Asked<Flow> {
+        match super::set::trim_start(tail).starts_with(&units("/?")) {
+            true => self.unknown_switch(sys, command, "?"),
+            false => self.exec_external(sys, &units(command), tail, true),
+        }
+    }
+
     /// A switch that is not modelled.
     pub(super) fn unknown_switch(
         &mut self,

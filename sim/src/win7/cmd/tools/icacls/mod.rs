@@ -228,7 +228,7 @@ fn failed(sys: &mut Sys<'_>, path: &[u16], error: Win32, tally: &mut Tally) -> A
 }
 
 /// Reads a descriptor, with the label of its SACL.
-fn security(sys: &mut Sys<'_>, path: &[u16]) -> Asked<Result<Descriptor, Win32>> {
+pub(super) fn security(sys: &mut Sys<'_>, path: &[u16]) -> Asked<Result<Descriptor, Win32>> {
     let full = String::from_utf16_lossy(&sys.full_path(path));
     sys.on_file(
         "read security",
