@@ -569,7 +569,8 @@ pub struct Cmd {
     /// The bitness of the cmd.exe that runs it
     #[arg(long, value_name = "32|64", default_value_t = 64, value_parser = bits)]
     pub bits: u32,
-    /// The language that the system speaks to it: en-US or zh-CN
+    /// The language that the system speaks to it, en-US or zh-CN; without --world also the system locale, whose code
+    /// page consoles begin with: 437 or 936
     #[arg(long, value_name = "LOCALE", default_value = "en-US", value_parser = ["en-US", "zh-CN"])]
     pub locale: String,
     /// A fault to inject, as NAME or NAME:at=ACTOR,nth=N,PARAMETER=VALUE; `faultlab list --faults` has them

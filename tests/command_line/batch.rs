@@ -87,7 +87,7 @@ fn a_page_shows_a_script_alone_and_the_shortest_run_of_two() {
     lab.write("c.bat", "@reg add HKCU\\Software\\T /v a /d 3 /f >nul\r\n@reg add HKCU\\Software\\T /v b /d 3 /f >nul\r\n");
     lab.run(&["cmd", "a.bat", "--html", "a.html"]).exits(1);
     let page = lab.read("a.html");
-    for part in ["a.bat, as admin", "sc.exe", "operation", "Software\\\\T"] {
+    for part in ["a.bat, as admin", "sc query", "operation", "Software\\\\T"] {
         assert!(page.contains(part), "{part}");
     }
     let args = ["cmd", "b.bat", "--explore", "c.bat", "--html", "race.html"];
@@ -125,11 +125,55 @@ fn what_is_not_modelled_is_named_and_fails() {
     let lab = Lab::new();
     lab.write("a.bat", "@echo off\r\nsc query\r\necho on\r\nexit /b 0\r\n");
     let ran = lab.run(&["cmd", "a.bat"]);
-    assert!(
-        ran.stderr.contains("not modelled: the program sc.exe"),
-        "{ran:?}"
-    );
+    assert!(ran.stderr.contains("not modelled: sc query"), "{ran:?}");
     ran.exits(1);
+}
+
+#[test]
+fn a_script_can_run_beside_itself() {
+    let lab = Lab::new();
+    lab.write(
+        "a.bat",
+        "@if exist f (echo found) else echo x>f\r\n@exit /b 0\r\n",
+    );
+    let ran = lab.run(&["cmd", "a.bat", "--explore", "a.bat", "--json"]);
+    let told = &json_lines(&ran.exits(0))[0];
+    assert_eq!(told["complete"], true, "{told}");
+    lab.write("b.bat", "@robocopy a b\r\n");
+    let told = lab.run(&["cmd", "b.bat", "--explore", "a.bat"]).exits(1);
+    assert!(
+        told.contains("nothing is decided") && !told.contains("each ends"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_fault_that_strikes_nothing_says_how_calls_are_counted() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@reg add HKCU\\Software\\T /f >nul\r\n");
+    let args = ["cmd", "a.bat", "--fault", "registry-access-denied:nth=9"];
+    let ran = lab.run(&args);
+    for words in ["struck nothing", "for each process", "a.bat, a.bat/reg-1"] {
+        assert!(ran.stderr.contains(words), "{words} {}", ran.stderr);
+    }
+    ran.exits(1);
+}
+
+#[test]
+fn without_a_world_the_code_page_is_that_of_the_language() {
+    let lab = Lab::new();
+    lab.write("a.bat", "@chcp\r\n@chcp 65001\r\n@nosuch\r\n");
+    let ran = lab.run(&["cmd", "a.bat"]);
+    assert_eq!(
+        ran.exits(1),
+        "Active code page: 437\r\nActive code page: 65001\r\n"
+    );
+    let ran = lab.run(&["cmd", "a.bat", "--locale", "zh-CN"]);
+    assert!(ran.stderr.contains("is not recognized"), "{ran:?}");
+    assert_eq!(
+        ran.exits(1),
+        "活动代码页: 936\r\nActive code page: 65001\r\n"
+    );
 }
 
 #[test]
@@ -137,6 +181,7 @@ fn bad_usage_is_said() {
     let lab = Lab::new();
     lab.write("a.bat", "@rem\r\n");
     lab.write("a.sh", "");
+    lab.write("other/A.BAT", "@rem\r\n");
     lab.write("w.ron", "(registry: {");
     for (args, words) in [
         (&["cmd", "nope.bat"][..], "cannot be read"),
@@ -153,7 +198,7 @@ fn bad_usage_is_said() {
             "has no value",
         ),
         (&["cmd", "a.bat", "--world", "w.ron"], "w.ron"),
-        (&["cmd", "a.bat", "--explore", "a.bat"], "one name"),
+        (&["cmd", "a.bat", "--explore", "other/A.BAT"], "one name"),
         (
             &["cmd", "a.bat", "--step", "--html", "a.html"],
             "cannot be used with",

@@ -19,11 +19,16 @@ use crate::step::{self, Shown};
 /// Shows what consoles show, as it comes.
 struct Live {
     shows: bool,
+    /// The processes that there were, by name.
+    processes: Vec<String>,
     failed: Option<Failure>,
 }
 
 impl Observer<Record> for Live {
-    fn see(&mut self, _: Time, _: Entity, record: &Record, _: &Names) {
+    fn see(&mut self, _: Time, actor: Entity, record: &Record, names: &Names) {
+        if let Record::Cmd(CmdRecord::Start { .. }) = record {
+            self.processes.push(names.path(actor).to_string());
+        }
         let Record::Cmd(CmdRecord::Output { stream, text }) = record else {
             return;
         };
@@ -77,6 +82,7 @@ pub(super) fn run(
     let mut book = args.html.begin()?;
     let mut live = Live {
         shows: !args.json,
+        processes: Vec::new(),
         failed: None,
     };
     let ran = prepared.run_on_console(name, &mut *chooser(args).source(), &mut live);
@@ -108,7 +114,7 @@ pub(super) fn run(
         if !ran.unsupported.is_empty() {
             eprintln!("What came after that is not to be trusted.");
         }
-        tell_idle(args, &ran.idle_faults);
+        tell_idle(args, &ran.idle_faults, &live.processes);
         eprintln!("exit code {}", ran.exit as i32);
     }
     if let Some(book) = book {

@@ -212,7 +212,7 @@ pub(super) fn run(
         true => console::print_json(&told)?,
         false => {
             console::print(&tell(layout, &told, shrunk.as_ref()))?;
-            tell_idle(args, &idle);
+            tell_idle(args, &idle, &[]);
             eprintln!("searched in {}", crate::render::took(time));
         }
     }
@@ -321,7 +321,15 @@ fn tell(layout: Layout, told: &Explored, shrunk: Option<&Shrunk>) -> String {
         page.paragraph(0, &met);
     }
     let Some(shrunk) = shrunk else {
-        page.paragraph(0, "each ends as if one script had run after the other");
+        let end = match (told.unsupported, told.complete) {
+            // What it ends with then says nothing.
+            (true, _) => return page.into_text(),
+            (false, true) => "each ends as if one script had run after the other",
+            (false, false) => {
+                "of what was seen, each ends as if one script had run after the other"
+            }
+        };
+        page.paragraph(0, end);
         return page.into_text();
     };
     let what = format!(

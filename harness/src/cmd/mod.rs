@@ -12,7 +12,7 @@ use faultlab_sim::scenario::{
     Arm, BASELINE, Case, Chooser, Claim, Fault, Loaded, MAX_BYTES, Prepared, Scenario, Search,
     Story, World, load_built, read_windows_world,
 };
-use faultlab_sim::win7::program::{FileSetup, ScriptSetup, Setup};
+use faultlab_sim::win7::program::{FileSetup, Locale, ScriptSetup, Setup};
 
 use crate::cli;
 use crate::console::Layout;
@@ -32,13 +32,19 @@ pub fn run(args: &cli::Cmd, layout: Layout) -> Result<Exit> {
     let mut scripts = vec![script(args, &args.file, &args.arguments)?];
     let mut files = vec![(&args.file, file_on_machine(&args.file)?)];
     if let Some(other) = other {
-        let second = script(args, other, &[])?;
-        if second.name.eq_ignore_ascii_case(&scripts[0].name) {
-            return Err(Failure::bad_input("the two batch files have one name")
-                .help("give one of them another name"));
+        let mut second = script(args, other, &[])?;
+        let is_one_name = second.name.eq_ignore_ascii_case(&scripts[0].name);
+        let place = |path: &Path| fs::canonicalize(path).ok();
+        match is_one_name && place(other) == place(&args.file) {
+            // It runs beside itself: the same file, two processes.
+            true => second.name.push_str("-2"),
+            false if is_one_name => {
+                return Err(Failure::bad_input("the two batch files have one name")
+                    .help("give one of them another name"));
+            }
+            false => files.push((other, file_on_machine(other)?)),
         }
         scripts.push(second);
-        files.push((other, file_on_machine(other)?));
     }
     let (mut setup, beside) = world(args)?;
     for (file, place) in files {
@@ -153,7 +159,14 @@ fn script(args: &cli::Cmd, path: &Path, arguments: &[String]) -> Result<ScriptSe
 /// The machine that was asked for, with the texts of the files beside it.
 fn world(args: &cli::Cmd) -> Result<(Setup, BTreeMap<String, String>)> {
     let Some(path) = &args.world else {
-        return Ok((Setup::default(), BTreeMap::new()));
+        let setup = Setup {
+            locale: match &*args.locale {
+                "zh-CN" => Locale::China,
+                _ => Locale::UnitedStates,
+            },
+            ..Setup::default()
+        };
+        return Ok((setup, BTreeMap::new()));
     };
     let read = |path: &Path| {
         fs::read_to_string(path).map_err(|error| {
@@ -264,12 +277,29 @@ fn built(
     })
 }
 
-/// Says which faults struck nothing: such a run says nothing about them.
-fn tell_idle(args: &cli::Cmd, idle: &[usize]) {
+/// Says which faults struck nothing, since such a run says nothing about them, and how calls are counted; `processes`
+/// are those that there were, by name.
+fn tell_idle(args: &cli::Cmd, idle: &[usize], processes: &[String]) {
     for nth in idle {
         let text = &args.fault[*nth];
         eprintln!("the fault {text} struck nothing: no such call was made there, or not so often");
     }
+    if idle.is_empty() {
+        return;
+    }
+    eprintln!(
+        "  Calls are counted for each process by itself: nth=2 is the second such call of one process, and every program \
+         that a script starts is a process of its own (a.bat/reg-2 is the second reg of a.bat); at=NAME takes one of them, \
+         with * for any letters."
+    );
+    const MOST: usize = 12;
+    let mut all = processes.iter().take(MOST).cloned().collect::<Vec<_>>();
+    match processes.len() {
+        0 => return,
+        count if count > MOST => all.push(format!("and {} more", count - MOST)),
+        _ => {}
+    }
+    eprintln!("  Processes of this run: {}", all.join(", "));
 }
 
 /// The faults of the command line that these are.
