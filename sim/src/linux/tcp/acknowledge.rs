@@ -347,22 +347,21 @@ impl Net {
         socket.state != TcpState::Established && socket.send.fin_is_acknowledged()
     }
 
-    /// Data came: how soon it is acknowledged depends on how it comes (tcp_event_data_recv).
-    pub(super) fn note_data(&mut self, out: &impl Out, at: Place, len: u32) {
+    /// Data came in order in a segment: how soon it is acknowledged depends on how it comes (tcp_event_data_recv).
+    pub(super) fn note_data(&mut self, out: &impl Out, at: Place, len: u32, has_push: bool) {
         let clock = self.clock;
         let jiffies = clock.jiffies(out.now());
         let least = clock.ticks_of_ms(super::profile::DELAYED_ACK_MS);
+        let learns = self.profile(at.host).learns_overhead;
         let socket = self.socket_mut(at);
         let timeout = socket.resend.timeout;
         let receive = &mut socket.receive;
         receive.owes_ack = true;
-        if len >= receive.largest {
-            receive.largest = len.min(super::profile::MSS);
-        } else {
-            receive.pushed = (receive.pushed + 1).min(2);
-        }
-        let room = receive.window / (2 * u64::from(receive.largest));
-        let quick = room.clamp(2, QUICK_ACKS.into()) as u8;
+        receive.take_in(len, has_push, learns);
+        let quick = match receive.window / (2 * u64::from(receive.largest)) {
+            0 => 2,
+            room => room.min(QUICK_ACKS.into()) as u8,
+        };
         let since = jiffies.saturating_sub(receive.data_at);
         if receive.patience == 0 {
             receive.quick = receive.quick.max(quick);
@@ -375,5 +374,6 @@ impl Net {
             receive.quick = receive.quick.max(quick);
         }
         receive.data_at = jiffies;
+        receive.grow_window(len);
     }
 }

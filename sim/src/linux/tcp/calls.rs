@@ -175,13 +175,12 @@ impl Net {
         if read == 0 || !is_open {
             return read;
         }
-        let receive = &socket.receive;
+        let receive = &mut socket.receive;
+        receive.memory.empty();
         let pushed = receive.pushed == 2 || receive.pushed == 1 && !receive.ping_pong;
         let is_full = receive.nxt - receive.acked > u64::from(receive.largest);
-        let owes = receive.owes_ack && (pushed || is_full);
-        // The window opens again by half of the buffer or more: the peer is told.
-        let left = receive.window_left();
-        let opens = !receive.fin && 2 * left <= receive.space && receive.space >= 2 * left.max(1);
+        let owes = receive.owes_ack && (is_full || pushed && receive.early.is_empty());
+        let opens = !owes && receive.opens();
         if owes || opens {
             self.send_ack(out, at);
         }

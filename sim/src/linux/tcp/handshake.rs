@@ -3,14 +3,21 @@
 
 use super::net::{Net, Out, What};
 use super::profile::{QUICK_ACKS, RTO_MAX_MS, SYN_TIMEOUT_MS};
-use super::segment::{Flags, HostId, Segment, Stamps};
+use super::segment::{Flags, Segment, Stamps};
 use super::socket::{NONE, Place, Sending, Socket};
 use super::timer::Timer;
-use crate::engine::Time;
+use super::window::initial_window;
+use crate::engine::{Options, Time};
 use crate::linux::tracepoint::{Family, Ipv4, Record, RstReason, TcpState};
 
 /// MAX_SYNCOOKIE_AGE, in minutes.
 const COOKIE_AGE: u64 = 2;
+
+/// So many milliseconds apart are the timestamps that a SYN cookie may have: 1 << TSBITS.
+const COOKIE_STAMPS: u64 = 64;
+
+/// The window scale that hosts offer, with room for the maximum of tcp_rmem's default (tcp_select_initial_window).
+const WINDOW_SCALE: u64 = 7;
 
 impl Net {
     /// The first sequence number of a new connection. The kernel adds a keyed hash of addresses and ports
@@ -80,6 +87,7 @@ impl Net {
         request.receive.begin(segment.end());
         let has_stamps = self.sysctls(segment.to).timestamps && segment.stamps.is_some();
         request.receive.has_stamps = has_stamps;
+        request.receive.window = initial_window(has_stamps);
         request.receive.echo_ms = segment.stamps.map_or(0, |stamps| stamps.value_ms);
         request
     }
@@ -314,6 +322,7 @@ impl Net {
         let host = segment.to;
         let now = out.now();
         let (clock, minute) = (self.clock, self.minute(now));
+        let stamps = self.cookie_stamps(out, segment);
         let answer = Segment {
             from: host,
             to: segment.from,
@@ -327,8 +336,8 @@ impl Net {
             flow: segment.flow,
             seq: Net::cookie(segment, segment.seq, minute),
             ack: segment.end(),
-            window: super::profile::RECEIVE_SPACE as u32,
-            stamps: self.answer_stamps(host, segment, now),
+            window: initial_window(stamps.is_some()) as u32,
+            stamps,
             sack: None,
         };
         if let Some(queues) = self.host_mut(host).listening(listener) {
@@ -338,12 +347,35 @@ impl Net {
         self.transmit(out, answer);
     }
 
-    fn answer_stamps(&self, host: HostId, segment: &Segment, now: Time) -> Option<Stamps> {
+    /// The timestamps of a SYN cookie: the lowest six bits of the kernel's own hold what the SYN offered, and what
+    /// is sent is the latest such number that is not in the future (cookie_init_timestamp). The round trip that
+    /// the final ACK echoes is longer by as much, up to 63 ms, and so are the first timeouts (measured).
+    fn cookie_stamps(&mut self, out: &mut impl Out, segment: &Segment) -> Option<Stamps> {
+        let host = segment.to;
         let stamps = segment.stamps.filter(|_| self.sysctls(host).timestamps)?;
+        let has_sack = self.sysctls(host).sack && self.sysctls(segment.from).sack;
+        let offered = WINDOW_SCALE | u64::from(has_sack) << 4;
+        let now_ms = self.clock.milliseconds(out.now());
+        let past = (now_ms + self.cookie_clock(out)) % COOKIE_STAMPS;
+        let early = (past + COOKIE_STAMPS - offered) % COOKIE_STAMPS;
         Some(Stamps {
-            value_ms: self.clock.milliseconds(now),
+            // The clock begins late enough.
+            value_ms: now_ms - early,
             echo_ms: stamps.value_ms,
         })
+    }
+
+    /// By how many milliseconds the kernel's clock was past a multiple of 64 when the run began: a wide choice at
+    /// site `cookie-clock`, by the kernel, which is made when the first cookie is sent.
+    fn cookie_clock(&mut self, out: &mut impl Out) -> u64 {
+        if let Some(past) = self.cookie_clock {
+            return past;
+        }
+        let kernel = out.name(Net::KERNEL);
+        let options = Options::numbers(0, COOKIE_STAMPS - 1).default_to(0);
+        let past = out.choose("cookie-clock", kernel, &options);
+        self.cookie_clock = Some(past);
+        past
     }
 
     /// An ACK at a listener: it may bring a cookie back (cookie_v4_check), and then makes a child as if

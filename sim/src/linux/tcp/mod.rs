@@ -3,7 +3,7 @@
 //!
 //! From the bottom: [`KernelProfile`] holds what differs between kernels as data; `timer` knows when a
 //! kernel's timer fires; `host` keeps a kernel's sockets; `link` carries segments; `net` joins hosts and
-//! link, and its parts `receive`, `transmit`, `timeout`, `recovery` and `calls` are what a kernel does with segments, timers and
+//! link, and its parts `receive`, `window`, `transmit`, `timeout`, `recovery` and `calls` are what a kernel does with segments, timers and
 //! system calls; `app` holds the applications, which see only what their kernel tells them; [`Lab`] is the
 //! world. Rules name where they come from: *measured* means on Linux 6.18.44 and on Debian's
 //! 6.1.0-56-cloud-amd64 in network namespaces, read from ftrace; otherwise the kernel's source.
@@ -12,7 +12,7 @@
 //! only made where a choice is about it (see [`FAULTS`]), as a storm has a million of them. Local ports and
 //! numbers of connections only grow, so a state rarely recurs in one run.
 //!
-//! Not modelled: tuning of the receive buffer, and the overhead of buffers; a network that reorders (RACK's window
+//! Not modelled: tuning of the receive buffer; a network that reorders (RACK's window
 //! grows then), pacing, ECN, Fast Open, path MTU; memory pressure; a bound on the link's queue; CPUs, and with them
 //! the order of timers that fall on one tick (here: as they were set); time within a process's exit (all its
 //! sockets close in one step).
@@ -42,6 +42,7 @@ mod timeout;
 mod timer;
 mod touched;
 mod transmit;
+mod window;
 
 #[cfg(test)]
 mod tests;

@@ -95,6 +95,8 @@ pub(super) struct Net {
     /// What applications are to be told when the kernel's part of a step is done; empty between steps.
     pub(super) notices: Vec<Notice>,
     pub(super) flood: Option<Flood>,
+    /// Where the clock stood that cookies are stamped by, once it was asked: see `Net::cookie_stamps`.
+    pub(super) cookie_clock: Option<u64>,
 }
 
 impl Net {
@@ -114,6 +116,7 @@ impl Net {
             clients: Vec::new(),
             notices: Vec::new(),
             flood: None,
+            cookie_clock: None,
         }
     }
 

@@ -86,6 +86,9 @@ pub struct KernelProfile {
     pub resets_without_socket_are_seen: bool,
     /// Whether `tcp_send_reset` says why. It does since 6.10.
     pub resets_have_reasons: bool,
+    /// Whether a receiver learns from what comes how much memory data takes (scaling_ratio). It does since 6.6;
+    /// measured.
+    pub learns_overhead: bool,
     /// Whether a new child has its addresses and its peer's port when it fires LISTEN to SYN_RECV. In
     /// 6.1 the event comes first in inet_csk_clone_lock: addresses 0.0.0.0 (measured), dport 0 (source).
     pub child_is_addressed: bool,
@@ -118,9 +121,10 @@ pub(super) const INITIAL_CWND: u32 = 10;
 pub(super) const OUT_OF_WINDOW_EVERY_MS: u64 = 500;
 /// What the link carries in one segment: 1500 bytes less the headers of IPv4 and TCP with timestamps.
 pub(super) const MSS: u32 = 1_448;
-/// What a receiver takes before its application reads: half of tcp_rmem's default of 131072 bytes, as the
-/// other half is for overhead (tcp_win_from_space). The model does not tune it.
-pub(super) const RECEIVE_SPACE: u64 = 65_536;
+/// The memory of a receive buffer: the default of tcp_rmem.
+pub(super) const RECEIVE_BUFFER: u32 = 131_072;
+/// The maximum of tcp_rmem.
+pub(super) const RECEIVE_BUFFER_MAX: u32 = 6_291_456;
 
 /// SKB_TRUESIZE of a segment: what it counts for when the send buffer is sized (tcp_sndbuf_expand).
 pub(super) const SEGMENT_TRUESIZE: u64 = 4_352;
@@ -138,6 +142,7 @@ const V6_1: KernelProfile = KernelProfile {
     max_syn_backlog: 128,
     resets_without_socket_are_seen: false,
     resets_have_reasons: false,
+    learns_overhead: false,
     child_is_addressed: false,
 };
 
@@ -152,6 +157,7 @@ const V6_18: KernelProfile = KernelProfile {
     max_syn_backlog: 2_048,
     resets_without_socket_are_seen: true,
     resets_have_reasons: true,
+    learns_overhead: true,
     child_is_addressed: true,
 };
 

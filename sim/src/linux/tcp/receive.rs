@@ -326,7 +326,7 @@ impl Net {
         socket.receive.nxt += new;
         socket.receive.unread += new;
         if new > 0 {
-            self.note_data(out, at, new.min(u32::MAX.into()) as u32);
+            self.note_data(out, at, new as u32, segment.flags.psh);
         }
         let mut has_fin = segment.flags.fin;
         has_fin |= self.take_early(at);
@@ -388,6 +388,7 @@ impl Net {
             let new = to.saturating_sub(receive.nxt);
             receive.nxt += new;
             receive.unread += new;
+            receive.memory.take_early(new);
             receive.early.remove(0);
         }
         let next = receive.nxt;

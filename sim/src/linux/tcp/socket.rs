@@ -3,8 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::profile::{INITIAL_CWND, MSS, RECEIVE_SPACE, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
+use super::profile::{INITIAL_CWND, MSS, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
 use super::segment::{Flow, HostId};
+use super::window::{Memory, initial_window};
 use crate::engine::Time;
 use crate::linux::tracepoint::TcpState;
 
@@ -229,8 +230,8 @@ pub(super) struct Receiving {
     pub(super) acked: u64,
     /// How far the window reached from there (rcv_wnd).
     pub(super) window: u64,
-    /// How many bytes the buffer takes.
-    pub(super) space: u64,
+    /// The memory of the buffer.
+    pub(super) memory: Memory,
     /// Bytes that the application has not read.
     pub(super) unread: u64,
     /// Whether the peer's FIN was received.
@@ -249,6 +250,8 @@ pub(super) struct Receiving {
     pub(super) has_stamps: bool,
     /// The largest segment of the peer, as far as seen (rcv_mss).
     pub(super) largest: u32,
+    /// The last segment, if it was smaller; 0 otherwise (last_seg_size).
+    pub(super) last_small: u32,
     /// How long an acknowledgement may wait, in ticks; 0 before the first data (icsk_ack.ato).
     pub(super) patience: u64,
     /// So many acknowledgements go out at once (icsk_ack.quick).
@@ -367,8 +370,8 @@ fn send_buffer(cwnd: u32) -> u64 {
     (2 * u64::from(cwnd.max(INITIAL_CWND)) * SEGMENT_TRUESIZE).min(SEND_BUFFER_MAX)
 }
 
-/// The levels of an open connection's buffers, in bytes of data; the overhead that the kernel counts in
-/// sk_wmem_queued and sk_rmem_alloc is not modelled.
+/// The levels of an open connection's buffers, in bytes of data, without the overhead that the kernel counts in
+/// sk_wmem_queued and sk_rmem_alloc.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Buffers {
     /// Written and not acknowledged (sk_wmem_queued).
@@ -381,7 +384,7 @@ pub struct Buffers {
     pub unread: u64,
     /// Received before its turn.
     pub early: u64,
-    /// How much of both fits (sk_rcvbuf).
+    /// How much of both fits, as far as the kernel knows how much memory data takes (tcp_full_space).
     pub receive_limit: u64,
     /// How much the peer may still send (rcv_wnd).
     pub window: u64,
@@ -482,13 +485,13 @@ impl Sending {
 }
 
 impl Receiving {
-    fn from(next: u64) -> Receiving {
+    pub(super) fn from(next: u64) -> Receiving {
         Receiving {
             first: next,
             nxt: next,
             acked: next,
-            window: RECEIVE_SPACE,
-            space: RECEIVE_SPACE,
+            window: initial_window(false),
+            memory: Memory::FRESH,
             unread: 0,
             fin: false,
             early: Vec::new(),
@@ -498,6 +501,7 @@ impl Receiving {
             echo_ms: 0,
             has_stamps: false,
             largest: 536,
+            last_small: 0,
             patience: 0,
             quick: 0,
             ping_pong: false,
@@ -572,7 +576,7 @@ impl Socket {
             waiting: written.saturating_sub(self.send.limit),
             unread: self.receive.unread,
             early: early.sum(),
-            receive_limit: self.receive.space,
+            receive_limit: self.receive.memory.full().into(),
             window: self.receive.window_left(),
         }
     }

@@ -62,10 +62,10 @@ impl Clock {
         (now.0 + self.boot_jiffies * self.tick_ns) / 1_000_000_000
     }
 
-    /// The clock of the timestamps option, in milliseconds (tcp_clock_ms). It begins at 1, as an echo of 0
-    /// means that there is none.
+    /// The clock of the timestamps option, in milliseconds (tcp_clock_ms). It begins at 64, as an echo of 0
+    /// means that there is none, and the timestamp of a SYN cookie lies up to 63 ms back.
     pub const fn milliseconds(self, now: Time) -> u64 {
-        now.0 / 1_000_000 + 1
+        now.0 / 1_000_000 + 64
     }
 
     /// When a timer fires that is set at `now` for `ticks` later: the timer wheel has levels of 64 slots,

@@ -91,12 +91,14 @@ impl Net {
     /// Sends what a buffer holds, segment by segment.
     fn send_buffer(&mut self, out: &mut impl Out, at: Place, sent: Sent) {
         let (mut seq, mut left) = (sent.seq, sent.len());
+        let end_of_data = self.socket(at).send.end_of_data();
         loop {
             let len = left.min(MSS.into());
             left -= len;
             let flags = Flags {
                 fin: sent.fin && left == 0,
-                psh: len > 0,
+                // What was written ends here (tcp_push).
+                psh: len > 0 && seq + len == end_of_data,
                 ..Flags::ACK
             };
             let segment = Segment {
@@ -526,12 +528,17 @@ impl Net {
 
     /// Sends the acknowledgement that is owed, or lets it wait (__tcp_ack_snd_check).
     pub(super) fn acknowledge_what_came(&mut self, out: &mut impl Out, at: Place) {
-        let receive = &self.socket(at).receive;
+        let receive = &mut self.socket_mut(at).receive;
         if !receive.owes_ack {
             return;
         }
+        // Who does not read makes the window smaller: then it waits, too (measured).
         let is_full = receive.nxt - receive.acked > u64::from(receive.largest);
-        if is_full || receive.is_quick() || receive.owes_ack_now || !receive.early.is_empty() {
+        if is_full && receive.keeps_window()
+            || receive.is_quick()
+            || receive.owes_ack_now
+            || !receive.early.is_empty()
+        {
             return self.send_ack(out, at);
         }
         self.delay_ack(out, at);
@@ -583,18 +590,6 @@ impl super::socket::Sending {
 }
 
 impl Receiving {
-    /// Announces the window: what the buffer takes beyond what is unread, never less than before, and 0
-    /// rather than a silly little (__tcp_select_window).
-    pub(super) fn announce(&mut self) {
-        let room = self.space.saturating_sub(self.unread);
-        let room = match room < (self.space >> 4).min(MSS.into()) {
-            true => 0,
-            false => room,
-        };
-        self.window = room.max(self.window_left());
-        self.acked = self.nxt;
-    }
-
     /// Whether something out of the window may be answered now; if so, it counts as answered.
     pub(super) fn may_answer(&mut self, now_ms: u64) -> bool {
         let every = super::profile::OUT_OF_WINDOW_EVERY_MS;
