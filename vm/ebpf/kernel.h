@@ -90,6 +90,10 @@ struct request_sock {
 	struct sock_common __req_common;
 };
 
+struct tcp_request_sock {
+	u32 rcv_isn;
+};
+
 struct net_device {
 	possible_net_t nd_net;
 };

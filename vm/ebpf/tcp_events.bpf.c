@@ -37,7 +37,8 @@ struct event {
 	u32 daddr;
 	u16 sport;
 	u16 dport;
-	u32 unused;
+	/* The first number of the SYN that a half-open request answers. */
+	u32 syn_seq;
 };
 
 struct {
@@ -87,7 +88,7 @@ INLINE struct event *event_at(u32 host, u32 kind)
 	event->daddr = 0;
 	event->sport = 0;
 	event->dport = 0;
-	event->unused = 0;
+	event->syn_seq = 0;
 	return event;
 }
 
@@ -170,6 +171,7 @@ int tcp_retransmit_synack(struct raw_tracepoint *ctx)
 	event->dport = host_order(READ(req, __req_common.skc_dport));
 	event->saddr = host_order_4(READ(req, __req_common.skc_rcv_saddr));
 	event->daddr = host_order_4(READ(req, __req_common.skc_daddr));
+	event->syn_seq = READ((struct tcp_request_sock *)req, rcv_isn);
 	bpf_ringbuf_submit(event, submit);
 	return 0;
 }

@@ -101,8 +101,8 @@ impl Models {
 
 impl Models {
     /// From the next reset on, their kernels have such a clock.
-    pub fn set_kernel_clock(&mut self, hz: u32, jiffies: u64) {
-        self.session.set_kernel_clock(hz, jiffies);
+    pub fn set_kernel_clock(&mut self, hz: u32, jiffies: u64, up_ms: u64) {
+        self.session.set_kernel_clock(hz, jiffies, up_ms);
     }
 }
 

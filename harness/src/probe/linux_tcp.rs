@@ -307,6 +307,7 @@ fn events(
         body.object("clock", |body| {
             body.number("hz", clock.hz.into());
             body.number("jiffies", clock.jiffies);
+            body.number("up_ms", clock.up_ms);
             body.number("late_ns", clock.late_ns);
             body.number("lost", clock.lost);
         });

@@ -119,9 +119,9 @@ impl Session {
     }
 
     /// From the next reset on, the kernels of the models have such a clock.
-    pub fn set_kernel_clock(&mut self, hz: u32, jiffies: u64) {
+    pub fn set_kernel_clock(&mut self, hz: u32, jiffies: u64, up_ms: u64) {
         if let Tcp::Model(hosts) = &mut self.tcp {
-            hosts.set_clock(hz, jiffies);
+            hosts.set_clock(hz, jiffies, up_ms);
         }
     }
 

@@ -55,6 +55,10 @@ pub struct KernelClock {
     pub hz: u32,
     /// The counter of ticks at time 0 of the events.
     pub jiffies: u64,
+    /// CLOCK_MONOTONIC at time 0 of the events, in ms: what SYN cookies are stamped by. Recordings of earlier versions
+    /// have none.
+    #[serde(default)]
+    pub up_ms: u64,
     /// By how much this machine was late at most, in ns: in its user space, which tells applications and the
     /// link what to do.
     pub late_ns: u64,
@@ -159,19 +163,17 @@ pub trait TcpHosts {
 #[derive(Clone, Copy, Debug, Default)]
 struct Chance {
     seed: Option<u64>,
-    /// The counter of ticks of a real kernel, in place of a choice.
-    jiffies: Option<u64>,
+    /// A real kernel's clock at time 0, in place of choices: the counter of ticks, and milliseconds.
+    clock: Option<(u64, u64)>,
 }
 
 impl Source for Chance {
     fn choose(&mut self, key: &Key, options: &Options<'_>, names: &Names) -> u64 {
-        match self {
-            Chance {
-                jiffies: Some(jiffies),
-                ..
-            } if key.site == "boot" => *jiffies % options.count,
-            Chance { seed: None, .. } if key.site == "boot" => options.default,
-            Chance { seed, .. } => Seed(seed.unwrap_or(0)).choose(key, options, names),
+        match (self.clock, self.seed, key.site) {
+            (Some((jiffies, _)), _, "boot") => jiffies % options.count,
+            (Some((_, up_ms)), _, "cookie-clock") => up_ms % options.count,
+            (None, None, "boot" | "cookie-clock") => options.default,
+            (_, seed, _) => Seed(seed.unwrap_or(0)).choose(key, options, names),
         }
     }
 }
@@ -190,18 +192,16 @@ impl ModelHosts {
     /// Not there until they are spoken to.
     pub fn seeded(seed: Option<u64>) -> ModelHosts {
         ModelHosts {
-            chance: Chance {
-                seed,
-                jiffies: None,
-            },
+            chance: Chance { seed, clock: None },
             ..ModelHosts::default()
         }
     }
 
-    /// From the next reset on, with a kernel's clock.
-    pub fn set_clock(&mut self, hz: u32, jiffies: u64) {
+    /// From the next reset on, with a kernel's clock: its HZ, and as [`KernelClock`] has them its counter of ticks
+    /// and milliseconds.
+    pub fn set_clock(&mut self, hz: u32, jiffies: u64, up_ms: u64) {
         self.hz = Some(hz);
-        self.chance.jiffies = Some(jiffies);
+        self.chance.clock = Some((jiffies, up_ms));
     }
 
     fn lab(&mut self) -> &mut PairLab<Chance> {

@@ -40,9 +40,10 @@ pub fn play(
 ) -> Result<Vec<Value>> {
     let clock = host.iter().rev().find_map(|answer| {
         let clock = answer.pointer("/ok/clock")?;
-        Some((clock["hz"].as_u64()?, clock["jiffies"].as_u64()?))
+        let up_ms = clock["up_ms"].as_u64().unwrap_or_default();
+        Some((clock["hz"].as_u64()?, clock["jiffies"].as_u64()?, up_ms))
     });
-    let Some((hz, jiffies)) = clock else {
+    let Some((hz, jiffies, up_ms)) = clock else {
         return answers(models, requests);
     };
     let mut crowds = Crowds::default();
@@ -51,7 +52,7 @@ pub fn play(
     }
     let mut first = None;
     for phase in PHASES {
-        models.set_kernel_clock(hz as u32, jiffies.saturating_add_signed(phase));
+        models.set_kernel_clock(hz as u32, jiffies.saturating_add_signed(phase), up_ms);
         let answers = answers(models, requests)?;
         let mut pairs = answers.iter().zip(host);
         let is_same = |model: &Value, host: &Value| match (events(model), events(host)) {

@@ -306,6 +306,7 @@ impl TcpHosts for KernelHosts {
         self.clock = jiffies.max().map(|jiffies| KernelClock {
             hz: (1_000_000_000 / tick_ns) as u32,
             jiffies,
+            up_ms: start_ns / 1_000_000,
             late_ns: self.late_ns.max(link_late_ns),
             lost,
         });
@@ -358,6 +359,10 @@ struct Conns<'a> {
     desk: &'a Desk,
     /// Of accepted sockets that are there, by address.
     accepted: BTreeMap<u64, Option<u32>>,
+    /// Of accepted sockets that are not closed, by host and the peer's port.
+    open: BTreeMap<(End, u16), u32>,
+    /// Of half-open requests, by address, the peer's port and the first number of its SYN.
+    requests: BTreeMap<(u64, u16, u32), Option<u32>>,
 }
 
 impl<'a> Conns<'a> {
@@ -366,43 +371,61 @@ impl<'a> Conns<'a> {
             seen,
             desk,
             accepted: BTreeMap::new(),
+            open: BTreeMap::new(),
+            requests: BTreeMap::new(),
         }
     }
 
-    fn of_event(&mut self, event: &Event) -> Option<u32> {
-        // At the host that asked for it, its own port is the connection's; at the other, its peer's.
-        let by_port = |event: &Event| {
-            let of = |end: End, port: u16| {
-                let taken = port > 0 && self.desk.asked(end);
-                taken.then(|| self.desk.conn_of_port(end, port, event.t_ns))?
-            };
-            of(event.host, event.sport).or_else(|| of(event.host.other(), event.dport))
+    /// At the host that asked for it, its own port is the connection's; at the other, its peer's.
+    fn by_port(&self, event: &Event) -> Option<u32> {
+        let of = |end: End, port: u16| {
+            let taken = port > 0 && self.desk.asked(end);
+            taken.then(|| self.desk.conn_of_port(end, port, event.t_ns))?
         };
+        of(event.host, event.sport).or_else(|| of(event.host.other(), event.dport))
+    }
+
+    /// A port may be another connection's by now: what was known before goes first.
+    fn of_event(&mut self, event: &Event) -> Option<u32> {
         if let Some(conn) = self.desk.cookies.get(&event.cookie) {
             return Some(*conn);
         }
-        let is_listener = event.state == u32::from(TcpState::Listen.number())
-            && (event.kind != Kind::SetState || event.what == i32::from(TcpState::Close.number()));
-        if is_listener && event.kind != Kind::RetransmitSynack {
+        let is = |state: TcpState| event.state == u32::from(state.number());
+        let becomes = |state: TcpState| {
+            event.kind == Kind::SetState && event.what == i32::from(state.number())
+        };
+        if event.kind == Kind::RetransmitSynack {
+            let request = (event.req, event.dport, event.syn_seq);
+            let known = self.requests.get(&request).copied();
+            let conn = known.unwrap_or_else(|| self.by_port(event));
+            self.requests.insert(request, conn);
+            return conn;
+        }
+        if is(TcpState::Listen) && (event.kind != Kind::SetState || becomes(TcpState::Close)) {
             return None;
         }
-        let is_socket = event.sk != 0 && event.kind != Kind::RetransmitSynack;
-        let is_birth =
-            event.kind == Kind::SetState && event.what == i32::from(TcpState::SynRecv.number());
+        if event.sk == 0 || is(TcpState::TimeWait) || is(TcpState::NewSynRecv) {
+            // What is answered was sent by the other end, which may be there still.
+            let peer = self.open.get(&(event.host.other(), event.sport)).copied();
+            return peer.or_else(|| self.by_port(event));
+        }
         // Where a socket is born, another may have been before.
+        let is_birth = becomes(TcpState::SynRecv);
         let known = self.accepted.get(&event.sk).copied().flatten();
-        let conn = by_port(event)
-            .or(known.filter(|_| is_socket && !is_birth))
-            .or_else(|| {
-                // 6.1 says where a child is made before it has addresses.
-                let later = self.seen.iter().find(|later| {
-                    later.sk == event.sk && later.t_ns > event.t_ns && later.dport > 0
-                });
-                let later = later.filter(|_| is_birth)?;
-                by_port(later)
-            });
-        if is_socket {
-            self.accepted.insert(event.sk, conn);
+        let conn = known.filter(|_| !is_birth).or_else(|| self.by_port(event));
+        let conn = conn.or_else(|| {
+            // 6.1 says where a child is made before it has addresses.
+            let mut later = self.seen.iter();
+            let later = later
+                .find(|later| later.sk == event.sk && later.t_ns > event.t_ns && later.dport > 0);
+            self.by_port(later.filter(|_| is_birth)?)
+        });
+        self.accepted.insert(event.sk, conn);
+        let end = (event.host, event.dport);
+        match conn {
+            Some(conn) if becomes(TcpState::Established) => _ = self.open.insert(end, conn),
+            Some(_) if becomes(TcpState::Close) => _ = self.open.remove(&end),
+            _ => {}
         }
         conn
     }

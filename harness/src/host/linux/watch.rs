@@ -109,6 +109,8 @@ pub struct Event {
     pub sport: u16,
     /// See `saddr`.
     pub dport: u16,
+    /// The first number of the SYN that a half-open request answers.
+    pub syn_seq: u32,
 }
 
 impl Event {
@@ -136,6 +138,7 @@ impl Event {
             daddr: u32_at(60),
             sport: u16_at(64),
             dport: u16_at(66),
+            syn_seq: u32_at(68),
         })
     }
 }
