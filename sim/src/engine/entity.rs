@@ -28,7 +28,31 @@ impl fmt::Debug for Entity {
 /// table serves all forks of a machine.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    paths: LookupMap<Entity, Arc<str>>,
+    paths: LookupMap<Entity, Named>,
+}
+
+#[derive(Clone, Debug)]
+struct Named {
+    path: Arc<str>,
+    /// See [`Names::start`].
+    start: [u64; 2],
+}
+
+impl Named {
+    fn new(path: &str) -> Named {
+        let word = |from: usize| {
+            let mut word = [0; 8];
+            let bytes = path.as_bytes().iter().skip(from);
+            word.iter_mut()
+                .zip(bytes)
+                .for_each(|(to, from)| *to = *from);
+            u64::from_be_bytes(word)
+        };
+        Named {
+            path: path.into(),
+            start: [word(0), word(8)],
+        }
+    }
 }
 
 impl Names {
@@ -43,10 +67,11 @@ impl Names {
     /// If two different paths have one hash (a broken invariant of ours: 64 bits were not enough).
     pub fn name(&mut self, path: &str) -> Entity {
         let entity = Entity::of(path);
-        let known = self.paths.or_insert_with(entity, || path.into());
+        let known = self.paths.or_insert_with(entity, || Named::new(path));
         assert!(
-            &**known == path,
-            "entity hash collision: {known:?} and {path:?}"
+            &*known.path == path,
+            "entity hash collision: {:?} and {path:?}",
+            known.path
         );
         entity
     }
@@ -56,14 +81,27 @@ impl Names {
     /// # Panics
     /// If the entity was never named here.
     pub fn path(&self, entity: Entity) -> &Arc<str> {
-        self.paths
-            .get(&entity)
-            .unwrap_or_else(|| panic!("entity {entity:?} has no name"))
+        &self.named(entity).path
+    }
+
+    /// The first 16 bytes of the path of birth as a number, with zeros behind a shorter one: paths whose starts
+    /// differ are ordered as these are.
+    ///
+    /// # Panics
+    /// If the entity was never named here.
+    pub(super) fn start(&self, entity: Entity) -> u128 {
+        let [high, low] = self.named(entity).start;
+        u128::from(high) << 64 | u128::from(low)
+    }
+
+    fn named(&self, entity: Entity) -> &Named {
+        let named = self.paths.get(&entity);
+        named.unwrap_or_else(|| panic!("entity {entity:?} has no name"))
     }
 
     /// The path of birth, if it is known.
     pub fn get(&self, entity: Entity) -> Option<&Arc<str>> {
-        self.paths.get(&entity)
+        self.paths.get(&entity).map(|named| &named.path)
     }
 }
 

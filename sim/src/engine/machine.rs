@@ -288,19 +288,28 @@ impl<W: World> Machine<W> {
     /// Takes one transition: what is due comes first, then a ready actor (which one is a choice), then
     /// time moves on to the next entry of the agenda.
     pub fn advance(&mut self, env: &mut Env<'_, W::Record>) -> Progress {
+        let progress = self.advance_by(Limits::NONE.until, env);
+        progress.unwrap_or(Progress::Done)
+    }
+
+    /// The same, if it happens at `limit` or before.
+    fn advance_by(&mut self, limit: Time, env: &mut Env<'_, W::Record>) -> Option<Progress> {
         let due = match self.ready.is_empty() {
-            true => self.agenda.pop(env.names),
-            false => self.agenda.pop_due(self.now, env.names),
+            true => self.agenda.pop_by(limit, env.names),
+            false => self.agenda.pop_by(self.now.min(limit), env.names),
         };
         if let Some(due) = due {
             debug_assert!(due.at >= self.now, "time does not run backwards");
             self.now = due.at;
             let (world, mut cx) = self.split(env, None);
             world.step(due.event, &mut cx);
-            return Progress::Stepped(due.entity);
+            return Some(Progress::Stepped(due.entity));
         }
         if self.ready.is_empty() {
-            return Progress::Done;
+            return self.agenda.is_empty().then_some(Progress::Done);
+        }
+        if self.now > limit {
+            return None;
         }
         let chosen = self.choose_actor(env);
         let Ready { actor, event, .. } = self.ready.remove(chosen);
@@ -308,27 +317,22 @@ impl<W: World> Machine<W> {
         self.current = Some(actor);
         let (world, mut cx) = self.split(env, Some(actor));
         world.step(event, &mut cx);
-        Progress::Stepped(actor)
+        Some(Progress::Stepped(actor))
     }
 
     /// Runs until nothing is left, or to a limit.
     pub fn run(&mut self, env: &mut Env<'_, W::Record>, limits: Limits) -> End {
-        let mut steps = 0;
-        loop {
-            if steps == limits.steps {
-                return End::StepLimit;
+        for _ in 0..limits.steps {
+            match self.advance_by(limits.until, env) {
+                Some(Progress::Stepped(_)) => {}
+                Some(Progress::Done) => return End::Done,
+                None => {
+                    self.now = limits.until;
+                    return End::TimeLimit;
+                }
             }
-            if limits.until != Limits::NONE.until
-                && self.next_at().is_some_and(|at| at > limits.until)
-            {
-                self.now = limits.until;
-                return End::TimeLimit;
-            }
-            if self.advance(env) == Progress::Done {
-                return End::Done;
-            }
-            steps += 1;
         }
+        End::StepLimit
     }
 
     /// The 128-bit key of the state: world, pending entries relative to now, and what choices and
