@@ -37,6 +37,8 @@ pub(super) struct Wheel<E> {
     /// invariant: the time of an entry of slot `64 * level + digit` has `digit` at `level`, more than
     /// `present` has there, and equals `present` in all digits above.
     slots: [u32; SLOTS],
+    /// The earliest time in each slot; the end of time for one without an entry.
+    earliest: [u64; SLOTS],
     /// Bit `digit` of word `level` is set if that slot has an entry.
     occupied: [u64; LEVELS],
     /// Bit `level` is set if some slot of that level has an entry.
@@ -94,6 +96,7 @@ impl<E> Wheel<E> {
             due: Vec::new(),
             fresh: Vec::new(),
             slots: [NONE; SLOTS],
+            earliest: [u64::MAX; SLOTS],
             occupied: [0; LEVELS],
             levels: 0,
             len: 0,
@@ -145,8 +148,8 @@ impl<E> Wheel<E> {
         if self.is_due() {
             return Some(self.present);
         }
-        let (level, digit) = self.earliest()?;
-        Some(self.earliest_of(self.slots[level * DIGITS + digit]))
+        let (level, digit) = self.first_slot()?;
+        Some(self.earliest[level * DIGITS + digit])
     }
 
     /// Takes the next entry out, if it is due at `limit` or before.
@@ -157,23 +160,17 @@ impl<E> Wheel<E> {
                 return None;
             }
         } else {
-            let (level, digit) = self.earliest()?;
+            let (level, digit) = self.first_slot()?;
             let slot = level * DIGITS + digit;
-            let first = self.slots[slot];
-            let Link { at, next } = self.links[first as usize];
-            let at = match next {
-                NONE => at,
-                _ => self.earliest_of(first),
-            };
-            if at > limit {
+            if self.earliest[slot] > limit {
                 return None;
             }
-            self.present = at;
-            self.slots[slot] = NONE;
+            self.present = std::mem::replace(&mut self.earliest[slot], u64::MAX);
+            let first = std::mem::replace(&mut self.slots[slot], NONE);
             self.occupied[level] &= !(1 << digit);
             self.levels &= !(u32::from(self.occupied[level] == 0) << level);
             // Usually one entry alone is there.
-            if next == NONE {
+            if self.links[first as usize].next == NONE {
                 return self.take(first);
             }
             self.place_all(first);
@@ -204,23 +201,12 @@ impl<E> Wheel<E> {
 
     /// The slot of the earliest entries, if none is due: its level and digit.
     #[inline]
-    fn earliest(&self) -> Option<(usize, usize)> {
+    fn first_slot(&self) -> Option<(usize, usize)> {
         if self.levels == 0 {
             return None;
         }
         let level = self.levels.trailing_zeros() as usize;
         Some((level, self.occupied[level].trailing_zeros() as usize))
-    }
-
-    /// The earliest time in a list that is not empty.
-    fn earliest_of(&self, mut index: u32) -> u64 {
-        let mut earliest = u64::MAX;
-        while index != NONE {
-            let link = self.links[index as usize];
-            earliest = earliest.min(link.at);
-            index = link.next;
-        }
-        earliest
     }
 
     /// Puts an entry that is in no list where it belongs.
@@ -232,9 +218,9 @@ impl<E> Wheel<E> {
         let (level, digit) = place(at, self.present);
         self.occupied[level] |= 1 << digit;
         self.levels |= 1 << level;
-        let first = &mut self.slots[level * DIGITS + digit];
-        self.links[index as usize].next = *first;
-        *first = index;
+        let slot = level * DIGITS + digit;
+        self.links[index as usize].next = std::mem::replace(&mut self.slots[slot], index);
+        self.earliest[slot] = self.earliest[slot].min(at);
     }
 
     /// Puts the entries of a list where they belong now.
@@ -286,6 +272,7 @@ impl<E> Wheel<E> {
         self.due.clear();
         self.fresh.clear();
         self.slots = [NONE; SLOTS];
+        self.earliest = [u64::MAX; SLOTS];
         self.occupied = [0; LEVELS];
         self.levels = 0;
         for index in 0..self.entries.len() {

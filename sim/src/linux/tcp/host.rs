@@ -31,7 +31,7 @@ struct Known {
     port: u16,
     peer_port: u16,
     peer: HostId,
-    /// The next socket in its chain of the hash table.
+    /// The next socket in its chain of the hash table; of a free slot, the one that was freed before it.
     next: u32,
     /// Whether segments find it.
     hashed: bool,
@@ -97,7 +97,8 @@ pub(super) struct Host {
     slots: Vec<Slot>,
     /// invariant: as many as there are slots.
     known: Vec<Known>,
-    free: Vec<u32>,
+    /// The slot that was freed last.
+    free: u32,
     /// Chains of hashed sockets by their four-tuple, as in the kernel's ehash.
     /// invariant: the length is a power of two above 1, or 0 as long as there were only a few.
     chains: Vec<u32>,
@@ -123,7 +124,7 @@ impl Host {
             time_waits: 0,
             slots: Vec::new(),
             known: Vec::new(),
-            free: Vec::new(),
+            free: NONE,
             chains: Vec::new(),
             hashed: 0,
             listeners: Vec::new(),
@@ -166,17 +167,31 @@ impl Host {
     pub(super) fn insert(&mut self, mut socket: Socket) -> u32 {
         self.cookies += 1;
         socket.cookie = self.cookies;
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            self.known.push(Known::NOTHING);
-            (self.slots.len() - 1) as u32
-        });
+        let slot = match self.free {
+            NONE => self.add_slot(),
+            slot => {
+                let freed = std::mem::replace(&mut self.known[slot as usize], Known::NOTHING);
+                self.free = freed.next;
+                slot
+            }
+        };
         let place = &mut self.slots[slot as usize];
         if socket.send.queue.capacity() == 0 {
             socket.send.queue = std::mem::take(&mut place.queue);
         }
         place.socket = Some(socket);
         slot
+    }
+
+    fn add_slot(&mut self) -> u32 {
+        // Of most hosts, thousands in a lab, one or two places are all that they ever need.
+        if self.slots.len() < 2 {
+            self.slots.reserve_exact(1);
+            self.known.reserve_exact(1);
+        }
+        self.slots.push(Slot::default());
+        self.known.push(Known::NOTHING);
+        (self.slots.len() - 1) as u32
     }
 
     /// Frees a place.
@@ -189,7 +204,9 @@ impl Host {
         for alarm in &mut place.alarms {
             alarm.stop();
         }
-        self.free.push(slot);
+        let known = &mut self.known[slot as usize];
+        debug_assert!(!known.hashed, "a socket is unhashed before it goes");
+        known.next = std::mem::replace(&mut self.free, slot);
     }
 
     /// The chain of a four-tuple.
@@ -342,6 +359,9 @@ impl Host {
             Some(at) => at,
             None => {
                 let at = self.ports.partition_point(|(each, _)| *each < to);
+                if self.ports.is_empty() {
+                    self.ports.reserve_exact(1);
+                }
                 self.ports.insert(at, (to, Ports::default()));
                 at
             }

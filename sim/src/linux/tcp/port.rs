@@ -108,41 +108,52 @@ impl Ports {
 }
 
 /// A set of ports: one bit each, as far as there were some. Ten thousand hosts have one each, so the words below
-/// the first port, of which there are 512 usually, are left out.
+/// the first port, of which there are 512 usually, are left out, and the first word has no memory of its own.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Bits {
-    /// Which word of all the first one is.
-    first: usize,
-    words: Vec<u64>,
+    /// Which word of all the first one is; none, as long as there was no port.
+    first: Option<u16>,
+    word: u64,
+    /// Those after the first.
+    more: Vec<u64>,
 }
 
 impl Bits {
     fn has(&self, port: u16) -> bool {
-        let index = (usize::from(port) / 64).checked_sub(self.first);
-        let word = index.and_then(|index| self.words.get(index));
-        word.is_some_and(|word| word & 1 << (port % 64) != 0)
+        let index = self.first.and_then(|first| (port / 64).checked_sub(first));
+        let word = match index {
+            None => return false,
+            Some(0) => self.word,
+            Some(index) => self.more.get(usize::from(index) - 1).copied().unwrap_or(0),
+        };
+        word & 1 << (port % 64) != 0
     }
 
     fn put(&mut self, port: u16, value: bool) {
-        let word = usize::from(port) / 64;
         if !value && !self.has(port) {
             return;
         }
-        if self.words.is_empty() {
-            self.first = word;
+        let at = port / 64;
+        let first = self.first.get_or_insert(at);
+        if at < *first {
+            let between = usize::from(*first - at) - 1;
+            let after = std::iter::repeat_n(0, between).chain([self.word]);
+            self.more.splice(0..0, after);
+            self.word = 0;
+            *first = at;
         }
-        if word < self.first {
-            let more = self.first - word;
-            self.words.splice(0..0, std::iter::repeat_n(0, more));
-            self.first = word;
-        }
-        let index = word - self.first;
-        if self.words.len() <= index {
-            self.words.resize(index + 1, 0);
-        }
+        let word = match usize::from(at - *first) {
+            0 => &mut self.word,
+            index => {
+                if self.more.len() < index {
+                    self.more.resize(index, 0);
+                }
+                &mut self.more[index - 1]
+            }
+        };
         match value {
-            true => self.words[index] |= 1 << (port % 64),
-            false => self.words[index] &= !(1 << (port % 64)),
+            true => *word |= 1 << (port % 64),
+            false => *word &= !(1 << (port % 64)),
         }
     }
 }

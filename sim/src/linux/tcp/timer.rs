@@ -97,12 +97,22 @@ pub enum Timer {
 
 /// A timer that is set often and rarely fires. Setting it later than it was leaves the entry on the
 /// agenda as it is: when that is due, the timer is put back for the rest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Alarm {
-    /// When it fires.
-    deadline: Option<Time>,
-    /// invariant: if there is a deadline, an entry of the agenda is due at `queued`, not after it.
-    queued: Option<Time>,
+    /// When it fires, or [`Alarm::NEVER`].
+    deadline: Time,
+    /// Of the entries of the agenda that stand for it, when the one that counts is due, or [`Alarm::NEVER`].
+    /// invariant: not after the deadline.
+    queued: Time,
+}
+
+impl Default for Alarm {
+    fn default() -> Alarm {
+        Alarm {
+            deadline: Alarm::NEVER,
+            queued: Alarm::NEVER,
+        }
+    }
 }
 
 /// What an entry of the agenda means for its timer.
@@ -117,37 +127,38 @@ pub(super) enum Due {
 }
 
 impl Alarm {
+    /// No time: the end of it, at which nothing happens.
+    const NEVER: Time = Time(u64::MAX);
+
     /// Sets it; says after what span an entry is needed, if the one there is too late.
     pub(super) fn set(&mut self, now: Time, deadline: Time) -> Option<Span> {
-        self.deadline = Some(deadline);
-        match self.queued {
-            Some(queued) if queued <= deadline => None,
-            _ => {
-                self.queued = Some(deadline);
-                Some(deadline - now)
-            }
+        self.deadline = deadline;
+        if self.queued <= deadline && self.queued != Alarm::NEVER {
+            return None;
         }
+        self.queued = deadline;
+        Some(deadline - now)
     }
 
     /// Stops it.
     pub(super) fn stop(&mut self) {
-        self.deadline = None;
+        self.deadline = Alarm::NEVER;
     }
 
     /// An entry of the agenda is due.
     pub(super) fn due(&mut self, now: Time) -> Due {
-        if self.queued != Some(now) {
+        if self.queued != now {
             return Due::Nothing;
         }
-        self.queued = None;
+        self.queued = Alarm::NEVER;
         match self.deadline {
-            None => Due::Nothing,
-            Some(deadline) if deadline <= now => {
-                self.deadline = None;
+            Alarm::NEVER => Due::Nothing,
+            deadline if deadline <= now => {
+                self.deadline = Alarm::NEVER;
                 Due::Fires
             }
-            Some(deadline) => {
-                self.queued = Some(deadline);
+            deadline => {
+                self.queued = deadline;
                 Due::Later(deadline - now)
             }
         }
