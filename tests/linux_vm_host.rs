@@ -7,6 +7,7 @@ mod binary;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -133,6 +134,63 @@ fn time_passes_when_it_is_let_pass_and_costs_nothing() {
     probe.end();
 }
 
+/// An arm of a scenario in a guest: the exit code, and what is told.
+fn arm(args: &[&str]) -> (i32, Value) {
+    let ran = faultlab(&[&["run", "--host", "linux-vm", "--json"], args].concat()).output();
+    let ran = ran.expect("it runs");
+    let says = String::from_utf8_lossy(&ran.stderr);
+    let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{says}"));
+    (
+        ran.status.code().expect("it ends by itself"),
+        report["arms"][0].clone(),
+    )
+}
+
+/// What `run --host linux` plays here, a guest plays, on the kernel that the world is about.
+#[test]
+fn a_scenario_is_played_in_a_guest() {
+    let Some(_guests) = is_here() else { return };
+    let (code, played) = arm(&["syn-blackhole", "--arm", "blackhole-6.1"]);
+    assert_eq!(code, 0, "{played}");
+    let release = kernel::cached(None).expect("it is in the cache");
+    assert_eq!(played["kernel"], release, "{played}");
+    assert_eq!(played["events"][0], played["events"][1], "{played}");
+    let claims = played["claims"].as_array().expect("claims");
+    assert_eq!(claims.len(), 2, "{played}");
+    let verdict = |claim: &Value| (claim["verdict"].clone(), claim["model"].clone());
+    for claim in claims {
+        assert_eq!(verdict(claim), (json!("Holds"), json!("Holds")), "{claim}");
+    }
+    // Another kernel than the world is about, by its features.
+    let asked = ["syn-blackhole", "--arm", "blackhole-6.18", "--kernel"];
+    let (code, played) = arm(&[&asked[..], &[kernel::DEFAULT]].concat());
+    let why = played["not_played"].as_str().expect("why");
+    assert_eq!((code, why.contains("about Linux 6.18")), (0, true), "{why}");
+    // No card, and nobody who sets one up.
+    let (code, played) = arm(&[
+        "syn-flood",
+        "--arm",
+        "no-cookies",
+        "--kernel",
+        kernel::DEFAULT,
+    ]);
+    let why = played["not_played"].as_str().expect("why");
+    assert_eq!((code, why.contains("nftables")), (0, true), "{why}");
+    let refused = run(&[
+        "run",
+        "syn-blackhole",
+        "--host",
+        "linux-vm",
+        "--html",
+        "/no/where",
+    ]);
+    assert!(
+        refused.0 == 2 && refused.1.contains("--json"),
+        "{}",
+        refused.1
+    );
+}
+
 /// Kept with the project, made by `faultlab record --host linux-vm`.
 #[test]
 fn what_6_1_answered_stands_in_for_it() {
@@ -197,6 +255,42 @@ fn nothing_is_left_behind_after_a_kill() {
             .collect();
         assert!(left.is_empty(), "{how}: {left:?}");
     }
+}
+
+/// Killed while apt waits for a mirror: apt goes with it, what came so far is no kernel, and the next start removes it.
+#[test]
+fn a_kernel_that_was_half_fetched_is_none() {
+    let Some(_guests) = is_here() else { return };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mirror = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/debian", mirror.local_addr().expect("it has one"));
+    let kernel = |name: &str| {
+        let mut command = faultlab(&["probe", "--host", "linux-vm", "--kernel", name]);
+        command
+            .env("XDG_CACHE_HOME", folder.path())
+            .env("FAULTLAB_DEBIAN_MIRROR", &url)
+            .env_remove("http_proxy")
+            .stdin(Stdio::null());
+        command
+    };
+    let cached = |begin: &str| -> Vec<String> {
+        let entries = fs::read_dir(folder.path().join("faultlab")).expect("it can be read");
+        let names = entries
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(begin)).collect()
+    };
+    let mut child = kernel("linux-image-cloud-amd64").spawn().expect("it runs");
+    let (mut asked, _) = mirror.accept().expect("apt asks");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    // Ends when apt does, as the mirror never answers.
+    let _ = std::io::copy(&mut asked, &mut std::io::sink());
+    assert_eq!(cached("fetching-kernel-").len(), 1);
+    assert!(cached("kernel-").is_empty());
+    let next = kernel("No Such").output().expect("it runs");
+    assert_eq!(next.status.code(), Some(2));
+    assert!(cached("fetching-kernel-").is_empty(), "it is left");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::console::When;
 use crate::exit;
 use crate::failure::Result;
+#[cfg(target_os = "linux")]
+use crate::host::GuestPlaces;
 use crate::host::{Host, Places};
 use crate::html::{self, Book};
 use crate::probe::Mutation;
@@ -56,7 +58,8 @@ pub enum Command {
     #[command(
         after_help = "Example:\n  faultlab run path-lost-update --repro lost.ron\n  \
                             faultlab run goroot-race --step --claim 2.5-f\n  \
-                            faultlab run --junit report.xml --github"
+                            faultlab run --junit report.xml --github\n  \
+                            faultlab run syn-blackhole --host linux-vm"
     )]
     Run(Run),
     /// Sum up a capture or recorded events of a real machine, and try claims on them
@@ -265,9 +268,14 @@ pub struct Run {
     /// The seed of single runs, and the first of several
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
-    /// Where to run; with linux, TCP worlds are played on this kernel and judged beside the models
+    /// Where to run; with linux or linux-vm, TCP worlds are played on this kernel, or on one in QEMU, and judged
+    /// beside the models
     #[arg(long, value_enum, default_value_t)]
     pub host: Host,
+    #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub guest: GuestPlaces,
     /// One JSON object a line for each scenario
     #[arg(long)]
     pub json: bool,

@@ -36,7 +36,7 @@ use crate::trace_file;
 pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
     args.host.require_runs()?;
     #[cfg(target_os = "linux")]
-    if args.host == crate::host::Host::Linux {
+    if args.host != crate::host::Host::Sim {
         return crate::run_on_kernel::run(args, layout, errors);
     }
     if args.step {

@@ -27,7 +27,9 @@ struct event {
 	u64 sk;
 	u64 req;
 	u64 cookie;
-	u32 host;
+	u16 host;
+	/* Whose turn it was. */
+	u16 task;
 	u32 kind;
 	/* The state before, or the one in which it happens. */
 	u32 state;
@@ -39,6 +41,13 @@ struct event {
 	u16 dport;
 	/* The first number of the SYN that a half-open request answers. */
 	u32 syn_seq;
+};
+
+/* Nobody's: the processor was idle, or the link carried a packet; or somebody's. */
+enum task {
+	SOMEBODY,
+	IDLE,
+	LINK,
 };
 
 struct {
@@ -58,6 +67,19 @@ struct {
 } lost SEC(".maps");
 
 char licence[] SEC("license") = "Dual MIT/GPL";
+
+/* The thread of the link has a name of its own, by which it is known in every namespace of processes. */
+INLINE u32 current_task(void)
+{
+	char name[16] = {0};
+
+	if (!bpf_get_current_pid_tgid())
+		return IDLE;
+	bpf_get_current_comm(name, sizeof(name));
+	if (name[0] == 'l' && name[1] == 'i' && name[2] == 'n' && name[3] == 'k' && !name[4])
+		return LINK;
+	return SOMEBODY;
+}
 
 /* An event of a socket in one of the namespaces, with what all of them have; null of all others. */
 INLINE struct event *event_at(u32 host, u32 kind)
@@ -89,6 +111,7 @@ INLINE struct event *event_at(u32 host, u32 kind)
 	event->sport = 0;
 	event->dport = 0;
 	event->syn_seq = 0;
+	event->task = current_task();
 	return event;
 }
 

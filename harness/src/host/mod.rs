@@ -43,17 +43,24 @@ pub struct Places {
     /// Build a Go for Windows from Debian's sources (once, some minutes), to answer go.*
     #[arg(long)]
     pub with_go: bool,
-    /// The kernel of linux-vm: a file (vmlinuz, .deb), or a package of Debian, perhaps of a suite
-    /// (linux-image-cloud-amd64/trixie); without it, that of Debian 12
     #[cfg(target_os = "linux")]
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "it would become a help text")]
+    pub guest: GuestPlaces,
+}
+
+/// What guests of linux-vm are made of.
+#[cfg(target_os = "linux")]
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct GuestPlaces {
+    /// The kernel of linux-vm: a file (vmlinuz, .deb), or a package of Debian, perhaps of a suite
+    /// (linux-image-cloud-amd64/trixie); without it, that of Debian 12, or with `run` the nearest to what is asked
     #[arg(long, value_name = "FILE|PACKAGE")]
     pub kernel: Option<String>,
     /// What runs the instructions of linux-vm
-    #[cfg(target_os = "linux")]
     #[arg(long, value_enum, default_value_t)]
     pub accel: linux_vm::Accel,
     /// Also tell the kernel of linux-vm this, such as a setting of its command line
-    #[cfg(target_os = "linux")]
     #[arg(long, value_name = "TEXT")]
     pub kernel_arguments: Option<String>,
 }
@@ -111,7 +118,8 @@ impl Host {
     /// # Errors
     /// It is not built yet.
     pub fn require_runs(self) -> Result<()> {
-        if self == Host::Sim || cfg!(target_os = "linux") && self == Host::Linux {
+        let is_kernel = matches!(self, Host::Linux | Host::LinuxVm);
+        if self == Host::Sim || cfg!(target_os = "linux") && is_kernel {
             return Ok(());
         }
         let what = format!("running scenarios on the host {}", self.name());
@@ -129,7 +137,7 @@ impl Host {
             #[cfg(target_os = "linux")]
             Host::Linux => Ok(Box::new(linux::Linux::start(progress)?)),
             #[cfg(target_os = "linux")]
-            Host::LinuxVm => Ok(Box::new(linux_vm::LinuxVm::start(places, progress)?)),
+            Host::LinuxVm => Ok(Box::new(linux_vm::LinuxVm::start(&places.guest, progress)?)),
             #[cfg(not(target_os = "linux"))]
             Host::Linux | Host::LinuxVm => Err(Failure::new(
                 Exit::NoHost,
@@ -173,7 +181,7 @@ impl Host {
             #[cfg(target_os = "linux")]
             Host::Linux => linux::state(),
             #[cfg(target_os = "linux")]
-            Host::LinuxVm => linux_vm::state(places),
+            Host::LinuxVm => linux_vm::state(&places.guest),
             #[cfg(not(target_os = "linux"))]
             Host::Linux | Host::LinuxVm => {
                 State::Missing("this is no Linux".into(), "use a Linux machine")

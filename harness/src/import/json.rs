@@ -75,6 +75,26 @@ pub fn read(text: &str, arm: Option<&str>, names: &Names) -> Result<Stream, Bad>
     Ok(stream)
 }
 
+/// Reads events that are JSON already, of a host that is trusted to tell all.
+///
+/// # Errors
+/// What is no event, or a kind or a field that is not known.
+pub fn entries<'a>(
+    objects: impl Iterator<Item = &'a Map<String, Json>>,
+    names: &Names,
+) -> Result<Vec<Entry<Record>>, String> {
+    let kinds = Record::kinds();
+    let mut stream = Stream::new(Source::JsonLines { is_whole: true });
+    let mut entries = Vec::new();
+    for object in objects {
+        entries.extend(entry(object, &kinds, names, &mut stream)?);
+    }
+    match stream.left_out.keys().next() {
+        None => Ok(entries),
+        Some(unknown) => Err(format!("there is no {unknown}")),
+    }
+}
+
 const EXPECTED: &str = "expected: {\"t_ns\": 1004000000, \"actor\": \"client-1\", \"event\": \"tcp_retransmit_skb\", ..}, as `faultlab run --trace` writes";
 
 fn entry(

@@ -284,7 +284,6 @@ fn events(
     let since = request.maybe_number("since", u64::MAX)?.unwrap_or(0);
     let all = session.tcp.events();
     let all = all.map_err(|error| refused(error, request))?;
-    let is_real = session.tcp.clock().is_some();
     let wanted = all.iter().filter(|event| event.at.0 >= since);
     body.list("events", wanted, |event, body| {
         body.number("t_ns", event.at.0);
@@ -295,13 +294,16 @@ fn events(
             None => body.maybe_text("conn", None),
         }
         event.record.fields(&mut |name, value| {
-            // Which connection it is was said; 6.1 gives no reasons; in which context it fires no host measures.
-            let is_said = name == "conn" || is_real && name == "softirq";
+            // Which connection it is was said, and its context follows; 6.1 gives no reasons.
+            let is_said = name == "conn" || name == "softirq";
             let is_empty = name == "reason" && value.as_text() == Some("");
             if !is_said && !is_empty {
                 body.value(name, &value);
             }
         });
+        if let Some(softirq) = event.softirq {
+            body.flag("softirq", softirq);
+        }
     });
     if let Some(clock) = session.tcp.clock() {
         body.object("clock", |body| {

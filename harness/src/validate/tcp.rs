@@ -25,7 +25,7 @@ const EPHEMERAL: u64 = 32_768;
 /// hide one timer behind another.
 const LATEST_MS: f64 = 200.0;
 
-/// The fields of an event that are this kernel's own affair, or that no host measures: the context.
+/// The fields of an event that are this kernel's own affair, or are compared in their own way: the context.
 const OWN: [&str; 6] = ["t_ns", "skaddr", "req", "sock_cookie", "conn", "softirq"];
 
 /// What the model answers to a case, played on the kernel's clock, where it is known.
@@ -241,7 +241,7 @@ fn one_difference(
                     let pair = || format!("model {}, host {}", words(one), words(other));
                     let off = (ms(one) - ms(other)).abs();
                     let allowed = tolerance.ms(ms(one)) + late_ms;
-                    let what = match field(one, other) {
+                    let what = match field(one, other).or_else(|| context(one, other)) {
                         Some(field) => format!("{field}: {}", pair()),
                         None if off > allowed => {
                             format!("{}: {off:.1} ms apart, {allowed:.1} are tolerated", pair())
@@ -361,6 +361,30 @@ fn field(model: &Map<String, Value>, host: &Map<String, Value>) -> Option<String
         })
 }
 
+/// In what context an event fired, if that differs where both are sure.
+///
+/// Where the model says that a system call did it, so that its pid is the caller's, nobody else may have had the
+/// processor. Where the model says softirq, whoever is interrupted by a timer can be taken for a caller; but a segment
+/// that makes a connection, or that no connection takes, comes from the link's thread and from nowhere else.
+fn context(model: &Map<String, Value>, host: &Map<String, Value>) -> Option<String> {
+    let of = |event: &Map<String, Value>| event.get("softirq").and_then(Value::as_bool);
+    let text = |name: &str| model.get(name).and_then(Value::as_str).unwrap_or_default();
+    let by_segment = match text("event") {
+        "inet_sock_set_state" => {
+            text("oldstate") == "TCP_LISTEN" || text("oldstate") == "TCP_SYN_RECV"
+        }
+        "tcp_send_reset" => ["TCP_LISTEN", "UNKNOWN"].contains(&text("state")),
+        _ => false,
+    };
+    match (of(model)?, of(host)?) {
+        (false, true) => Some("a system call is to do it, and none was under way".into()),
+        (true, false) if by_segment => {
+            Some("a segment is to do it, and the link carried none".into())
+        }
+        _ => None,
+    }
+}
+
 fn is_same_port(model: &Value, host: &Value) -> bool {
     let is_chosen = |port: &Value| port.as_u64().is_some_and(|port| port >= EPHEMERAL);
     model == host || is_chosen(model) && is_chosen(host)
@@ -450,6 +474,29 @@ mod tests {
         };
         assert!(is_same(40_000, 50_123));
         assert!(!is_same(40_000, 0) && !is_same(9_104, 9_105));
+    }
+
+    /// The pid of a call's event is the caller's; that of a segment's is not.
+    #[test]
+    fn contexts_are_compared_where_both_are_sure() {
+        let with = |oldstate: &str, softirq: Option<bool>| {
+            let mut event = state(0, "server", "TCP_ESTABLISHED");
+            event["oldstate"] = json!(oldstate);
+            if let Some(softirq) = softirq {
+                event["softirq"] = json!(softirq);
+            }
+            answer(json!([event]))
+        };
+        let why = |oldstate: &str, model, host| {
+            let (model, host) = (with(oldstate, model), with(oldstate, host));
+            difference(&model, &host, tolerance(), &Crowds::default()).unwrap_or_default()
+        };
+        let (call, softirq) = (Some(false), Some(true));
+        assert!(why("TCP_CLOSE", call, softirq).contains("a system call is to do it"));
+        assert!(why("TCP_SYN_RECV", softirq, call).contains("a segment is to do it"));
+        for (model, host) in [(softirq, call), (call, call), (None, softirq), (call, None)] {
+            assert_eq!(why("TCP_FIN_WAIT1", model, host), "", "{model:?} {host:?}");
+        }
     }
 
     #[test]

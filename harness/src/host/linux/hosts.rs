@@ -318,6 +318,7 @@ impl TcpHosts for KernelHosts {
                 host: event.host,
                 conn: conns.of_event(event),
                 record: record(event, &self.watch.reasons)?,
+                softirq: Some(!event.may_be_call),
             });
         }
         for learned in &desk.learned {
@@ -326,6 +327,7 @@ impl TcpHosts for KernelHosts {
                 host: learned.host,
                 conn: Some(learned.conn),
                 record: app(learned)?,
+                softirq: None,
             });
         }
         events.sort_by_key(|event| event.at);

@@ -5,6 +5,7 @@
 //! pinned, the link's devices live in the namespaces. So nothing is left over, however the process ends. What
 //! must have a name, a control group, has a `guard`.
 
+pub mod address;
 pub mod apps;
 pub mod clock;
 pub mod flood;

@@ -7,13 +7,13 @@ use aya::maps::{HashMap, MapData, PerCpuArray};
 use aya::programs::{FEntry, FExit};
 use aya::{Btf, Ebpf};
 use faultlab_sim::linux::tcp::End;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::namespace::Namespace;
 use super::watch::{self, whole};
 
 /// What is known of one host's.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TimeWait {
     /// How many began; none: only hooks tell.
     pub began: Option<u64>,

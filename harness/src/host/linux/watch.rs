@@ -111,6 +111,8 @@ pub struct Event {
     pub dport: u16,
     /// The first number of the SYN that a half-open request answers.
     pub syn_seq: u32,
+    /// Whether a system call can have led to it: not while the processor was idle or the link carried a packet.
+    pub may_be_call: bool,
 }
 
 impl Event {
@@ -126,7 +128,7 @@ impl Event {
             sk: u64_at(16),
             req: u64_at(24),
             cookie: u64_at(32),
-            host: match u32_at(40) {
+            host: match u16_at(40) {
                 1 => End::Client,
                 2 => End::Server,
                 _ => return None,
@@ -139,6 +141,7 @@ impl Event {
             sport: u16_at(64),
             dport: u16_at(66),
             syn_seq: u32_at(68),
+            may_be_call: u16_at(42) == 0,
         })
     }
 }

@@ -1,7 +1,8 @@
-//! What must not outlive this process: QEMU, and what stands in the cache half done.
+//! What must not outlive this process: QEMU, apt, and what stands in the cache half done.
 //!
-//! QEMU is started through this program itself (`faultlab vm guard`), which first asks the kernel to be killed
-//! when its parent goes, however it goes, and then becomes QEMU.
+//! Programs are started through this program itself (`faultlab vm guard`), which first asks the kernel to be killed
+//! when its parent goes, however it goes, and then becomes the
+//! program.
 
 use std::ffi::OsString;
 use std::fs;
@@ -31,6 +32,13 @@ pub fn run(parent: u32, program: &OsString, args: &[OsString]) -> Result<Exit> {
     }
     let error = Command::new(program).args(args).exec();
     Err(cannot(format!("{}: {error}", program.to_string_lossy())))
+}
+
+/// A command that runs `program` and dies with this process, however that ends. Its arguments are to follow.
+pub fn command(program: &str) -> Command {
+    let mut command = Command::new("/proc/self/exe");
+    command.args(["vm", "guard", &std::process::id().to_string(), program]);
+    command
 }
 
 /// A name for this process that no other has until the machine starts anew: `PID-START`, where START is in

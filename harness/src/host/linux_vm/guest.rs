@@ -18,6 +18,9 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
+use crate::host::linux::time_wait::Hooks;
+use crate::host::linux::watch::{Ring, Watch};
+use crate::host::linux::world::{self, Pace, Performance, Tools, wire};
 use crate::host::session::Session;
 
 /// Where the modules are, named so that their order is that of their names.
@@ -25,6 +28,12 @@ pub const MODULES: &str = "/modules";
 
 /// The eBPF programs, built outside: there is no compiler in a guest.
 pub const PROGRAMS: &str = "/tcp_events.o";
+
+/// Those that count sockets in TIME_WAIT.
+pub const TIME_WAIT: &str = "/time_wait.o";
+
+/// To play the TCP world of a scenario, see [`wire`]. It tells now and then how far it is.
+pub const PLAY: &str = "world.play";
 
 /// So many sockets and files can be open: as many ports as there are, at both ends.
 const DESCRIPTORS: u64 = 1 << 18;
@@ -61,6 +70,8 @@ pub struct Hello {
 pub enum Word {
     /// It is ready.
     Hello(Hello),
+    /// So many ms of a world are through.
+    Through(u64),
     /// It is done.
     End {
         /// With which code.
@@ -225,6 +236,7 @@ fn answer(
     clock: Clock,
 ) -> io::Result<()> {
     let mut line = String::new();
+    let mut tools = None;
     loop {
         line.clear();
         if reader.read_line(&mut line)? == 0 {
@@ -241,6 +253,10 @@ fn answer(
                 },
             }})
             .to_string(),
+            Some(PLAY) => {
+                let played = play(&request, &mut tools, &mut writer).map_err(io::Error::other)?;
+                wire::to_answer(id, played)
+            }
             // To see from outside that it is noticed. Source: Documentation/admin-guide/sysrq.rst.
             Some("vm.panic") => {
                 fs::write("/proc/sysrq-trigger", "c").map_err(at("/proc/sysrq-trigger"))?;
@@ -250,4 +266,38 @@ fn answer(
         };
         writeln!(writer, "{answer}").map_err(at(CHANNEL))?;
     }
+}
+
+/// Plays a world.
+///
+/// # Errors
+/// The kernel refuses the programs.
+fn play(
+    request: &Value,
+    tools: &mut Option<Tools>,
+    writer: &mut impl Write,
+) -> Result<Performance> {
+    let asked: wire::Asked = match serde_json::from_value(request["asked"].clone()) {
+        Ok(asked) => asked,
+        Err(error) => return Ok(Performance::Cannot(error.to_string())),
+    };
+    let tools = match tools {
+        Some(tools) => tools,
+        None => tools.insert(Tools {
+            watch: Watch::load(Path::new(PROGRAMS), Ring::ROOMY)?,
+            time_wait: Hooks::load(Path::new(TIME_WAIT)),
+            pace: Pace::GUEST,
+            drops: None,
+        }),
+    };
+    let mut tell = |through_ms: u64| {
+        // If nobody listens any more, the answer fails as well.
+        let _ = writeln!(writer, "{}", json!(Word::Through(through_ms)));
+    };
+    Ok(world::perform(
+        &asked.world,
+        &asked.faults,
+        tools,
+        &mut tell,
+    ))
 }

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use faultlab_sim::linux::tcp;
+
+use super::guard;
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::host::win32_probe::{cache, unusable};
@@ -11,6 +14,15 @@ use crate::progress::Progress;
 
 /// The kernel of a guest if none is asked for: that of Debian 12, which is 6.1.
 pub const DEFAULT: &str = "linux-image-cloud-amd64/bookworm";
+
+/// The package whose kernel is the nearest to one that the models know: Debian 13 has 6.12, whose tracepoints and
+/// timers are those of 6.18 but for the first event of an accepted socket.
+pub fn nearest_package(kernel: tcp::Kernel) -> &'static str {
+    match kernel {
+        tcp::Kernel::V6_1 => DEFAULT,
+        tcp::Kernel::V6_18 => "linux-image-cloud-amd64/trixie",
+    }
+}
 
 /// The suite of a package that comes without one.
 const SUITE: &str = "bookworm";
@@ -134,15 +146,25 @@ fn place(wanted: &Wanted) -> Result<PathBuf> {
     Ok(cache()?.join(name))
 }
 
+/// The kernel in an unpacked package: `boot/vmlinuz-RELEASE`, or, since 6.17, `vmlinuz` among its modules.
 fn in_folder(folder: &Path) -> Result<Kernel> {
-    let boot = folder.join("boot");
-    let entries = fs::read_dir(&boot).map_err(|error| unusable(&boot, &error))?;
-    let mut images = entries.flatten().map(|entry| entry.path());
+    let in_folder = |folder: PathBuf| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path())
+    };
     let is_image = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("vmlinuz-")
     };
-    match images.find(is_image) {
+    if let Some(image) = in_folder(folder.join("boot")).find(is_image) {
+        return of_image(image);
+    }
+    let mut modules = in_folder(folder.join("usr/lib/modules"));
+    let image = modules.find_map(|modules| {
+        let image = modules.join("vmlinuz");
+        image.exists().then_some(image)
+    });
+    match image {
         Some(image) => of_image(image),
         None => {
             let what = format!("{}: there is no kernel in it", folder.display());
@@ -158,15 +180,14 @@ fn of_image(image: PathBuf) -> Result<Kernel> {
         let what = format!("{}: this is no kernel for x86 (a bzImage)", image.display());
         return Err(Failure::bad_input(what));
     };
-    let beside = image
-        .parent()
-        .and_then(Path::parent)
-        .unwrap_or(Path::new("/"));
+    let own = image.parent().unwrap_or(Path::new("/"));
+    let beside = own.parent().unwrap_or(Path::new("/"));
     let usual = Path::new("/").join("lib/modules").join(&release);
     let modules = ["lib/modules", "usr/lib/modules"]
         .map(|folder| beside.join(folder).join(&release))
         .into_iter()
-        .find(|folder| folder.exists())
+        .chain([own.to_owned()])
+        .find(|folder| folder.join("modules.builtin").exists())
         .unwrap_or(usual);
     Ok(Kernel {
         image,
@@ -191,18 +212,20 @@ fn release(image: &[u8]) -> Option<String> {
 fn fetch(wanted: &Wanted, folder: &Path, progress: &Progress) -> Result<()> {
     let cache = cache()?;
     let scratch = tempfile::Builder::new()
-        .prefix(&format!("{UNDER_WAY}{}-", super::guard::this_process()))
+        .prefix(&format!("{UNDER_WAY}{}-", guard::this_process()))
         .tempdir_in(&cache)
         .map_err(|error| unusable(&cache, &error))?;
-    let package = match wanted {
+    let packages = match wanted {
         Wanted::Named { name, suite } => download(name, suite, scratch.path(), progress)?,
-        Wanted::Package(path) | Wanted::Image(path) => path.clone(),
+        Wanted::Package(path) | Wanted::Image(path) => vec![path.clone()],
     };
     progress.say("unpacking a kernel (once)");
     let unpacked = scratch.path().join("unpacked");
-    let mut command = Command::new("dpkg-deb");
-    command.arg("-x").arg(&package).arg(&unpacked);
-    done(&mut command)?;
+    for package in &packages {
+        let mut command = guard::command("dpkg-deb");
+        command.arg("-x").arg(package).arg(&unpacked);
+        done("dpkg-deb", &mut command)?;
+    }
     let boot = in_folder(&unpacked)?;
     super::modules::Modules::of(&boot.modules)?;
     match fs::rename(&unpacked, folder) {
@@ -215,7 +238,7 @@ fn fetch(wanted: &Wanted, folder: &Path, progress: &Progress) -> Result<()> {
 
 /// Fetches with apt, in a world of its own: neither the machine's sources nor its lists are touched, and no
 /// rights are needed. What it takes is signed by Debian.
-fn download(name: &str, suite: &str, scratch: &Path, progress: &Progress) -> Result<PathBuf> {
+fn download(name: &str, suite: &str, scratch: &Path, progress: &Progress) -> Result<Vec<PathBuf>> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         move |error: std::io::Error| unusable(&path, &error)
@@ -233,7 +256,7 @@ fn download(name: &str, suite: &str, scratch: &Path, progress: &Progress) -> Res
         fs::create_dir_all(scratch.join(folder)).map_err(failed(scratch))?;
     }
     let apt = |program: &str| {
-        let mut command = Command::new(program);
+        let mut command = guard::command(program);
         let at = |name: &str| scratch.join(name).display().to_string();
         let settings = [
             ("Dir::State", at("state")),
@@ -259,48 +282,67 @@ fn download(name: &str, suite: &str, scratch: &Path, progress: &Progress) -> Res
         command
     };
     progress.say(&format!("asking Debian for the packages of {suite} (once)"));
-    done(apt("apt-get").arg("update"))?;
-    let package = real_package(name, suite, &mut || apt("apt-cache"))?;
-    progress.say(&format!("fetching {package} (once, about 30 MB)"));
-    done(apt("apt-get").arg("download").arg(&package))?;
+    done("apt-get", apt("apt-get").arg("update"))?;
+    let packages = real_packages(name, suite, &mut || apt("apt-cache"))?;
+    let first = packages.first().map_or(name, String::as_str);
+    progress.say(&format!("fetching {first} (once, about 30 MB)"));
+    done("apt-get", apt("apt-get").arg("download").args(&packages))?;
     let entries = fs::read_dir(scratch).map_err(failed(scratch))?;
-    let mut files = entries.flatten().map(|entry| entry.path());
-    files
-        .find(|path| path.extension().is_some_and(|kind| kind == "deb"))
-        .ok_or_else(|| {
-            Failure::new(
-                Exit::NoHost,
-                format!("apt-get download {package}: there is no file"),
-            )
+    let files = entries.flatten().map(|entry| entry.path());
+    let files = files.filter(|path| path.extension().is_some_and(|kind| kind == "deb"));
+    let files: Vec<PathBuf> = files.collect();
+    match files.len() == packages.len() {
+        true => Ok(files),
+        false => {
+            let what = format!("apt-get download {}: a file lacks", packages.join(" "));
+            Err(Failure::new(Exit::NoHost, what))
+        }
+    }
+}
+
+/// The packages with the kernel in them: `linux-image-cloud-amd64` only depends on one, and since 6.17 that one only
+/// on others.
+fn real_packages(name: &str, suite: &str, apt: &mut dyn FnMut() -> Command) -> Result<Vec<String>> {
+    let mut show = |name: &str| {
+        let shown = done(
+            "apt-cache",
+            apt().args(["show", "--no-all-versions"]).arg(name),
+        );
+        shown.map_err(|failure| {
+            failure.help(format!(
+                "is {name} a package of Debian's {suite}? https://packages.debian.org says"
+            ))
         })
+    };
+    let shown = show(name)?;
+    let (name, shown) = match depends(&shown, &["linux-image-"]).pop() {
+        Some(kernel) => (kernel.clone(), show(&kernel)?),
+        None => (name.to_owned(), shown),
+    };
+    let parts = depends(&shown, &PARTS);
+    Ok(match parts.is_empty() {
+        true => vec![name],
+        false => parts,
+    })
 }
 
-/// The package with the kernel in it: `linux-image-cloud-amd64` only depends on one.
-fn real_package(name: &str, suite: &str, apt: &mut dyn FnMut() -> Command) -> Result<String> {
-    let shown = done(apt().args(["show", "--no-all-versions"]).arg(name));
-    let shown = shown.map_err(|failure| {
-        failure.help(format!(
-            "is {name} a package of Debian's {suite}? https://packages.debian.org says"
-        ))
-    })?;
-    Ok(depends_on_kernel(&shown).unwrap_or_else(|| name.into()))
-}
+/// The parts of a kernel that is not one package: its bzImage, its modules, and the lists of both.
+const PARTS: [&str; 3] = ["linux-binary-", "linux-modules-", "linux-base-"];
 
-/// The package that the field `Depends` of a package without a kernel of its own names.
-fn depends_on_kernel(shown: &str) -> Option<String> {
-    let depends = shown
-        .lines()
-        .find_map(|line| line.strip_prefix("Depends: "))?;
-    let packages = depends.split(',').map(str::trim);
-    let mut packages = packages.filter_map(|package| package.split_whitespace().next());
+/// What the field `Depends` names of a kernel's packages that begin so. (`linux-base` belongs to no kernel.)
+fn depends(shown: &str, begins: &[&str]) -> Vec<String> {
+    let mut fields = shown.lines();
+    let field = fields.find_map(|line| line.strip_prefix("Depends: "));
+    let packages = field.unwrap_or_default().split(',');
+    let packages = packages.filter_map(|package| package.split_whitespace().next());
     packages
-        .find(|package| package.starts_with("linux-image-"))
+        .filter(|package| begins.iter().any(|begin| package.starts_with(begin)))
         .map(str::to_owned)
+        .collect()
 }
 
 /// What a command printed, if it succeeded.
-fn done(command: &mut Command) -> Result<String> {
-    let program = command.get_program().to_string_lossy().into_owned();
+fn done(program: &str, command: &mut Command) -> Result<String> {
     let ran = command.stdin(Stdio::null()).env("LC_ALL", "C").output();
     let Output {
         status,
@@ -327,7 +369,7 @@ fn sweep(cache: &Path) {
         let Some(rest) = name.strip_prefix(UNDER_WAY) else {
             continue;
         };
-        if !super::guard::is_alive(rest) {
+        if !guard::is_alive(rest) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -390,11 +432,49 @@ mod tests {
         let meta = "Package: linux-image-cloud-amd64\n\
                     Depends: linux-image-6.1.0-57-cloud-amd64 (= 6.1.192-3)\nDescription: x\n";
         assert_eq!(
-            depends_on_kernel(meta).as_deref(),
-            Some("linux-image-6.1.0-57-cloud-amd64")
+            depends(meta, &["linux-image-"]),
+            ["linux-image-6.1.0-57-cloud-amd64"]
         );
         let real =
             "Package: linux-image-6.1.0-57-cloud-amd64\nDepends: kmod, linux-base (>= 4.3~)\n";
-        assert_eq!(depends_on_kernel(real), None);
+        assert!(depends(real, &["linux-image-"]).is_empty());
+        assert!(depends(real, &PARTS).is_empty());
+    }
+
+    #[test]
+    fn a_kernel_of_several_packages_names_them() {
+        let split = "Package: linux-image-7.2.12+deb14-cloud-amd64\nDepends: dracut | initramfs-tools, \
+                     linux-base-7.2.12+deb14-cloud-amd64 (= 7.2.12-1), linux-binary-7.2.12+deb14-cloud-amd64 (= 7.2.12-1), \
+                     linux-modules-7.2.12+deb14-cloud-amd64 (= 7.2.12-1)\n";
+        let expected = ["base", "binary", "modules"]
+            .map(|part| format!("linux-{part}-7.2.12+deb14-cloud-amd64"));
+        assert_eq!(depends(split, &PARTS), expected);
+    }
+
+    /// Where the packages of a kernel have it: in `boot`, or among its modules.
+    #[test]
+    fn a_kernel_is_found_where_its_packages_have_it() {
+        let mut image = vec![0; 0x400];
+        image[0x202..0x206].copy_from_slice(b"HdrS");
+        image[0x20e..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+        image[0x300..0x306].copy_from_slice(b"7.2.12");
+        for (image_at, modules_at) in [
+            ("boot/vmlinuz-7.2.12", "lib/modules/7.2.12"),
+            ("usr/lib/modules/7.2.12/vmlinuz", "usr/lib/modules/7.2.12"),
+        ] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let (image_at, modules_at) =
+                (folder.path().join(image_at), folder.path().join(modules_at));
+            for folder in [image_at.parent().expect("it has one"), &modules_at] {
+                fs::create_dir_all(folder).expect("writable");
+            }
+            fs::write(&image_at, &image).expect("writable");
+            fs::write(modules_at.join("modules.builtin"), "").expect("writable");
+            let kernel = in_folder(folder.path()).unwrap_or_else(|failure| panic!("{failure}"));
+            assert_eq!(kernel.release, "7.2.12");
+            assert_eq!((kernel.image, kernel.modules), (image_at, modules_at));
+        }
+        let empty = tempfile::tempdir().expect("a temporary folder");
+        assert!(in_folder(empty.path()).is_err());
     }
 }

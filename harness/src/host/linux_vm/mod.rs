@@ -14,7 +14,7 @@ mod qemu;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -23,9 +23,10 @@ use crate::failure::{Failure, Result};
 use crate::progress::Progress;
 
 use super::linux::programs;
+use super::linux::world::{Performance, wire};
 use super::session::{Identity, Session};
 use super::win32_probe::{cache, unusable};
-use super::{Places, State};
+use super::{GuestPlaces, State};
 use guest::{Hello, Word};
 use initramfs::{InMemory, Initramfs};
 use kernel::Kernel;
@@ -50,6 +51,9 @@ const TRIAL: Patience = Patience {
 /// Until an answer, beyond the time that the request itself lets pass.
 const ANSWER: Duration = Duration::from_secs(120);
 
+/// No world is played for longer, in time on the wall.
+const WORLD: Duration = Duration::from_secs(300);
+
 /// What is to run a guest's instructions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
 pub enum Accel {
@@ -63,7 +67,7 @@ pub enum Accel {
 }
 
 /// What of this host is there.
-pub fn state(places: &Places) -> State {
+pub fn state(places: &GuestPlaces) -> State {
     let Some(qemu) = Qemu::find() else {
         return State::Missing("there is no QEMU".into(), INSTALL);
     };
@@ -151,14 +155,17 @@ struct Recipe {
 impl Recipe {
     /// # Errors
     /// Something lacks.
-    fn new(places: &Places, progress: &Progress) -> Result<Recipe> {
+    fn new(places: &GuestPlaces, progress: &Progress) -> Result<Recipe> {
         let qemu = Qemu::find().ok_or_else(|| {
             let what = "there is no QEMU (qemu-system-x86_64)";
             Failure::new(Exit::NoHost, what).help(format!("install it: {INSTALL}"))
         })?;
         let kernel = kernel::find(places.kernel.as_deref(), progress)?;
-        let programs = programs::build("tcp_events", progress)?;
-        let programs = fs::read(&programs).map_err(|error| unusable(&programs, &error))?;
+        let built = |name: &str| -> Result<Vec<u8>> {
+            let object = programs::build(name, progress)?;
+            fs::read(&object).map_err(|error| unusable(&object, &error))
+        };
+        let (programs, time_wait) = (built("tcp_events")?, built("time_wait")?);
         progress.say("packing a guest");
         let mut archive = Initramfs::new();
         for part in executable::parts()? {
@@ -170,6 +177,7 @@ impl Recipe {
             archive.file(&path, &module.contents);
         }
         archive.file(guest::PROGRAMS, &programs);
+        archive.file(guest::TIME_WAIT, &time_wait);
         let initramfs = archive.finish().map_err(|error| {
             Failure::new(
                 Exit::NoHost,
@@ -254,7 +262,9 @@ impl Recipe {
         match serde_json::from_str(&line) {
             Ok(Word::Hello(hello)) => Ok((guest, hello)),
             Ok(Word::End { why, .. }) => Err(Trouble::Ended(why)),
-            Err(_) => Err(Trouble::Ended(format!("its first word is none: {line}"))),
+            Ok(Word::Through(_)) | Err(_) => {
+                Err(Trouble::Ended(format!("its first word is none: {line}")))
+            }
         }
     }
 
@@ -283,7 +293,7 @@ impl LinuxVm {
     ///
     /// # Errors
     /// Something lacks; it does not boot.
-    pub fn start(places: &Places, progress: &Progress) -> Result<LinuxVm> {
+    pub fn start(places: &GuestPlaces, progress: &Progress) -> Result<LinuxVm> {
         let mut recipe = Recipe::new(places, progress)?;
         let (guest, hello) = match recipe.choose(places.accel, progress)? {
             Some(up) => up,
@@ -294,6 +304,48 @@ impl LinuxVm {
             guest: Some(guest),
             hello,
         })
+    }
+
+    /// Plays the TCP world of a scenario, in the time that it takes at most. `tell` hears how many ms of it are
+    /// through.
+    ///
+    /// # Errors
+    /// No guest can be had any more.
+    pub fn play(&mut self, asked: &wire::Asked, tell: &dyn Fn(u64)) -> Result<Performance> {
+        let request = json!({ "op": guest::PLAY, "asked": asked }).to_string();
+        let began = Instant::now();
+        let mut through_ms = 0;
+        let mut line = self.try_ask(&request)?;
+        loop {
+            let why = match line {
+                Ok(said) => match serde_json::from_str(&said) {
+                    Ok(Word::Through(ms)) if began.elapsed() < WORLD => {
+                        through_ms = ms;
+                        tell(ms);
+                        line = self.go_on();
+                        continue;
+                    }
+                    Ok(Word::End { why, .. }) => why,
+                    Ok(_) => "it takes too long".into(),
+                    Err(_) => return Ok(performance(&said)),
+                },
+                Err(trouble) => self.recipe.failure(&trouble).to_string(),
+            };
+            self.guest = None;
+            return Ok(Performance::Cannot(format!(
+                "{why}: {:.1} s of it were through after {:.0} s",
+                through_ms as f64 / 1_000.0,
+                began.elapsed().as_secs_f64()
+            )));
+        }
+    }
+
+    /// The guest's next word while it plays a world.
+    fn go_on(&mut self) -> std::result::Result<String, Trouble> {
+        let gone = || Trouble::Ended("it is gone".into());
+        let guest = self.guest.as_mut().ok_or_else(gone)?;
+        guest.resume();
+        guest.hear(patience(""))
     }
 
     fn try_ask(&mut self, request: &str) -> Result<std::result::Result<String, Trouble>> {
@@ -314,6 +366,12 @@ impl LinuxVm {
                 _ => Ok(line),
             }))
     }
+}
+
+/// What a line says that answers [`guest::PLAY`].
+fn performance(line: &str) -> Performance {
+    let no_answer = |why| Performance::Cannot(format!("the guest says what is no answer: {why}"));
+    wire::from_answer(line).unwrap_or_else(no_answer)
 }
 
 /// How long an answer may take: a request may let time pass, which a guest in real time sleeps through.

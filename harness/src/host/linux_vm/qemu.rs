@@ -11,7 +11,7 @@
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -190,10 +190,8 @@ impl Qemu {
             "-serial",
             "chardev:console",
         ];
-        let own = PathBuf::from("/proc/self/exe");
-        let mut command = Command::new(own);
+        let mut command = guard::command(PROGRAM);
         command
-            .args(["vm", "guard", &std::process::id().to_string(), PROGRAM])
             .args(machine)
             .args(accelerator.arguments())
             .args(["-m", &MEMORY_MIB.to_string()])
@@ -284,6 +282,11 @@ impl Guest {
     pub fn send(&mut self, line: &str) -> io::Result<()> {
         self.signal(Signal::CONT);
         self.to.write_all(format!("{line}\n").as_bytes())
+    }
+
+    /// Lets its time go on after a line that was none of its answers.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// The next line that it says. In virtual time, its time stands still from then on.

@@ -4,14 +4,14 @@ use std::io;
 use std::path::Path;
 
 use faultlab_sim::linux::tcp::{Flood, TcpLab};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::host::linux::flood::{Generator, Shield};
 use crate::host::linux::processor::Account;
 use crate::host::linux::veth::Pair;
 
 /// What became of a flood.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Flooded {
     /// How many SYNs a second were asked for.
     pub asked_per_s: u64,
@@ -24,7 +24,7 @@ pub struct Flooded {
     /// Time on processors for each of them, in ns: sending it, carrying it over, and what becomes of it.
     pub cpu_ns: u64,
     /// Who counted that.
-    pub cpu_by: &'static str,
+    pub cpu_by: String,
 }
 
 /// A flood that is ready, or under way.
@@ -103,7 +103,7 @@ impl<'a> Flooding<'a> {
             threads: self.threads,
             dropped_per_s: dropped.map(per_s),
             cpu_ns: cpu_ns / sent.max(1),
-            cpu_by: self.account.name(),
+            cpu_by: self.account.name().into(),
         }))
     }
 }

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 
 use faultlab_sim::engine::source::Seed;
-use faultlab_sim::engine::{Key, Names, Options, Param, Source as _, Time};
+use faultlab_sim::engine::{Entry, Key, Names, Options, Param, Source as _, Struck, Time};
 use faultlab_sim::linux::errno::Errno;
 use faultlab_sim::linux::tcp::{End, Jitter, Service, TcpLab, Work};
 use faultlab_sim::linux::tracepoint::{AppOp, Ipv4, Record};
-use faultlab_sim::scenario::Fault;
+use faultlab_sim::scenario::{self, Fault};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::io::Errno as Number;
@@ -24,7 +25,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::Timespec;
 
 use super::flooding::Flooding;
-use super::{Between, Played, Seen, What, addresses};
+use super::{Between, Played, addresses};
 use crate::host::linux::apps::tcp_socket;
 use crate::host::linux::clock::{latest_tick_ns, monotonic_ns, sleep_until, tick_ns};
 use crate::host::linux::hosts::record;
@@ -37,6 +38,9 @@ pub const LINGER_ZERO: &str = "linger-zero";
 
 /// The ring is emptied at least so often, in ns.
 const DRAIN_NS: u64 = 20_000_000;
+
+/// It is told so often how far a world is, in ns.
+const TELL_NS: u64 = 1_000_000_000;
 
 /// Where something is due soon, sockets are looked at so often, in ns.
 const SOON_NS: u64 = 50_000;
@@ -202,17 +206,21 @@ impl<'a> Lab<'a> {
         monotonic_ns().saturating_sub(self.start_ns)
     }
 
-    fn note(&mut self, at_ns: u64, actor: String, what: What) {
-        let at = Time(at_ns);
-        self.played.seen.push(Seen { at, actor, what });
+    fn note(&mut self, at_ns: u64, actor: &str, record: impl Into<scenario::Record>) {
+        self.played.entries.push(Entry {
+            at: Time(at_ns),
+            actor: Arc::from(actor),
+            record: record.into(),
+        });
     }
 
-    /// Plays it to its end.
+    /// Plays it to its end. `tell` hears how many ms are through.
     ///
     /// # Errors
     /// As the kernel says where a world cannot go on.
-    pub fn run(mut self) -> io::Result<Played> {
+    pub fn run(mut self, tell: &mut dyn FnMut(u64)) -> io::Result<Played> {
         sleep_until(self.start_ns);
+        let mut told_ns = 0;
         let end_ns = ms(self.world.until_ms);
         let mut events = Vec::with_capacity(256);
         loop {
@@ -229,6 +237,10 @@ impl<'a> Lab<'a> {
             let now_ns = self.now();
             if now_ns >= end_ns || self.is_at_rest() {
                 break;
+            }
+            if now_ns - told_ns >= TELL_NS {
+                told_ns = now_ns;
+                tell(now_ns / 1_000_000);
             }
             let next_ns = self
                 .due
@@ -300,15 +312,15 @@ impl<'a> Lab<'a> {
             if at_ns > end_ns {
                 continue;
             }
-            let what = record(&event, &self.watch.reasons);
-            let what = what.map_err(|error| io::Error::other(format!("{error:?}")))?;
+            let record = record(&event, &self.watch.reasons);
+            let record = record.map_err(|error| io::Error::other(format!("{error:?}")))?;
             let owner = self.owners.get(&event.cookie);
             let actor = match event.host {
                 End::Server => "server".into(),
                 // A reset that no socket sends is the host's.
                 End::Client => owner.map_or("client".into(), |index| name(*index)),
             };
-            self.note(at_ns, actor, What::Tcp(what));
+            self.note(at_ns, &actor, record);
         }
         Ok(())
     }
@@ -317,7 +329,7 @@ impl<'a> Lab<'a> {
         match due {
             Due::Begins(fault) => {
                 let actor = if fault == LINK_DOWN { "link" } else { "server" };
-                self.note(self.now(), actor.into(), What::Fault(fault));
+                self.note(self.now(), actor, Struck { fault });
                 match fault {
                     LINK_DOWN => self.set_down(true),
                     _ => self.die(),
@@ -463,7 +475,7 @@ impl<'a> Lab<'a> {
             saddr: Ipv4(CLIENT.into()),
             daddr: Ipv4(SERVER.into()),
         };
-        self.note(self.now(), name(index), What::Tcp(app));
+        self.note(self.now(), &name(index), app);
         Ok(())
     }
 
@@ -599,7 +611,7 @@ impl<'a> Lab<'a> {
             saddr: Ipv4(CLIENT.into()),
             daddr: Ipv4(SERVER.into()),
         };
-        self.note(self.now(), name(index), What::Tcp(call));
+        self.note(self.now(), &name(index), call);
         // A call that takes longer delays the next.
         let next_ns = (began_ns + ms(interval_ms)).max(now_ns) - self.start_ns;
         self.at(next_ns, Due::Request(index));

@@ -5,16 +5,18 @@
 
 mod flooding;
 mod lab;
+pub mod wire;
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
-use faultlab_sim::engine::Time;
+use faultlab_sim::engine::Entry;
 use faultlab_sim::linux::tcp::{End, Kernel, TcpLab, Work};
-use faultlab_sim::linux::tracepoint::Record;
-use faultlab_sim::scenario::Fault;
+use faultlab_sim::scenario::{Fault, Record};
 use rustix::process::{Resource, getrlimit};
 
+use super::address;
 use super::clock::tick_ns;
 use super::link::{CLIENT, Link};
 use super::namespace::Namespace;
@@ -25,35 +27,29 @@ pub use flooding::Flooded;
 use flooding::Flooding;
 use lab::Lab;
 
-/// No more connections are tried a second: a world that wants more is scaled down.
-const MOST_PER_S: u64 = 5_000;
+/// What a machine can do: a world that wants more is scaled down.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// So many connections are tried a second.
+    pub most_per_s: u64,
+}
+
+impl Pace {
+    /// A processor of its own speed.
+    pub const NATIVE: Pace = Pace { most_per_s: 5_000 };
+    /// One whose instructions are translated: a connection costs a guest 0.1 ms of its own time, which is some ten
+    /// times as long outside.
+    pub const GUEST: Pace = Pace { most_per_s: 500 };
+}
 
 /// No world is played longer, in ms.
 const LONGEST_MS: u64 = 200_000;
 
-/// Something that was seen.
-pub struct Seen {
-    /// When, since the world began.
-    pub at: Time,
-    /// Whose it is.
-    pub actor: String,
-    /// What.
-    pub what: What,
-}
-
-/// What was seen.
-pub enum What {
-    /// A tracepoint or an application said so.
-    Tcp(Record),
-    /// A fault begins.
-    Fault(&'static str),
-}
-
 /// A world that was played.
 #[derive(Default)]
 pub struct Played {
-    /// All that was seen, in order of time.
-    pub seen: Vec<Seen>,
+    /// All that was seen, in order of time: of tracepoints, of applications, and faults that began.
+    pub entries: Vec<Entry<Record>>,
     /// How many events were lost on the way to user space.
     pub lost: u64,
     /// By how much what was due came late at most, in ns.
@@ -101,7 +97,7 @@ impl Between {
 }
 
 /// By how much a world is scaled down to be played here: so many times fewer clients, and ports.
-pub fn scale_of(world: &TcpLab) -> u64 {
+pub fn scale_of(world: &TcpLab, pace: Pace) -> u64 {
     let clients = u64::from(world.clients);
     let per_s = |interval_ms: u64| clients * 1_000 / interval_ms.max(1);
     let again_ms = world.reconnect.delay_ms(1);
@@ -125,7 +121,7 @@ pub fn scale_of(world: &TcpLab) -> u64 {
         _ => clients,
     };
     let by_descriptors = (2 * held).div_ceil(descriptors());
-    let by_rate = at_work.max(begins).div_ceil(MOST_PER_S);
+    let by_rate = at_work.max(begins).div_ceil(pace.most_per_s);
     by_rate.max(by_descriptors).max(1)
 }
 
@@ -183,21 +179,74 @@ pub fn cannot(world: &TcpLab, faults: &[Fault], kernel: Kernel) -> Option<String
     None
 }
 
+/// What became of a world that a kernel was to play.
+pub enum Performance {
+    /// It was not played: why.
+    Cannot(String),
+    /// It was.
+    Played(Box<Staged>),
+}
+
+/// A world as it was played.
+pub struct Staged {
+    /// So many times fewer clients than it was asked with.
+    pub scale: u64,
+    /// The world, scaled down.
+    pub world: TcpLab,
+    /// What was seen.
+    pub played: Played,
+}
+
+/// Plays a world if this kernel can, scaled down if it must be. `tell` hears how many ms of it are through, about
+/// once a second.
+pub fn perform(
+    world: &TcpLab,
+    faults: &[Fault],
+    tools: &mut Tools,
+    tell: &mut dyn FnMut(u64),
+) -> Performance {
+    if world.flood.is_some() && tools.drops.is_none() {
+        let why = "a flood goes over network cards that `ip` and nftables set up, which a guest does not have";
+        return Performance::Cannot(why.into());
+    }
+    if let Some(why) = cannot(world, faults, tools.watch.nearest()) {
+        return Performance::Cannot(why);
+    }
+    let scale = scale_of(world, tools.pace);
+    let world = scaled(world, scale);
+    match play(&world, faults, tools, tell) {
+        Ok(played) => Performance::Played(Box::new(Staged {
+            scale,
+            world,
+            played,
+        })),
+        Err(error) => Performance::Cannot(error.to_string()),
+    }
+}
+
 /// The programs that worlds need.
 pub struct Tools {
     /// Those on tracepoints.
     pub watch: Watch,
     /// Those that count sockets in TIME_WAIT.
     pub time_wait: Hooks,
-    /// The built XDP program, for worlds with a flood.
-    pub drops: PathBuf,
+    /// What this machine can do.
+    pub pace: Pace,
+    /// The built XDP program, for worlds with a flood; none: there can be no flood here, for want of what sets
+    /// cards up.
+    pub drops: Option<PathBuf>,
 }
 
 /// Plays a world to its end.
 ///
 /// # Errors
 /// Namespaces, a link, sockets or a defence cannot be had.
-pub fn play(world: &TcpLab, faults: &[Fault], tools: &mut Tools) -> io::Result<Played> {
+fn play(
+    world: &TcpLab,
+    faults: &[Fault],
+    tools: &mut Tools,
+    tell: &mut dyn FnMut(u64),
+) -> io::Result<Played> {
     let between = Between::new(world)?;
     set_up(world, &between)?;
     let (client, server) = between.ends();
@@ -207,13 +256,17 @@ pub fn play(world: &TcpLab, faults: &[Fault], tools: &mut Tools) -> io::Result<P
     counted.map_err(io::Error::other)?;
     let flooding = match (&world.flood, &between) {
         (Some(flood), Between::Cards(pair)) => {
-            Some(Flooding::ready(flood, world, pair, &tools.drops)?)
+            let drops = tools
+                .drops
+                .as_deref()
+                .ok_or_else(|| io::Error::other("there can be no flood"))?;
+            Some(Flooding::ready(flood, world, pair, drops)?)
         }
         _ => None,
     };
     let lab = Lab::new(world, faults, &between, flooding, &mut tools.watch)?;
-    let mut played = lab.run()?;
-    played.seen.sort_by_key(|seen| seen.at);
+    let mut played = lab.run(tell)?;
+    played.entries.sort_by_key(|entry| entry.at);
     let of = |end, namespace| tools.time_wait.of(end, namespace);
     played.time_wait = Some([of(End::Client, client)?, of(End::Server, server)?]);
     // What is closed already gives up at its next timer.
@@ -228,8 +281,14 @@ pub fn play(world: &TcpLab, faults: &[Fault], tools: &mut Tools) -> io::Result<P
 /// Sysctls of both hosts, and the client's addresses and ports.
 fn set_up(world: &TcpLab, between: &Between) -> io::Result<()> {
     let (client, server) = between.ends();
+    // What a kernel takes from the size of the machine's memory is as the models have it.
+    let tw_buckets = world.kernel.profile().max_tw_buckets.to_string();
+    let by_memory = ("net.ipv4.tcp_max_tw_buckets".to_owned(), tw_buckets);
     for namespace in [client, server] {
-        for (name, value) in &world.sysctl {
+        for (name, value) in [(&by_memory.0, &by_memory.1)]
+            .into_iter()
+            .chain(&world.sysctl)
+        {
             let path = format!("/proc/sys/{}", name.replace('.', "/"));
             let value = value.clone();
             let named = format!("{name}: ");
@@ -238,17 +297,11 @@ fn set_up(world: &TcpLab, between: &Between) -> io::Result<()> {
                 .map_err(|error| io::Error::other(format!("{named}{error}")))?;
         }
     }
-    let own = u32::from(CLIENT);
-    let addresses: String = (1..addresses(world))
-        .map(|number| {
-            let address = std::net::Ipv4Addr::from(own + number);
-            format!("address add {address}/32 dev {}\n", between.device())
-        })
-        .collect();
-    if !addresses.is_empty() {
-        client.command("ip", &["-batch", "-"], &addresses)?;
-    }
-    Ok(())
+    let (device, count) = (between.device(), addresses(world));
+    client.run(move || {
+        let further = (1..count).map(|number| Ipv4Addr::from(u32::from(CLIENT) + number));
+        address::add(device, further)
+    })
 }
 
 /// How many addresses the clients have. Where each has its own, they share one here: ports are no matter there.
@@ -268,21 +321,25 @@ mod tests {
     #[test]
     fn worlds_that_want_too_much_are_scaled_down() {
         let small = TcpLab::default();
-        assert_eq!(scale_of(&small), 1);
+        assert_eq!(scale_of(&small, Pace::NATIVE), 1);
         let leaking = TcpLab {
             clients: 1_842,
             until_ms: 1_000,
             work: Work::Leak { interval_ms: 100 },
             ..TcpLab::default()
         };
-        assert!(scale_of(&leaking) >= 4, "18 420 a second");
+        assert!(scale_of(&leaking, Pace::NATIVE) >= 4, "18 420 a second");
+        assert!(
+            scale_of(&leaking, Pace::GUEST) >= 37,
+            "the same where less can be"
+        );
         let storm = TcpLab {
             clients: 10_000,
             reconnect: Reconnect::Fixed { delay_ms: 100 },
             ramp_ms: 5_000,
             ..TcpLab::default()
         };
-        assert!(scale_of(&storm) >= 20, "100 000 a second");
+        assert!(scale_of(&storm, Pace::NATIVE) >= 20, "100 000 a second");
     }
 
     #[test]

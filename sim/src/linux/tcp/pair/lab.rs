@@ -30,6 +30,7 @@ impl Observer<Seen> for Recorded {
                 host,
                 conn: *conn,
                 record: *record,
+                softirq: record.softirq(),
             });
         }
     }

@@ -79,4 +79,7 @@ pub struct PairEvent {
     pub conn: Option<u32>,
     /// What.
     pub record: Record,
+    /// Whether it fired in softirq: by rule on the models ([`Record::softirq`]); on a kernel, whether no system call can
+    /// have led to it. None where that is not known.
+    pub softirq: Option<bool>,
 }

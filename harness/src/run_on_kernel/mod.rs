@@ -1,15 +1,15 @@
-//! `run --host linux`: the TCP worlds of scenarios on the kernel that this runs on, their claims judged by what it
-//! shows, beside what the models show of the same worlds.
+//! `run --host linux`, `run --host linux-vm`: the TCP worlds of scenarios on the kernel that this runs on or on one in
+//! QEMU, their claims judged by what it shows, beside what the models show of the same worlds.
 //!
 //! A world that is too large for one machine is scaled down, on both sides, and so are the numbers that claims
 //! name. What differs is the exit code 4, what stays undecided 1.
 
-use std::sync::Arc;
+mod stage;
+mod tell;
 
-use faultlab_sim::engine::{Entry, Struck};
 use faultlab_sim::linux::tcp::TcpLab;
 use faultlab_sim::scenario::{
-    Arm, Chooser, Keep, Loaded, Pattern, Record, Statement, Watch as Patterns, World, load_built,
+    Arm, Chooser, Keep, Loaded, Pattern, Statement, Watch as Patterns, World, load_built,
 };
 use serde::Serialize;
 
@@ -17,16 +17,15 @@ use crate::cli;
 use crate::console::{self, Layout};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
-use crate::host::linux::time_wait::{Hooks, TimeWait};
-use crate::host::linux::watch::{Ring, Watch};
-use crate::host::linux::world::{self, Flooded, Played, Tools, What};
-use crate::host::linux::{self, programs};
+use crate::host::linux::time_wait::TimeWait;
+use crate::host::linux::world::{Flooded, Performance, Played, Staged};
 use crate::import::judge::{Judged, judge};
 use crate::import::stream::{Source, Stream};
 use crate::library::late_mistake;
 use crate::on_arm::on_arm;
 use crate::progress::Progress;
-use crate::render::{Page, counted, grouped, printable, style};
+use crate::render::{Page, counted, grouped};
+use stage::Stage;
 
 /// A machine that is later than this, in ns, plays another world: what was to happen in a second does not.
 const LATE_NS: u64 = 500_000_000;
@@ -36,7 +35,6 @@ const LATE_NS: u64 = 500_000_000;
 struct OnKernel {
     scenario: String,
     host: &'static str,
-    kernel: String,
     arms: Vec<PlayedArm>,
 }
 
@@ -44,6 +42,8 @@ struct OnKernel {
 #[derive(Serialize)]
 struct PlayedArm {
     arm: String,
+    /// The kernel's version; none: no kernel was asked.
+    kernel: Option<String>,
     /// Why it was not played.
     not_played: Option<String>,
     /// So many times fewer clients than the scenario says.
@@ -89,18 +89,15 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
         args.claim.is_some(),
     ];
     if others.contains(&true) {
-        let what = "--host linux plays scenarios on a kernel: of the outputs there is --json only";
-        return Err(Failure::bad_input(what).help("faultlab run syn-flood --host linux --json"));
+        let host = args.host.name();
+        let what = format!(
+            "--host {host} plays scenarios on a kernel: of the outputs there is --json only"
+        );
+        let help = format!("faultlab run syn-blackhole --host {host} --json");
+        return Err(Failure::bad_input(what).help(help));
     }
-    linux::require()?;
     let progress = Progress::spinner();
-    let events = programs::build("tcp_events", &progress)?;
-    let drops = programs::build("drop", &progress)?;
-    let mut tools = Tools {
-        watch: Watch::load(&events, Ring::ROOMY)?,
-        time_wait: Hooks::load(&programs::build("time_wait", &progress)?),
-        drops,
-    };
+    let mut stage = Stage::new(args.host, &args.guest, &progress)?;
     let mut worst = Exit::AsRecorded;
     for loaded in crate::run::asked(&args.names)? {
         let loaded = match loaded {
@@ -115,7 +112,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
         if args.names.is_empty() && !loaded.scenario.arms.iter().any(has_tcp) {
             continue;
         }
-        let on_kernel = scenario(&loaded, args, &mut tools, &progress)?;
+        let on_kernel = scenario(&loaded, args, &mut stage, &progress)?;
         for claim in on_kernel.arms.iter().flat_map(|arm| &arm.claims) {
             worst = worst.and(match (&claim.kernel.undecided, claim.kernel.as_expected) {
                 (Some(_), _) => Exit::Differs,
@@ -127,7 +124,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
             true => console::print_json(&on_kernel)?,
             false => {
                 let mut page = Page::new(layout);
-                tell(&mut page, &loaded, &on_kernel);
+                tell::scenario(&mut page, &loaded, &on_kernel);
                 console::print(&page.into_text())?;
             }
         }
@@ -138,7 +135,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
 fn scenario(
     loaded: &Loaded,
     args: &cli::Run,
-    tools: &mut Tools,
+    stage: &mut Stage,
     progress: &Progress,
 ) -> Result<OnKernel> {
     let id = &loaded.scenario.id;
@@ -151,21 +148,26 @@ fn scenario(
         if !is_meant || on_arm(loaded, &arm.name).is_empty() {
             continue;
         }
-        progress.say(&format!("{id}, {}", arm.name));
-        arms.push(play(loaded, arm, args.seed, tools)?);
+        arms.push(play(loaded, arm, args.seed, stage, progress)?);
     }
     Ok(OnKernel {
         scenario: id.clone(),
-        host: "linux",
-        kernel: linux::kernel_version(),
+        host: args.host.name(),
         arms,
     })
 }
 
 /// Plays an arm on the kernel and on the model, and judges its claims by both.
-fn play(loaded: &Loaded, arm: &Arm, seed: u64, tools: &mut Tools) -> Result<PlayedArm> {
+fn play(
+    loaded: &Loaded,
+    arm: &Arm,
+    seed: u64,
+    stage: &mut Stage,
+    progress: &Progress,
+) -> Result<PlayedArm> {
     let mut played_arm = PlayedArm {
         arm: arm.name.clone(),
+        kernel: None,
         not_played: None,
         scale: 1,
         clients: 0,
@@ -182,20 +184,21 @@ fn play(loaded: &Loaded, arm: &Arm, seed: u64, tools: &mut Tools) -> Result<Play
         played_arm.not_played = Some("it has no TCP world".into());
         return Ok(played_arm);
     };
-    played_arm.not_played = world::cannot(world, &arm.faults, tools.watch.nearest());
-    if played_arm.not_played.is_some() {
-        return Ok(played_arm);
-    }
-    let scale = world::scale_of(world);
-    let world = world::scaled(world, scale);
-    let (model, model_events) = on_model(loaded, arm, &world, seed)?;
-    let played = match world::play(&world, &arm.faults, tools) {
-        Ok(played) => played,
-        Err(error) => {
-            played_arm.not_played = Some(error.to_string());
+    let name = format!("{}, {}", loaded.scenario.id, arm.name);
+    let (kernel, performance) = stage.play(world, &arm.faults, &name, progress)?;
+    played_arm.kernel = Some(kernel);
+    let Staged {
+        scale,
+        world,
+        played,
+    } = match performance {
+        Performance::Played(staged) => *staged,
+        Performance::Cannot(why) => {
+            played_arm.not_played = Some(why);
             return Ok(played_arm);
         }
     };
+    let (model, model_events) = on_model(loaded, arm, &world, seed)?;
     played_arm.scale = scale;
     played_arm.clients = world.clients;
     played_arm.connected = played.connects_ns.len() as u64;
@@ -276,19 +279,8 @@ fn stream(played: Played) -> Stream {
             grouped(flood.asked_per_s)
         ));
     }
-    stream.span_ns = played.seen.last().map_or(0, |seen| seen.at.0);
-    stream.entries = played
-        .seen
-        .into_iter()
-        .map(|seen| Entry {
-            at: seen.at,
-            actor: Arc::from(seen.actor.as_str()),
-            record: match seen.what {
-                What::Tcp(record) => record.into(),
-                What::Fault(fault) => Record::from(Struck { fault }),
-            },
-        })
-        .collect();
+    stream.span_ns = played.entries.last().map_or(0, |entry| entry.at.0);
+    stream.entries = played.entries;
     stream
 }
 
@@ -315,84 +307,6 @@ fn quantiles(mut ns: Vec<u64>) -> Option<[u64; 3]> {
     let last = ns.len().checked_sub(1)?;
     let of = |per_cent: usize| ns[last * per_cent / 100] / 1_000;
     Some([of(50), of(99), of(100)])
-}
-
-fn tell(page: &mut Page, loaded: &Loaded, on_kernel: &OnKernel) {
-    page.heading(&format!(
-        "{} on Linux {}: {}",
-        on_kernel.scenario, on_kernel.kernel, loaded.scenario.title
-    ));
-    for arm in &on_kernel.arms {
-        page.gap();
-        let name = format!("arm {}", arm.arm);
-        if let Some(why) = &arm.not_played {
-            page.item("  ", 4, &format!("{name}: not played: {}", printable(why)));
-            continue;
-        }
-        let mut text = format!(
-            "{name}: {}, {} connected, {} of the kernel ({} of the model)",
-            counted(arm.clients, "client"),
-            grouped(arm.connected),
-            counted(arm.events[0], "event"),
-            grouped(arm.events[1]),
-        );
-        if arm.scale > 1 {
-            text += &format!(", scaled down {} times", arm.scale);
-        }
-        page.item("  ", 4, &text);
-        if let Some([p50, p99, most]) = arm.connect_us {
-            let text =
-                format!("connect() took {p50} us (median), {p99} us (p99), {most} us at most");
-            page.item("    ", 6, &text);
-        }
-        if let Some(flood) = &arm.flood {
-            let dropped = match flood.dropped_per_s {
-                Some(dropped) => format!("{} a second dropped", grouped(dropped)),
-                None => "none dropped".into(),
-            };
-            let text = format!(
-                "flood: {} SYNs a second of {} asked on {}, {dropped}; {} ns on processors each, sending included (by {})",
-                grouped(flood.sent_per_s),
-                grouped(flood.asked_per_s),
-                counted(flood.threads, "thread"),
-                grouped(flood.cpu_ns),
-                flood.cpu_by,
-            );
-            page.item("    ", 6, &text);
-        }
-        if let Some([client, server]) = &arm.time_wait {
-            let of = |host: &TimeWait| match (host.began, host.ended) {
-                (Some(began), Some(ended)) => format!(
-                    "{} began, {} ended, {} there",
-                    grouped(began),
-                    grouped(ended),
-                    grouped(host.now)
-                ),
-                _ => format!("{} there", grouped(host.now)),
-            };
-            let by = printable(&client.by);
-            let text = format!(
-                "TIME_WAIT: client {}; server {} (by {by})",
-                of(client),
-                of(server)
-            );
-            page.item("    ", 6, &text);
-        }
-        for Beside { kernel, model, .. } in &arm.claims {
-            let mark = match (&kernel.undecided, kernel.as_expected) {
-                (Some(_), _) => "?".into(),
-                (None, true) => page.paint(style::GOOD, "✓"),
-                (None, false) => page.paint(style::BAD, "✗"),
-            };
-            let text = format!("{}: {}, on the model {model}", kernel.id, kernel.verdict);
-            page.item(&format!("    {mark} "), 6, &text);
-            if let Some(why) = &kernel.undecided {
-                page.item("        ", 8, &printable(why));
-            }
-            page.item("        ", 8, &printable(&kernel.evidence));
-        }
-    }
-    page.gap();
 }
 
 #[cfg(test)]
