@@ -367,12 +367,33 @@ fn observers_are_measured_on_the_kernel() {
     let ways = ["none", "per-CPU", "ring", "/proc", "inet_diag"];
     let chosen = ways.iter().flat_map(|way| ["--observer", *way]);
     let args: Vec<&str> = args.into_iter().chain(chosen).collect();
-    let ran = faultlab(&args).output().expect("it runs");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (page, charts) = (
+        folder.path().join("page.html"),
+        folder.path().join("charts.svg"),
+    );
+    let mut command = faultlab(&args);
+    command.arg("--html").arg(&page).arg("--svg").arg(&charts);
+    let ran = command.output().expect("it runs");
+    let (page, charts) = (fs::read_to_string(page), fs::read_to_string(charts));
+    let charts = charts.expect("it was written");
+    assert!(
+        page.is_ok_and(|page| page.contains(&charts)),
+        "the page has the charts"
+    );
     let says = String::from_utf8_lossy(&ran.stderr);
     assert_eq!(ran.status.code(), Some(0), "{says}");
     let report: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
     let rows = report["rows"].as_array().expect("rows");
     assert_eq!(rows.len(), ways.len(), "{report}");
+    let observers = rows.iter().filter_map(|row| row["observer"].as_str());
+    for observer in observers {
+        assert_eq!(
+            charts.matches(&format!(">{observer}<")).count(),
+            4,
+            "{charts}"
+        );
+    }
     for row in rows {
         let measured = &row["measured"];
         assert!(measured.is_object(), "{row}");
@@ -406,6 +427,59 @@ fn observers_are_measured_on_the_kernel() {
         "{}",
         refused.1
     );
+}
+
+/// Two floods at once are two pairs of namespaces; the kernel's log is one.
+#[test]
+fn two_floods_at_once_are_played_and_two_logs_refused() {
+    let Some(_kernel) = is_here() else { return };
+    if series() == "618" {
+        let flood = || {
+            let mut command = faultlab(&["run", "--host", "linux", "--json", "syn-flood"]);
+            command.args(["--arm", "no-cookies"]).stdout(Stdio::piped());
+            command.spawn().expect("it runs")
+        };
+        for child in [flood(), flood()] {
+            let ran = child.wait_with_output().expect("it ends");
+            let report: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+            let sent = report["arms"][0]["flood"]["sent_per_s"].as_u64();
+            assert!(sent > Some(0), "{report}");
+        }
+    }
+    let setting = Path::new("/proc/sys/net/netfilter/nf_log_all_netns");
+    let is_set = || fs::read_to_string(setting).is_ok_and(|text| text.trim() == "1");
+    if !setting.exists() || is_set() {
+        return;
+    }
+    let args = [
+        "bench",
+        "observers",
+        "--host",
+        "linux",
+        "--kernel-log",
+        "--observer",
+        "LOG",
+    ];
+    let mut one = faultlab(&args)
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("it runs");
+    let give_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !is_set() && std::time::Instant::now() < give_up {
+        std::thread::yield_now();
+    }
+    let (code, text) = run(&args);
+    assert!(
+        code == 3 && text.contains("--kernel-log is under way"),
+        "{text}"
+    );
+    assert!(is_set(), "the other run has lost its lines");
+    one.kill().expect("it runs");
+    one.wait().expect("it ends");
+    while is_set() && std::time::Instant::now() < give_up {
+        std::thread::yield_now();
+    }
+    assert!(!is_set(), "it is left");
 }
 
 /// What is killed in the middle leaves no namespace, control group, program or setting.

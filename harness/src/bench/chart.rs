@@ -4,10 +4,14 @@ use std::fmt::Write;
 
 use super::{Measured, percent, time};
 
-/// One chart: a title and, of each observer, its value and what is written beside the bar.
-struct Panel {
-    title: &'static str,
-    bars: Vec<(String, Option<f64>, String)>,
+/// One chart.
+pub struct Panel {
+    /// What is shown, and its unit.
+    pub title: &'static str,
+    /// Whether values are millionths of a whole: on a scale from nothing to all, in place of a logarithmic one.
+    pub is_share: bool,
+    /// Of each observer its name, its value (none: it has none) and what is written beside the bar.
+    pub bars: Vec<(String, Option<f64>, String)>,
 }
 
 const WIDTH: usize = 860;
@@ -26,45 +30,52 @@ text{font:13px system-ui,sans-serif;fill:var(--ink,#1b1f24)}\
 
 /// The charts of these observers.
 pub fn charts(all: &[Measured]) -> String {
-    let panel = |title, value: fn(&Measured) -> Option<f64>, words: fn(&Measured) -> String| {
-        let bars = all.iter().map(|each| {
-            let value = value(each);
-            let words = match value {
-                Some(_) => words(each),
-                None => "-".into(),
-            };
-            (each.observer.clone(), value, words)
-        });
-        Panel {
-            title,
-            bars: bars.collect(),
-        }
-    };
+    let panel =
+        |title, is_share, value: fn(&Measured) -> Option<f64>, words: fn(&Measured) -> String| {
+            let bars = all.iter().map(|each| {
+                let value = value(each);
+                let words = match value {
+                    Some(_) => words(each),
+                    None => "-".into(),
+                };
+                (each.observer.clone(), value, words)
+            });
+            Panel {
+                title,
+                is_share,
+                bars: bars.collect(),
+            }
+        };
     draw(&[
         panel(
             "Time on a processor, ns an event (LOG: a packet); logarithmic",
+            false,
             |each| Some(each.cpu_ns),
             |each| format!("{:.1}", each.cpu_ns),
         ),
         panel(
             "Bytes that a reader takes over, an event; logarithmic",
+            false,
             |each| Some(each.bytes),
             |each| format!("{:.2}", each.bytes),
         ),
         panel(
             "Lost under overload",
+            true,
             |each| each.overload_lost_ppm.map(|lost| lost as f64),
             |each| percent(each.overload_lost_ppm.unwrap_or(0)),
         ),
         panel(
             "Until a burst of resets is called; logarithmic",
+            false,
             |each| each.detection_delay_us.map(|us| us as f64),
             |each| time(each.detection_delay_us.unwrap_or(0)),
         ),
     ])
 }
 
-fn draw(panels: &[Panel]) -> String {
+/// Draws charts one below another.
+pub fn draw(panels: &[Panel]) -> String {
     let height: usize = panels
         .iter()
         .map(|panel| (panel.bars.len() + 3) * ROW)
@@ -78,12 +89,16 @@ fn draw(panels: &[Panel]) -> String {
         let written = svg.write_fmt(line).and_then(|()| svg.write_char('\n'));
         debug_assert!(written.is_ok(), "writing to a string cannot fail");
     };
-    for Panel { title, bars } in panels {
+    for Panel {
+        title,
+        is_share,
+        bars,
+    } in panels
+    {
         add(format_args!(
             "<text class=\"title\" x=\"0\" y=\"{y}\">{}</text>",
             escaped(title)
         ));
-        let is_share = title.starts_with("Lost");
         let (least, most) = range(bars);
         for (name, value, words) in bars {
             y += ROW;
@@ -94,7 +109,7 @@ fn draw(panels: &[Panel]) -> String {
             ));
             let length = match value {
                 None => 0.0,
-                Some(value) if is_share => value / 1e6,
+                Some(value) if *is_share => value / 1e6,
                 Some(value) => (value.max(least) / least).ln() / (most / least).ln(),
             } * BAR as f64;
             add(format_args!(

@@ -101,26 +101,20 @@ fn observers(args: &cli::BenchObservers) -> Result<Exit> {
         let what = format!("measuring observers on the host {}", args.host.name());
         return Err(Failure::not_built_yet(&what));
     }
-    let create = |path: &Option<PathBuf>| Output::create_if_asked(path.as_ref());
-    let (html, svg) = (create(&args.html)?, create(&args.svg)?);
+    let files = Files::create(args)?;
     let progress = Progress::spinner();
     let (workload, all) = measure::on_models(args.rate, measure::TURNS, &progress);
     drop(progress);
     let figures = article::figures(&all);
     let charts = chart::charts(&all);
-    for (file, text) in [
-        (
-            html,
-            page as fn(&Workload, &[Measured], &[Figure], &str) -> String,
-        ),
-        (svg, |_, _, _, charts| charts.to_owned()),
-    ] {
-        if let Some(mut file) = file {
-            file.write_all(text(&workload, &all, &figures, &charts).as_bytes())
-                .map_err(|error| file.failed(&error))?;
-            file.commit()?;
-        }
-    }
+    files.write(&Shown {
+        headline: headline(&workload),
+        heads: HEADS,
+        rows: all.iter().map(cells).collect(),
+        notes: Vec::new(),
+        figures: &figures,
+        charts,
+    })?;
     if args.json {
         console::print_json(&Report {
             workload: &workload,
@@ -133,15 +127,52 @@ fn observers(args: &cli::BenchObservers) -> Result<Exit> {
     Ok(Exit::AsRecorded)
 }
 
+/// What a page shows.
+struct Shown<'a> {
+    headline: String,
+    heads: [&'static str; 8],
+    rows: Vec<[String; 8]>,
+    notes: Vec<String>,
+    figures: &'a [Figure],
+    charts: String,
+}
+
+/// The files that were asked for.
+struct Files {
+    html: Option<Output>,
+    svg: Option<Output>,
+}
+
+impl Files {
+    /// Before anything is measured.
+    fn create(args: &cli::BenchObservers) -> Result<Files> {
+        let create = |path: &Option<PathBuf>| Output::create_if_asked(path.as_ref());
+        Ok(Files {
+            html: create(&args.html)?,
+            svg: create(&args.svg)?,
+        })
+    }
+
+    fn write(self, shown: &Shown<'_>) -> Result<()> {
+        let page = self.html.is_some().then(|| page(shown));
+        for (file, text) in [(self.html, page.as_ref()), (self.svg, Some(&shown.charts))] {
+            if let Some((mut file, text)) = file.zip(text) {
+                file.write_all(text.as_bytes())
+                    .map_err(|error| file.failed(&error))?;
+                file.commit()?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(target_os = "linux")]
 fn on_kernel(args: &cli::BenchObservers) -> Result<Exit> {
-    if args.html.is_some() || args.svg.is_some() {
-        let what = "--html and --svg show what is measured on the models";
-        return Err(Failure::bad_input(what).help("leave them out, or take --json"));
-    }
+    let files = Files::create(args)?;
     let progress = Progress::spinner();
     let report = kernel::measure(args, &progress)?;
     drop(progress);
+    files.write(&report.shown())?;
     match args.json {
         true => console::print_json(&report)?,
         false => console::print(&report.text())?,
@@ -241,10 +272,9 @@ fn text(workload: &Workload, all: &[Measured], figures: &[Figure]) -> String {
     text
 }
 
-fn page(workload: &Workload, all: &[Measured], figures: &[Figure], charts: &str) -> String {
+fn page(shown: &Shown<'_>) -> String {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
-    let rows: Vec<[String; 8]> = all.iter().map(cells).collect();
     environment
         .render_named_str(
             "page.html",
@@ -252,11 +282,12 @@ fn page(workload: &Workload, all: &[Measured], figures: &[Figure], charts: &str)
             context! {
                 version => env!("CARGO_PKG_VERSION"),
                 style => include_str!("../html/style.css"),
-                headline => headline(workload),
-                heads => HEADS,
-                rows,
-                figures,
-                charts,
+                headline => shown.headline,
+                heads => shown.heads,
+                rows => shown.rows,
+                notes => shown.notes,
+                figures => shown.figures,
+                charts => shown.charts,
             },
         )
         .expect("a page of plain values renders")
@@ -310,8 +341,14 @@ pub(super) mod tests {
             packets: 1,
             record_bytes: 72,
         };
-        let charts = chart::charts(&all);
-        let page = page(&workload, &all, &article::figures(&all), &charts);
+        let page = page(&Shown {
+            headline: headline(&workload),
+            heads: HEADS,
+            rows: all.iter().map(cells).collect(),
+            notes: vec!["<img src=y>".into()],
+            figures: &article::figures(&all),
+            charts: chart::charts(&all),
+        });
         assert!(!page.contains("<img"), "a text became markup");
         assert!(page.contains("&lt;img src=x&gt;&amp;"));
         assert!(!page.contains("http://") || page.contains("http://www.w3.org/2000/svg"));

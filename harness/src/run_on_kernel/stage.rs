@@ -19,7 +19,7 @@ pub enum Stage {
     /// This machine's kernel.
     Here(Box<Tools>),
     /// One in QEMU.
-    Guest(GuestPlaces, Option<Guest>),
+    Guest(GuestPlaces, Option<Box<Guest>>),
 }
 
 /// A guest that is up, and of which kernel it was made.
@@ -85,7 +85,7 @@ impl Stage {
 /// A guest with the kernel that was asked for; without one, with the nearest to what a world is about.
 fn fitting<'a>(
     places: &GuestPlaces,
-    up: &'a mut Option<Guest>,
+    up: &'a mut Option<Box<Guest>>,
     kernel: Kernel,
     progress: &Progress,
 ) -> Result<&'a mut LinuxVm> {
@@ -99,7 +99,7 @@ fn fitting<'a>(
             ..places.clone()
         };
         let session = LinuxVm::start(&places, progress)?;
-        *up = Some(Guest { package, session });
+        *up = Some(Box::new(Guest { package, session }));
     }
     Ok(&mut up.as_mut().expect("it is up").session)
 }

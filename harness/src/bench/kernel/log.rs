@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 
 use faultlab_sim::observe::netfilter::parse_line;
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use rustix::time::Timespec;
 
 use super::seen::{Known, Seen, ports};
@@ -23,15 +25,24 @@ pub fn prints() -> bool {
     fs::read_to_string(ALL_NAMESPACES).is_ok_and(|text| text.trim() != "0")
 }
 
-/// Lets them print, until it is dropped or this process is gone.
+/// Lets them print, until it is dropped or this process is gone. One run at a time: who ends first would take the
+/// lines from the other, and nothing would tell.
 ///
 /// # Errors
-/// The setting is not there, or not ours to change.
+/// The setting is not there, or not ours to change; another run has it changed.
 pub fn let_print() -> io::Result<Option<Guard>> {
+    let setting = File::options().write(true).open(ALL_NAMESPACES)?;
+    // Held by whoever has the file open, up to the shell that undoes.
+    flock(&setting, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+        Errno::WOULDBLOCK => {
+            io::Error::other("another run with --kernel-log is under way: wait until it ends")
+        }
+        error => error.into(),
+    })?;
     if prints() {
         return Ok(None);
     }
-    let guard = Guard::new(&format!("echo 0 >{ALL_NAMESPACES}"))?;
+    let guard = Guard::writing("echo 0", setting)?;
     fs::write(ALL_NAMESPACES, "1")?;
     Ok(Some(guard))
 }

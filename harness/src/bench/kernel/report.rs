@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::super::{percent, time};
+use super::super::chart::{Panel, draw};
+use super::super::{Shown, percent, time};
 use super::model::{Predicted, predict};
 use super::{Phase, Way};
 use crate::failure::Result;
@@ -202,18 +203,103 @@ impl Report {
         })
     }
 
-    /// As a table.
-    pub fn text(&self) -> String {
-        let mut text = String::new();
-        let headline = format!(
+    /// What stands above the table.
+    fn headline(&self) -> String {
+        format!(
             "Linux {}, {} connections a second through a pair of cards, one request each, {} ways in turn; time on \
              processors by {}, beside that without an observer. In brackets what the models say.",
             self.kernel,
             self.rate,
             self.rows.len(),
             self.cpu_by,
-        );
-        text += &textwrap::fill(&headline, 100);
+        )
+    }
+
+    /// What the table leaves open.
+    fn notes(&self) -> Vec<String> {
+        let lacking = self.rows.iter().filter_map(|row| {
+            let why = row.not_measured.as_ref()?;
+            Some(format!("{}: not measured here: {why}", row.observer))
+        });
+        let mut notes: Vec<String> = lacking.collect();
+        if !self.log_prints {
+            notes.push(
+                "nft LOG: net.netfilter.nf_log_all_netns is 0, so a rule in another namespace than the first prints \
+                 nothing, and nothing tells of it. --kernel-log sets it meanwhile."
+                    .into(),
+            );
+        }
+        notes
+    }
+
+    /// For a page, with charts: each way measured, and below it what the models say.
+    pub(in super::super) fn shown(&self) -> Shown<'static> {
+        type Value<T> = fn(&T) -> Option<f64>;
+        let panel = |title,
+                     is_share,
+                     measured: Value<Measured>,
+                     model: Value<Predicted>,
+                     words: fn(f64) -> String| {
+            let bar = |name: String, value: Option<f64>| {
+                let words = value.map_or("-".into(), words);
+                (name, value, words)
+            };
+            let bars = self.rows.iter().flat_map(|row| {
+                let of_model = row
+                    .model
+                    .as_ref()
+                    .map(|own| bar("models".into(), model(own)));
+                let own = row.measured.as_ref().and_then(measured);
+                [Some(bar(row.observer.into(), own)), of_model]
+            });
+            Panel {
+                title,
+                is_share,
+                bars: bars.flatten().collect(),
+            }
+        };
+        Shown {
+            headline: self.headline(),
+            heads: HEADS,
+            rows: self.rows.iter().map(cells).collect(),
+            notes: self.notes(),
+            figures: &[],
+            charts: draw(&[
+                panel(
+                    "Time on processors, us a connection, beside none; logarithmic",
+                    false,
+                    |own| Some(own.cpu_us),
+                    |model| model.cpu_us,
+                    |us| format!("{us:.1}"),
+                ),
+                panel(
+                    "Bytes that a reader takes over, a connection; logarithmic",
+                    false,
+                    |own| Some(own.bytes),
+                    |model| Some(model.bytes),
+                    |bytes| format!("{bytes:.0}"),
+                ),
+                panel(
+                    "Until its reader knows, median; logarithmic",
+                    false,
+                    |own| own.delay_us.map(|[p50, ..]| p50 as f64),
+                    |model| model.delay_us.map(|[p50, ..]| p50 as f64),
+                    |us| time(us as u64),
+                ),
+                panel(
+                    "Lost as fast as connections go, of all",
+                    true,
+                    |own| own.at_most_lost_ppm.map(|lost| lost as f64),
+                    |_| None,
+                    |lost| percent(lost as u64),
+                ),
+            ]),
+        }
+    }
+
+    /// As a table.
+    pub fn text(&self) -> String {
+        let mut text = textwrap::fill(&self.headline(), 100);
         text += "\n\n";
         let mut line = |cells: [String; 8]| {
             let widths = [23, 16, 16, 12, 14, 42, 36, 14];
@@ -233,14 +319,8 @@ impl Report {
         for row in &self.rows {
             line(cells(row));
         }
-        for row in &self.rows {
-            if let Some(why) = &row.not_measured {
-                text += &format!("\n{}: not measured here: {why}\n", row.observer);
-            }
-        }
-        if !self.log_prints {
-            text += "\nnft LOG: net.netfilter.nf_log_all_netns is 0, so a rule in another namespace than the first prints \
-                     nothing, and nothing tells of it. --kernel-log sets it meanwhile.\n";
+        for note in self.notes() {
+            text += &format!("\n{note}\n");
         }
         text
     }

@@ -97,13 +97,12 @@ mod tests {
         let own = [Ipv4Addr::new(10, 9, 0, 1), Ipv4Addr::new(10, 9, 0, 2)];
         let (bound, again, lacks) = namespace.run(move || {
             let bind = |last| UdpSocket::bind((Ipv4Addr::new(10, 9, 0, last), 0)).is_ok();
-            let before = bind(2);
             add("lo", own.into_iter()).expect("the kernel takes them");
-            let bound = [before, bind(1), bind(2), bind(3)];
+            let bound = [1, 2, 3].map(bind);
             let lacks = add("no-such-device", own.into_iter());
             (bound, add("lo", own.into_iter()), lacks)
         });
-        assert_eq!(bound, [false, true, true, false]);
+        assert_eq!(bound, [true, true, false]);
         assert_eq!(
             again.expect_err("they are there").kind(),
             io::ErrorKind::AlreadyExists

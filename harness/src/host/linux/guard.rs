@@ -3,6 +3,7 @@
 //! A shell waits at a pipe whose other end this process holds: when that is closed, by us or by the kernel after
 //! a SIGKILL, it undoes.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -19,13 +20,26 @@ impl Guard {
     /// # Errors
     /// There is no shell.
     pub fn new(undo: &str) -> io::Result<Guard> {
+        Guard::start(undo, Stdio::null())
+    }
+
+    /// The same, where what the commands print goes into `file`, which stays open until they are through: a lock on
+    /// it is held as long.
+    ///
+    /// # Errors
+    /// There is no shell.
+    pub fn writing(undo: &str, file: File) -> io::Result<Guard> {
+        Guard::start(undo, file.into())
+    }
+
+    fn start(undo: &str, out: Stdio) -> io::Result<Guard> {
         let mut shell = Command::new("/bin/sh")
             .args(["-c", &format!("read -r _; {undo}")])
             // Ctrl-C is for us: what it ends is undone.
             .process_group(0)
             .current_dir("/")
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(out)
             .stderr(Stdio::null())
             .spawn()?;
         Ok(Guard {

@@ -125,7 +125,7 @@ mod tests {
     fn what_was_played_comes_through() {
         let app = tracepoint::Record::App {
             op: AppOp::Connect,
-            errno: Errno::Etimedout,
+            errno: Errno::ETIMEDOUT,
             conn: 7,
             sport: 40_000,
             dport: 6_379,
@@ -164,10 +164,13 @@ mod tests {
         let shown = |entries: &[Entry<Record>]| -> Vec<String> {
             let all = entries.iter();
             all.map(|entry| {
-                let mut text = format!("{} {} {}", entry.at.0, entry.actor, entry.record.kind());
-                let fields = &mut |name: &str, value| text += &format!(" {name}={value}");
-                entry.record.fields(fields);
-                text
+                let mut fields = Vec::new();
+                let mut see = |name: &str, value| fields.push(format!("{name}={value}"));
+                entry.record.fields(&mut see);
+                // Objects have no order.
+                fields.sort();
+                let (at, actor, kind) = (entry.at.0, &entry.actor, entry.record.kind());
+                format!("{at} {actor} {kind} {}", fields.join(" "))
             })
             .collect()
         };
