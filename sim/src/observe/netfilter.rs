@@ -138,11 +138,12 @@ impl std::error::Error for LineError {}
 /// The first byte that is not as the kernel prints it. Fields that do not matter here (`TOS`, `PREC`,
 /// `MARK`, `SEQ`, options) are passed over.
 pub fn parse_line(line: &[u8]) -> Result<(Time, Packet), LineError> {
-    let mut reader = Reader { line, at: 0 };
+    let mut reader = Reader {
+        bytes: line.len(),
+        rest: line,
+    };
     reader.literal(b"[", "`[` and the time")?;
-    while reader.peek() == Some(b' ') {
-        reader.at += 1;
-    }
+    while reader.takes(b" ") {}
     let seconds = reader.number(u64::MAX / 1_000_000_001, "seconds")?;
     reader.literal(b".", "`.` and microseconds")?;
     let micros = reader.six_digits("six digits of microseconds")?;
@@ -151,21 +152,21 @@ pub fn parse_line(line: &[u8]) -> Result<(Time, Packet), LineError> {
 
     // What stands where the kernel usually prints it is taken at once; what stands elsewhere is looked for.
     reader.field(b"IN=", "`IN=`")?;
-    let is_inbound = reader.peek() != Some(b' ');
+    let is_inbound = reader.rest.first() != Some(&b' ');
     reader.skip_word();
     if reader.takes(b" OUT=") {
         reader.skip_word();
     }
     // Of Ethernet two addresses and a protocol: 41 characters.
-    if reader.takes(b" MAC=") && reader.rest().get(41..46) == Some(b" SRC=") {
-        reader.at += 46;
+    if reader.takes(b" MAC=") && reader.rest.get(41..46) == Some(b" SRC=") {
+        reader.rest = &reader.rest[46..];
     } else if !reader.takes(b" SRC=") {
         reader.field(b"SRC=", "`SRC=`")?;
     }
     let saddr = reader.address()?;
-    reader.literal(b" DST=", "` DST=`")?;
+    reader.literal(b"DST=", "`DST=`")?;
     let daddr = reader.address()?;
-    reader.literal(b" LEN=", "` LEN=`")?;
+    reader.literal(b"LEN=", "`LEN=`")?;
     let len = reader.number(u16::MAX.into(), "a length")? as u16;
     if !reader.takes_tos_prec_ttl() {
         reader.field(b"TTL=", "`TTL=`")?;
@@ -219,37 +220,30 @@ const URG: u32 = u32::from_le_bytes(*b"URG ");
 
 /// All of it is inlined: a line is sixteen numbers and as many names, and a call for each took most of the time.
 struct Reader<'a> {
-    line: &'a [u8],
-    // invariant: not beyond the line's end.
-    at: usize,
+    /// How long the line is.
+    bytes: usize,
+    /// What is not yet read of it.
+    rest: &'a [u8],
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn error(&self, expected: &'static str) -> LineError {
         LineError {
-            at: self.at,
+            at: self.bytes - self.rest.len(),
             expected,
         }
-    }
-
-    #[inline(always)]
-    fn peek(&self) -> Option<u8> {
-        self.line.get(self.at).copied()
-    }
-
-    #[inline(always)]
-    fn rest(&self) -> &[u8] {
-        self.line.get(self.at..).unwrap_or_default()
     }
 
     /// Goes behind `text` if that is what comes.
     #[inline(always)]
     fn takes<const N: usize>(&mut self, text: &[u8; N]) -> bool {
-        let is_it = self.rest().first_chunk() == Some(text);
-        if is_it {
-            self.at += N;
+        match self.rest.split_first_chunk() {
+            Some((first, rest)) if first == text => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        is_it
     }
 
     #[inline(always)]
@@ -271,12 +265,19 @@ impl Reader<'_> {
         name: &[u8; N],
         expected: &'static str,
     ) -> Result<(), LineError> {
-        let rest = self.rest();
+        // A prefix is short: mostly the name is near.
+        if let Some(eight) = self.rest.first_chunk() {
+            let equals = place_of(b'=', u64::from_le_bytes(*eight));
+            if equals < 8 && self.rest[..equals + 1].last_chunk() == Some(name) {
+                self.rest = &self.rest[equals + 1..];
+                return Ok(());
+            }
+        }
         let mut from = 0;
-        while let Some(equals) = memchr::memchr(b'=', &rest[from..]) {
+        while let Some(equals) = memchr::memchr(b'=', &self.rest[from..]) {
             from += equals + 1;
-            if rest[..from].last_chunk() == Some(name) {
-                self.at += from;
+            if self.rest[..from].last_chunk() == Some(name) {
+                self.rest = &self.rest[from..];
                 return Ok(());
             }
         }
@@ -286,91 +287,111 @@ impl Reader<'_> {
     /// Goes behind ` TOS=0xXX PREC=0xXX TTL=`, if that is what comes.
     #[inline(always)]
     fn takes_tos_prec_ttl(&mut self) -> bool {
-        let is_it = self.rest().first_chunk::<24>().is_some_and(|text| {
-            text[..7] == *b" TOS=0x" && text[9..17] == *b" PREC=0x" && text[19..] == *b" TTL="
-        });
-        if is_it {
-            self.at += 24;
+        match self.rest.split_first_chunk::<24>() {
+            Some((text, rest))
+                if text[..7] == *b" TOS=0x"
+                    && text[9..17] == *b" PREC=0x"
+                    && text[19..] == *b" TTL=" =>
+            {
+                self.rest = rest;
+                true
+            }
+            _ => false,
         }
-        is_it
     }
 
     /// Goes to the next blank, or to the end.
     #[inline(always)]
     fn skip_word(&mut self) {
-        while self.peek().is_some_and(|byte| byte != b' ') {
-            self.at += 1;
+        while let [byte, rest @ ..] = self.rest
+            && *byte != b' '
+        {
+            self.rest = rest;
         }
     }
 
     #[inline(always)]
     fn number(&mut self, most: u64, expected: &'static str) -> Result<u64, LineError> {
-        let rest = self.rest();
-        let (number, digits) = match rest.first_chunk() {
-            Some(eight) => up_to_eight_digits(u64::from_le_bytes(*eight)),
-            None => (0, 8),
-        };
-        let (number, digits) = match digits {
-            // There may be more than were looked at.
-            8 => all_digits(rest),
-            _ => (number, digits),
-        };
+        if let Some(eight) = self.rest.first_chunk() {
+            let (number, digits) = up_to_seven_digits(u64::from_le_bytes(*eight));
+            if digits > 0 && number <= most {
+                self.rest = &self.rest[digits..];
+                return Ok(number);
+            }
+        }
+        self.long_number(most, expected)
+    }
+
+    /// A number of any length.
+    #[inline(never)]
+    fn long_number(&mut self, most: u64, expected: &'static str) -> Result<u64, LineError> {
+        let (number, digits) = all_digits(self.rest);
         if digits == 0 || digits > 18 || number > most {
             return Err(self.error(expected));
         }
-        self.at += digits;
+        self.rest = &self.rest[digits..];
         Ok(number)
     }
 
     #[inline(always)]
     fn six_digits(&mut self, expected: &'static str) -> Result<u64, LineError> {
-        let (number, digits) = match self.rest().first_chunk() {
+        let (number, digits) = match self.rest.first_chunk() {
             Some(eight) => digits_at_once(u64::from_le_bytes(*eight)),
-            None => all_digits(self.rest()),
+            None => all_digits(self.rest),
         };
         if digits != 6 {
             return Err(self.error(expected));
         }
-        self.at += digits;
+        self.rest = &self.rest[digits..];
         Ok(number)
     }
 
+    /// An address and the blank behind it.
     #[inline(always)]
     fn address(&mut self) -> Result<Ipv4, LineError> {
-        const EXPECTED: &str = "an IPv4 address";
-        let mut address = 0;
-        for octet in 0..4 {
-            if octet > 0 {
-                self.literal(b".", EXPECTED)?;
-            }
-            address = address << 8 | self.octet(EXPECTED)?;
-        }
-        Ok(Ipv4(address))
+        let octets = [
+            self.octet(b'.')?,
+            self.octet(b'.')?,
+            self.octet(b'.')?,
+            self.octet(b' ')?,
+        ];
+        Ok(Ipv4(
+            octets.iter().fold(0, |address, octet| address << 8 | octet),
+        ))
     }
 
+    /// A number up to 255 and what ends it.
     #[inline(always)]
-    fn octet(&mut self, expected: &'static str) -> Result<u32, LineError> {
-        let Some([one, two, three]) = self.rest().first_chunk().copied() else {
-            return Ok(self.number(255, expected)? as u32);
-        };
+    fn octet(&mut self, end: u8) -> Result<u32, LineError> {
         let digit = |byte: u8| u32::from(byte.wrapping_sub(b'0'));
-        let (number, digits) = match (digit(one), digit(two), digit(three)) {
-            (10.., _, _) => return Err(self.error(expected)),
-            (one, 10.., _) => (one, 1),
-            (one, two, 10..) => (one * 10 + two, 2),
-            (one, two, three) => (one * 100 + two * 10 + three, 3),
+        let (number, is_number, rest) = match self.rest {
+            [one, last, rest @ ..] if *last == end => (digit(*one), digit(*one) < 10, rest),
+            [one, two, last, rest @ ..] if *last == end => {
+                let (one, two) = (digit(*one), digit(*two));
+                (one * 10 + two, one < 10 && two < 10, rest)
+            }
+            [one, two, three, last, rest @ ..] if *last == end => {
+                let (one, two, three) = (digit(*one), digit(*two), digit(*three));
+                let number = one * 100 + two * 10 + three;
+                (
+                    number,
+                    one < 10 && two < 10 && three < 10 && number < 256,
+                    rest,
+                )
+            }
+            _ => (0, false, self.rest),
         };
-        if number > 255 {
-            return Err(self.error(expected));
+        if !is_number {
+            return Err(self.error("an IPv4 address"));
         }
-        self.at += digits;
+        self.rest = rest;
         Ok(number)
     }
 
     #[inline(always)]
     fn flags(&mut self) -> Result<PacketFlags, LineError> {
         let mut flags = PacketFlags::default();
-        while let Some(name) = self.rest().first_chunk() {
+        while let Some((name, rest)) = self.rest.split_first_chunk() {
             match u32::from_le_bytes(*name) {
                 ACK => flags.ack = true,
                 PSH => flags.psh = true,
@@ -381,13 +402,23 @@ impl Reader<'_> {
                 CWR | ECE | URG => {}
                 _ => break,
             }
-            self.at += 4;
+            self.rest = rest;
         }
-        match self.rest().starts_with(b"URGP=") {
+        match self.rest.starts_with(b"URGP=") {
             true => Ok(flags),
             false => Err(self.error("a flag or `URGP=`")),
         }
     }
+}
+
+/// Where the first `byte` is of eight, 8 if there is none.
+#[inline(always)]
+fn place_of(byte: u8, eight: u64) -> usize {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    let others = eight ^ (ONES * u64::from(byte));
+    // A byte's high bit is set where it was 0; of bytes behind the first that is, it may be wrong.
+    let is_zero = others.wrapping_sub(ONES) & !others & (ONES << 7);
+    is_zero.trailing_zeros() as usize / 8
 }
 
 /// The number that `text` begins with, and how many digits it has; of more than 18 digits the number is none.
@@ -402,21 +433,26 @@ fn all_digits(text: &[u8]) -> (u64, usize) {
     (number, digits)
 }
 
-/// The same of eight bytes, the first the lowest. Digit by digit: how many there are is foreseen by the processor
-/// sooner than it is computed.
+/// The same of eight bytes, the first the lowest, if there are one to seven digits; else 0 of 0 digits. A jump by how
+/// many there are is foreseen by the processor sooner than that is computed.
 #[inline(always)]
-fn up_to_eight_digits(mut eight: u64) -> (u64, usize) {
-    let (mut number, mut digits) = (0_u32, 0);
-    while digits < 8 {
-        let digit = (eight as u8).wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        number = number * 10 + u32::from(digit);
-        digits += 1;
-        eight >>= 8;
+fn up_to_seven_digits(eight: u64) -> (u64, usize) {
+    const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+    let values = eight ^ ZEROS;
+    let others = (values | values.wrapping_add(0x0606_0606_0606_0606)) & 0xf0f0_f0f0_f0f0_f0f0;
+    let pairs = values.wrapping_mul(10).wrapping_add(values >> 8);
+    let one = |place: u32| values >> (8 * place) & 0xff;
+    let two = |place: u32| pairs >> (8 * place) & 0xff;
+    match others.trailing_zeros() / 8 {
+        1 => (one(0), 1),
+        2 => (two(0), 2),
+        3 => (two(0) * 10 + one(2), 3),
+        4 => (two(0) * 100 + two(2), 4),
+        5 => (two(0) * 1_000 + two(2) * 10 + one(4), 5),
+        6 => (two(0) * 10_000 + two(2) * 100 + two(4), 6),
+        7 => (two(0) * 100_000 + two(2) * 1_000 + two(4) * 10 + one(6), 7),
+        _ => (0, 0),
     }
-    (number.into(), digits)
 }
 
 /// The same, all digits at once: sooner where there are many.
@@ -595,8 +631,21 @@ mod tests {
             for eight in [any, mixed, *text.as_bytes().first_chunk().expect("eight bytes at the least")] {
                 let word = u64::from_le_bytes(eight);
                 prop_assert_eq!(digits_at_once(word), all_digits(&eight));
-                prop_assert_eq!(up_to_eight_digits(word), all_digits(&eight));
+                let (number, digits) = all_digits(&eight);
+                let few = if digits > 7 { (0, 0) } else { (number, digits) };
+                prop_assert_eq!(up_to_seven_digits(word), few);
             }
+        }
+
+        /// A byte is found at its first place, whatever stands around it.
+        #[test]
+        fn a_byte_is_found_where_it_first_stands(bytes in any::<[u8; 8]>(), byte: u8, at in 0_usize..8, is_put: bool) {
+            let mut bytes = bytes;
+            if is_put {
+                bytes[at] = byte;
+            }
+            let first = bytes.iter().position(|other| *other == byte).unwrap_or(8);
+            prop_assert_eq!(place_of(byte, u64::from_le_bytes(bytes)), first);
         }
 
         #[test]
