@@ -17,6 +17,15 @@ fn constructs_of_real_scripts() {
             "set V=abcdef\necho %V:~1,3% %V:~-2% %V:~0,-4% %V:b=XX% %V:*c=%",
             "bcd ef ab aXXcdef def\n",
         ),
+        (
+            "for /f tokens^=2delims^=^\" %%a in (\"a \"b\" c\") do echo [%%a]\nfor /f \"tokens=1DELIMS==\" %%a in (\"x=y\") do echo %%a",
+            "[b]\nx\n",
+        ),
+        (
+            "reg add HKCU\\Software\\T /v Name /d x /f >nul\nreg export HKCU\\Software\\T t.reg >nul\n\
+             find /c \"Name\" t.reg\nfindstr Name t.reg || echo findstr does not",
+            "\n---------- T.REG: 1\nfindstr does not\n",
+        ),
         // What `set` shows begins before the last blank.
         (
             "set q_1=a\nset q_2=b\nset q_ 2>nul\nset q_ | find \"a\"\nset q_  2>nul || echo two blanks",

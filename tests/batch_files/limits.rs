@@ -14,14 +14,43 @@ fn an_endless_loop_ends_with_a_report_of_where() {
     );
 }
 
+/// Reports have 234 to 317 calls, by what lies between (alwsl 24, clink 536, and others).
 #[test]
 fn endless_recursion_ends_as_in_windows() {
-    let ran = run("call \"%~f0\"");
-    assert!(
-        ran.stderr.contains("B A T C H   R E C U R S I O N"),
-        "{}",
-        ran.stderr
-    );
+    for script in [
+        "call \"%~f0\"",
+        "call :a\ngoto :eof\n:a\nset /a n+=1\nif 1==1 (\necho %n%\ncall :a\n)",
+    ] {
+        let ran = run(script);
+        let said = "exceeds STACK limits ******\r\nRecursion Count=300, Stack Usage=90 percent\r\n";
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert_eq!(ran.unsupported, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn calls_at_the_end_of_a_line_come_back_as_others() {
+    let script = "set n=0\ncall :a 250\necho %n% [%1] %errorlevel%\ngoto :eof\n:a\nsetlocal\nset /a m=%1-1\n\
+                  if %m% gtr 0 call :a %m%\nif errorlevel 7 (endlocal & set /a n=%n%+1 & exit /b 7)\nendlocal & exit /b 7";
+    let ran = run(script);
+    assert_eq!((&*ran.stdout, &*ran.stderr), ("249 [] 7\r\n", ""));
+}
+
+/// What has something behind it takes the interpreter's own stack: it is refused before that ends.
+#[test]
+fn endless_recursion_in_blocks_is_refused() {
+    for line in [
+        "call :a >nul",
+        "call :a & echo y",
+        "for %%a in (1) do call :a",
+        "if 1==1 (if 2==2 (for %%a in (1) do (for /f %%b in (\"1\") do (if 1==1 (call :a) else echo no))))",
+        "ver>nul && (call :a || echo x) & echo y",
+        "for /f %%a in ('ver') do (cmd /c ver >nul & call :a)",
+    ] {
+        let ran = run(&format!("call :a\ngoto :eof\n:a\n{line}"));
+        let refused = ["calls that lie so deep in blocks of each other"];
+        assert_eq!(ran.unsupported, refused, "{line}");
+    }
 }
 
 #[test]

@@ -163,9 +163,14 @@ impl Machine {
         }
         for account in accounts.iter() {
             machine.write_logon(account);
-            let explorer = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer";
-            let key = format!("HKU\\{}\\{explorer}", account.sid);
+        }
+        let people = accounts.iter().map(|account| {
             let profile = Account::User(account.name.clone()).profile();
+            (&*account.sid, profile)
+        });
+        for (hive, profile) in people.chain([(".DEFAULT", Account::LocalSystem.profile())]) {
+            let explorer = "Software\\Microsoft\\Windows\\CurrentVersion\\Explorer";
+            let key = format!("HKU\\{hive}\\{explorer}");
             for (name, below) in SHELL_FOLDERS {
                 machine = machine
                     .with_key(&format!("{key}\\User Shell Folders"), |key| {

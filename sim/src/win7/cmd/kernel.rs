@@ -95,7 +95,7 @@ pub struct Kernel<'a> {
     /// Whose step it is.
     pub actor: Entity,
     on: Option<On>,
-    /// How many calls deep its code is: children do not run inside of that.
+    /// How much of its stack its code has taken: deep inside of that children do not run.
     pub(super) deep: usize,
 }
 

@@ -7,7 +7,7 @@ use crate::win7::cmd::{kernel::executable, tools::TOOLS};
 use crate::win7::ntfs::Node;
 use crate::win7::registry::{Name, units};
 use crate::win7::security::mask::{GENERIC_READ, GENERIC_WRITE};
-use crate::win7::security::{Shared, Token, defaults};
+use crate::win7::security::{Shared, Sid, Token, defaults};
 
 /// Folders of a profile.
 pub(super) const OF_PROFILES: [&str; 12] = [
@@ -25,19 +25,29 @@ pub(super) const OF_PROFILES: [&str; 12] = [
     "Videos",
 ];
 
+/// Folders that have a descriptor of their own.
+const OWN: [(&str, &str); 5] = [
+    (
+        "C:\\ProgramData\\Microsoft\\Windows\\Start Menu",
+        defaults::START_MENU,
+    ),
+    ("C:\\Users\\Public", defaults::PUBLIC),
+    ("C:\\Users\\Public\\Desktop", defaults::PUBLIC_DESKTOP),
+    ("C:\\Windows\\System32\\config", defaults::HIVE_FOLDER),
+    ("C:\\Windows\\SysWOW64\\config", defaults::HIVE_FOLDER),
+];
+
 /// Folders that a new machine has.
-const FOLDERS: [&str; 18] = [
+const FOLDERS: [&str; 16] = [
     "C:\\Program Files\\Common Files",
     "C:\\Program Files (x86)\\Common Files",
     "C:\\ProgramData\\Microsoft\\Windows\\Start Menu\\Programs\\Startup",
     "C:\\Users\\Default\\AppData\\Roaming",
-    "C:\\Users\\Public\\Desktop",
     "C:\\Users\\Public\\Documents",
     "C:\\Users\\Public\\Downloads",
     "C:\\Windows\\Fonts",
     "C:\\Windows\\ServiceProfiles\\LocalService\\AppData\\Local\\Temp",
     "C:\\Windows\\ServiceProfiles\\NetworkService\\AppData\\Local\\Temp",
-    "C:\\Windows\\System32\\Tasks",
     "C:\\Windows\\System32\\config\\systemprofile\\AppData\\Local",
     "C:\\Windows\\System32\\config\\systemprofile\\AppData\\Roaming",
     "C:\\Windows\\System32\\drivers\\etc",
@@ -103,15 +113,25 @@ impl Files {
     /// What scripts look for beside programs.
     pub(super) fn put_system(&mut self, system: &Token) {
         let actor = Actor::new(system);
-        let config = "C:\\Windows\\System32\\config";
         let make = |files: &mut Files, folder: &str| {
             let made = files.make_tree(&actor, &units(folder));
             made.expect("it has a place");
         };
-        make(self, config);
-        let own = defaults::descriptor(defaults::HIVE_FOLDER);
-        self.edit_outside(&units(config), |node| node.set_descriptor(own.into()))
-            .expect("it was just made");
+        let own = OWN.map(|(folder, text)| (folder.to_owned(), defaults::descriptor(text)));
+        let service = |name: &str, sid: &str| {
+            let folder = format!("C:\\Windows\\ServiceProfiles\\{name}");
+            (folder, defaults::profile(Sid::from(sid)))
+        };
+        let services = [
+            service("LocalService", "S-1-5-19"),
+            service("NetworkService", "S-1-5-20"),
+        ];
+        for (folder, descriptor) in own.into_iter().chain(services) {
+            make(self, &folder);
+            let set = |node: &mut Node| node.set_descriptor(descriptor.into());
+            self.edit_outside(&units(&folder), set)
+                .expect("it was just made");
+        }
         for folder in FOLDERS {
             make(self, folder);
         }
@@ -128,7 +148,11 @@ impl Files {
                 disposition: CreateDisposition::CreateNew,
                 ..OpenRequest::default()
             };
-            let opened = self.open(&actor, &units(&format!("{config}\\{hive}")), open);
+            let opened = self.open(
+                &actor,
+                &units(&format!("C:\\Windows\\System32\\config\\{hive}")),
+                open,
+            );
             opened.expect("nothing is there yet");
         }
     }

@@ -22,6 +22,14 @@ pub const PROGRAM_DATA: &str = "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(
 pub const WINDOWS_TEMP: &str =
     "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;CI;0x100026;;;BU)";
 
+/// `C:\Users\Public`, where everyone who works at the computer may write: from memory.
+pub const PUBLIC: &str = "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1301ff;;;IU)(A;OICI;0x1301ff;;;SU)(A;OICI;0x1301ff;;;S-1-5-3)";
+/// `C:\Users\Public\Desktop`, which administrators alone fill: from memory.
+pub const PUBLIC_DESKTOP: &str =
+    "O:SYG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;IU)(A;OICI;0x1200a9;;;SU)";
+/// `C:\ProgramData\Microsoft\Windows\Start Menu`, of all users: from memory.
+pub const START_MENU: &str =
+    "O:SYG:SYD:PAI(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)(A;OICI;0x1200a9;;;BU)(A;OICI;0x1200a9;;;WD)";
 /// `C:\Windows\System32\config`, where the hives are: nobody else may so much as look, which scripts use to ask
 /// whether they run as administrator.
 pub const HIVE_FOLDER: &str = "O:SYG:SYD:PAI(A;OICIIO;GA;;;CO)(A;OICI;FA;;;SY)(A;OICI;FA;;;BA)";
@@ -74,6 +82,9 @@ mod tests {
             (descriptor(PROGRAM_DATA), Kind::File, 0x1201bf, 0x1_0000),
             (descriptor(WINDOWS_TEMP), Kind::File, 0x100026, 0x1),
             (descriptor(HIVE_FOLDER), Kind::File, 0, 0x2_0000),
+            (descriptor(PUBLIC), Kind::File, 0x1301ff, 0x4_0000),
+            (descriptor(PUBLIC_DESKTOP), Kind::File, 0x1200a9, 0x2),
+            (descriptor(START_MENU), Kind::File, 0x1200a9, 0x2),
             (profile(alice), Kind::File, 0x1f01ff, 0x100_0000),
             (descriptor(KEY_SOFTWARE), Kind::Key, 0x20019, 0x2),
             (descriptor(KEY_MACHINE), Kind::Key, 0x20019, 0x2),

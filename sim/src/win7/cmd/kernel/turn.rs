@@ -15,8 +15,8 @@ use crate::win7::cmd::sys::{About, Local, Stop, Sys};
 /// How deep children run inside of their parents' step; deeper ones take turns.
 const DEEPEST: u32 = 4;
 
-/// How deep calls may lie in each other for children to run inside.
-const DEEPEST_CALL: usize = 12;
+/// How much of its stack the code of a process may have taken for children to run inside.
+const DEEPEST_STACK: usize = 48;
 
 impl Kernel<'_> {
     pub(in crate::win7::cmd) fn now_ms(&self) -> u64 {
@@ -69,7 +69,7 @@ impl Kernel<'_> {
     /// Runs a process that can go while this one waits, if that takes no choice: one that has just begun or waits no
     /// more, up to where it is about to perform something, or else the only one that could go.
     pub(super) fn run_another(&mut self) -> bool {
-        if self.lab.depth >= DEEPEST || self.deep > DEEPEST_CALL || self.lab.spent {
+        if self.lab.depth >= DEEPEST || self.deep > DEEPEST_STACK || self.lab.spent {
             return false;
         }
         if let Some(fresh) = self.lab.fresh() {

@@ -99,7 +99,7 @@ impl Shell {
     }
 
     /// What was called has come back: what did not fail gives ERRORLEVEL.
-    fn called(&mut self, flow: &Flow) {
+    pub(super) fn called(&mut self, flow: &Flow) {
         if *flow == Flow::Next && self.code == 0 {
             self.code = self.errorlevel;
         }

@@ -23,7 +23,11 @@ impl Shell {
             if *operator == Operator::Pipe {
                 return self.exec_pipe(sys, left, right);
             }
+            let is_last = std::mem::replace(&mut self.is_last, false);
+            self.stack += 1;
             let flow = self.exec(sys, left)?;
+            self.stack -= 1;
+            self.is_last = is_last;
             let goes_on = match operator {
                 Operator::And => self.code == 0,
                 Operator::Or => self.code != 0,
@@ -54,12 +58,19 @@ impl Shell {
                 }
             }
         }
+        // There is something to do behind it.
+        if !command.redirections.is_empty() || matches!(command.kind, Kind::For(_)) {
+            self.is_last = false;
+        }
+        let stack = self.stack;
+        self.stack += usize::from(!matches!(command.kind, Kind::Simple { .. }));
         let flow = match &command.kind {
             Kind::Simple { name, tail } => self.exec_simple(sys, name, tail),
             Kind::Block(inside) => self.exec(sys, inside),
             Kind::If(read) => self.exec_if(sys, read),
             Kind::For(read) => self.exec_for(sys, read),
         }?;
+        self.stack = stack;
         restore(sys, saved)?;
         Ok(flow)
     }

@@ -212,16 +212,27 @@ impl Shell {
             self.fail(1)?;
             return Ok(Flow::Abort);
         }
+        if std::mem::replace(&mut self.is_last, false) {
+            return Ok(Flow::Call(Box::new(frame)));
+        }
+        if self.stack >= super::DEEPEST_STACK {
+            sys.unsupported("calls that lie so deep in blocks of each other")?;
+            self.fail(1)?;
+            return Ok(Flow::Abort);
+        }
         self.calls += 1;
-        sys.kernel.deep = self.calls;
+        self.stack += super::CALL_ON_STACK;
+        sys.kernel.deep = self.stack;
         let variables = std::mem::take(&mut self.variables);
         let on_command_line = std::mem::replace(&mut self.on_command_line, false);
         self.frames.push(frame);
-        let flow = self.run_lines(sys)?;
+        let own = self.frames.len();
+        let flow = self.run_lines(sys, own)?;
         self.on_command_line = on_command_line;
         self.variables = variables;
         self.calls -= 1;
-        sys.kernel.deep = self.calls;
+        self.stack -= super::CALL_ON_STACK;
+        sys.kernel.deep = self.stack;
         Ok(flow)
     }
 

@@ -258,6 +258,25 @@ fn join(folder: &[u16], name: &[u16]) -> Text {
     }
 }
 
+/// What an option of `for /f` begins with.
+const KEYWORDS: [&str; 5] = ["tokens=", "skip=", "eol=", "usebackq", "delims="];
+
+/// Where a number or a list of tokens ends: at a blank, or where another option is glued to it, `tokens=1delims=;`.
+fn end_of_option(text: &str) -> usize {
+    let end = text.find([' ', '\t']).unwrap_or(text.len());
+    let value = text.find('=').map_or(end, |sign| sign + 1).min(end);
+    let is_list = |letter: char| letter.is_ascii_digit() || matches!(letter, ',' | '-' | '*');
+    let list = text[value..end].find(|letter| !is_list(letter));
+    let Some(glued) = list.map(|list| value + list) else {
+        return end;
+    };
+    let rest = text[glued..].to_ascii_lowercase();
+    match KEYWORDS.iter().any(|word| rest.starts_with(word)) {
+        true => glued,
+        false => end,
+    }
+}
+
 /// The options of `for /f`.
 struct Options {
     skip: usize,
@@ -295,7 +314,7 @@ impl Options {
                 return Ok(options);
             }
             let lower = left.to_ascii_lowercase();
-            let word_end = left.find([' ', '\t']).unwrap_or(left.len());
+            let word_end = end_of_option(left);
             if lower.starts_with("usebackq") {
                 options.usebackq = true;
                 left = &left[8..];
@@ -313,10 +332,9 @@ impl Options {
             } else if lower.starts_with("delims=") {
                 // At the end of the options a blank is one of them.
                 let value = &left[7..];
-                let more = ["tokens=", "skip=", "eol=", "usebackq"];
                 let end = value.char_indices().find(|(at, letter)| {
                     *letter == ' '
-                        && more.iter().any(|word| {
+                        && KEYWORDS.iter().any(|word| {
                             value[at + 1..]
                                 .to_ascii_lowercase()
                                 .trim_start()

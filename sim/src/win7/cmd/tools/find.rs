@@ -6,6 +6,7 @@
 //! | a blank line and `---------- NAME` in upper case before the lines of each file; `/C` puts the count behind it | find /?; observed | yes |
 //! | `find "" ` finds nothing and `/V ""` everything | observed | yes |
 //! | lines end with CR LF in the output, whatever they had | | no |
+//! | UTF-16 with its mark is understood, which findstr does not | reports; from memory | partly |
 //! | 0 found, 1 not found, 2 wrong | observed | yes |
 
 use super::operands::{find, lines, plain};
@@ -127,6 +128,7 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
     let mut hits = 0;
     if options.files.is_empty() {
         let content = sys.read_all(0)?.unwrap_or_default();
+        let content = in_bytes(sys, &content)?;
         let (out, count) = matching(sys, &options, &content)?;
         match options.count {
             true => sys.line(&count.to_string())?,
@@ -151,6 +153,7 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
                 sys.error(&format!("{shown}: {denied}"))?;
                 continue;
             };
+            let content = in_bytes(sys, &content)?;
             let (out, count) = matching(sys, &options, &content)?;
             match options.count {
                 true => sys.line(&format!("\r\n---------- {shown}: {count}"))?,
@@ -163,6 +166,15 @@ pub(super) fn run(sys: &mut Sys<'_>) -> Asked<u32> {
         }
     }
     Ok(u32::from(hits == 0))
+}
+
+/// What is read, in the console's code page: UTF-16 with its mark, such as `reg export` writes it, is understood.
+fn in_bytes(sys: &mut Sys<'_>, content: &[u8]) -> Asked<Vec<u8>> {
+    let Some(wide) = content.strip_prefix(b"\xff\xfe") else {
+        return Ok(content.to_vec());
+    };
+    let text = Wide::from_le_bytes(wide).0;
+    sys.local_operation(move |kernel, about, _| kernel.encode(about, text.units()))
 }
 
 /// What is printed, and how many lines that is.

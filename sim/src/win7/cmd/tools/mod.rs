@@ -5,6 +5,7 @@ mod accounts;
 mod attrib;
 mod cacls;
 mod choice;
+mod elevated;
 mod fc;
 mod find;
 mod findstr;
@@ -63,7 +64,9 @@ const fn tool(
 
 /// All of them, by file name.
 pub const TOOLS: &[Tool] = &[
+    tool("at.exe", "at", elevated::at),
     tool("attrib.exe", "attrib", attrib::run),
+    tool("bcdedit.exe", "bcdedit", elevated::bcdedit),
     tool("cacls.exe", "cacls", cacls::run),
     tool("chcp.com", "chcp", small::chcp),
     tool("choice.exe", "choice", choice::run),
@@ -71,10 +74,12 @@ pub const TOOLS: &[Tool] = &[
     tool("fc.exe", "fc", fc::run),
     tool("find.exe", "find", find::run),
     tool("findstr.exe", "findstr", findstr::run),
+    tool("fsutil.exe", "fsutil", elevated::fsutil),
     tool("hostname.exe", "hostname", small::hostname),
     tool("icacls.exe", "icacls", icacls::run),
     tool("more.com", "more", more::run),
     tool("net.exe", "net", small::net),
+    tool("openfiles.exe", "openfiles", elevated::openfiles),
     tool("ping.exe", "ping", ping::run),
     tool("psexec.exe", "psexec", psexec::run),
     tool("reg.exe", "reg", reg::run),
@@ -87,10 +92,8 @@ pub const TOOLS: &[Tool] = &[
     tool("where.exe", "where", where_exe::run),
     tool("whoami.exe", "whoami", whoami::run),
     tool("xcopy.exe", "xcopy", xcopy::run),
-    refused("at.exe"),
     refused("auditpol.exe"),
     refused("bcdboot.exe"),
-    refused("bcdedit.exe"),
     refused("bitsadmin.exe"),
     refused("calc.exe"),
     refused("certutil.exe"),
@@ -124,7 +127,6 @@ pub const TOOLS: &[Tool] = &[
     refused("fltmc.exe"),
     refused("forfiles.exe"),
     refused("format.com"),
-    refused("fsutil.exe"),
     refused("ftp.exe"),
     refused("getmac.exe"),
     refused("gpresult.exe"),
@@ -155,7 +157,6 @@ pub const TOOLS: &[Tool] = &[
     refused("notepad.exe"),
     refused("nslookup.exe"),
     refused("odbcconf.exe"),
-    refused("openfiles.exe"),
     refused("pathping.exe"),
     refused("perfmon.exe"),
     refused("pkgmgr.exe"),

@@ -6,7 +6,7 @@
 //! | a code page of two-byte characters only where it is that of the system locale | M. Kaplan, "chcp can't do everything" (2006) | yes |
 //! | what it says of a new code page is in a language that this one can show | reports of `chcp 65001` on Chinese systems | yes |
 //! | `net user NAME` of nobody: 2221, exit code 2 | reports | yes |
-//! | `net session` of who is no administrator: "System error 5", exit code 2; else an empty list | observed | yes |
+//! | `net session`, `net file` of who is no administrator: "System error 5", exit code 2; else an empty list | observed | yes |
 
 use crate::win7::cmd::messages::Message;
 use crate::win7::cmd::sys::{Asked, Sys};
@@ -97,7 +97,8 @@ pub(super) fn net(sys: &mut Sys<'_>) -> Asked<u32> {
         }
         _ => {}
     }
-    if !matches!(verb.as_deref(), Some("session" | "sessions" | "sess")) || arguments.len() > 1 {
+    let verbs = ["session", "sessions", "sess", "file", "files"];
+    if !verb.is_some_and(|verb| verbs.contains(&&*verb)) || arguments.len() > 1 {
         return sys.unsupported(&format!("net {}", arguments.join(" ")));
     }
     if !sys.about.caller.token().has(&Sid::ADMINISTRATORS) {
