@@ -124,11 +124,7 @@ impl<E> Wheel<E> {
         }
         self.len += 1;
         let index = match self.gap {
-            NONE => {
-                self.entries.push(None);
-                self.links.push(Link { at: 0, next: NONE });
-                self.links.len() as u32 - 1
-            }
+            NONE => self.add_place(),
             gap => gap,
         };
         let link = &mut self.links[index as usize];
@@ -141,6 +137,14 @@ impl<E> Wheel<E> {
             sequence,
         });
         self.place(index, at.0);
+    }
+
+    /// A place that no entry had yet.
+    #[cold]
+    fn add_place(&mut self) -> u32 {
+        self.entries.push(None);
+        self.links.push(Link { at: 0, next: NONE });
+        self.links.len() as u32 - 1
     }
 
     /// When the next entry is due.

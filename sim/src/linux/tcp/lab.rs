@@ -15,8 +15,8 @@ use crate::linux::tracepoint;
 /// What the agenda holds for a [`Lab`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Event {
-    /// A segment arrives at its receiver.
-    Arrive(Segment),
+    /// A segment arrives at its receiver. Kept apart, as thousands of other events wait for each that travels.
+    Arrive(Box<Segment>),
     /// A kernel's timer may fire.
     Timer {
         /// At which host.

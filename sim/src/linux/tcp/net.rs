@@ -243,7 +243,7 @@ impl Net {
         }
         let delay = self.link.carry(out.now(), way);
         let receiver = self.actor(segment.to, segment.flow);
-        out.after(delay, receiver, Event::Arrive(segment));
+        out.after(delay, receiver, Event::Arrive(Box::new(segment)));
     }
 
     pub(super) fn way_of(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> Entity {
@@ -281,24 +281,33 @@ impl Net {
 
     /// (sport, dport, saddr, daddr) of the socket in `at`.
     pub(super) fn four_tuple(&self, at: Place) -> (u16, u16, Ipv4, Ipv4) {
-        let socket = self.socket(at);
-        let (own, peer) = (self.host(at.host).addr, self.host(socket.peer).addr);
-        match () {
-            () if socket.is_listener() => (socket.port, 0, Ipv4::ANY, Ipv4::ANY),
-            () if socket.is_disconnected => (socket.port, 0, Ipv4::ANY, peer),
-            () => (socket.port, socket.peer_port, own, peer),
+        let host = self.host(at.host);
+        self.four_tuple_of(host, host.socket(at.slot))
+    }
+
+    #[inline]
+    fn four_tuple_of(&self, host: &Host, socket: &Socket) -> (u16, u16, Ipv4, Ipv4) {
+        if socket.is_listener() {
+            return (socket.port, 0, Ipv4::ANY, Ipv4::ANY);
+        }
+        let peer = self.host(socket.peer).addr;
+        match socket.is_disconnected {
+            true => (socket.port, 0, Ipv4::ANY, peer),
+            false => (socket.port, socket.peer_port, host.addr, peer),
         }
     }
 
     /// A socket goes to `newstate`, and says so.
     pub(super) fn set_state(&mut self, out: &mut impl Out, at: Place, newstate: TcpState) {
-        let oldstate = self.socket(at).state;
-        let tuple = self.four_tuple(at);
-        self.record_state(out, at, oldstate, newstate, tuple);
+        let host = self.host(at.host);
+        let socket = host.socket(at.slot);
+        let tuple = self.four_tuple_of(host, socket);
+        self.record_state(out, at, socket.state, newstate, tuple);
         self.socket_mut(at).state = newstate;
     }
 
     /// The record of a change of state.
+    #[inline]
     pub(super) fn record_state(
         &self,
         out: &mut impl Out,
@@ -311,12 +320,13 @@ impl Net {
             oldstate.may_become(newstate),
             "{oldstate} becomes {newstate}"
         );
-        let flow = self.socket(at).flow;
+        let host = self.host(at.host);
+        let flow = host.socket(at.slot).flow;
         out.record(
             self.actor(at.host, flow),
             flow,
             Record::SetState {
-                skaddr: self.host(at.host).skaddr(at.slot),
+                skaddr: host.skaddr(at.slot),
                 oldstate,
                 newstate,
                 sport,

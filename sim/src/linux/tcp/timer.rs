@@ -73,10 +73,12 @@ impl Clock {
     /// in kernel/time/timer.c; measured on Linux 6.1 and 6.18 with HZ=250). A timer is therefore late by
     /// more than nothing and by at most the granule of its level.
     pub const fn expiry(self, now: Time, ticks: u64) -> Time {
-        let mut level = 0;
-        while level < 8 && ticks >= 63 << (3 * level) {
-            level += 1;
-        }
+        // The first level whose 63 slots reach so far.
+        let level = match (ticks / 63).checked_ilog2() {
+            None => 0,
+            Some(bits) if bits < 3 * 7 => bits / 3 + 1,
+            Some(_) => 8,
+        };
         let slot = ((self.jiffies(now) + ticks) >> (3 * level)) + 1;
         let jiffies = (slot << (3 * level)) - self.boot_jiffies;
         Time(jiffies.saturating_mul(self.tick_ns))
