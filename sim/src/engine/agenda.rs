@@ -165,8 +165,18 @@ mod tests {
     fn order_is_time_then_path_then_own_order_for_few_and_many() {
         for live in [3, FEW, FEW + 1, 1000] {
             let mut names = Names::new();
-            let entities: Vec<Entity> =
-                (0..7).map(|n| names.name(&format!("client-{n}"))).collect();
+            // Some begin with the same 16 bytes, and some with all of another.
+            let paths = ["client-1", "client-10", "client-2", "client-1/conn-2"];
+            let long = [
+                "a-long-beginning",
+                "a-long-beginning/b",
+                "a-long-beginning/10",
+            ];
+            let entities: Vec<Entity> = paths
+                .iter()
+                .chain(&long)
+                .map(|path| names.name(path))
+                .collect();
             let mut agenda = Agenda::default();
             let mut reference: Vec<(u64, std::sync::Arc<str>, u64)> = Vec::new();
             let mut popped = Vec::new();
