@@ -611,6 +611,27 @@ fn a_flood_is_played_on_the_kernel() {
     );
 }
 
+/// Two maps with the same elements are listed in two orders, and one element in one; what is no kernel's is said.
+#[test]
+fn maps_of_a_scenario_are_the_kernel_s() {
+    let Some(_kernel) = is_here() else { return };
+    for (name, seen) in [("two-dumps", "Refuted"), ("one-element", "Holds")] {
+        let (code, played) = arm(&["connection-snapshot", "--arm", name]);
+        assert_eq!(code, 0, "{played}");
+        let claims = played["claims"].as_array().expect("claims");
+        let depends = claims.iter().find(|claim| claim["id"] == "5-o.2");
+        assert_eq!(depends.expect("it is judged")["verdict"], seen, "{played}");
+    }
+    for (scenario, name, why) in [
+        ("connection-snapshot", "baseline", "grep"),
+        ("clock-sources", "suspended", "about arm64"),
+    ] {
+        let (code, played) = arm(&[scenario, "--arm", name]);
+        let said = played["not_played"].as_str().unwrap_or_default();
+        assert!(code == 0 && said.contains(why), "{played}");
+    }
+}
+
 /// A claim that the model and the kernel do not agree about: the model's call takes its four ways over the link, and
 /// nothing else.
 #[test]

@@ -161,6 +161,15 @@ fn a_scenario_is_played_in_a_guest() {
     for claim in claims {
         assert_eq!(verdict(claim), (json!("Holds"), json!("Holds")), "{claim}");
     }
+    // A clocksource is chosen where the kernel starts.
+    let asked = ["clock-sources", "--arm", "acpi-pm-on-x86", "--kernel"];
+    let (code, played) = arm(&[&asked[..], &[kernel::DEFAULT]].concat());
+    let claim = &played["claims"][0];
+    assert_eq!(
+        (code, &claim["id"], &claim["verdict"]),
+        (0, &json!("acpi-pm-is-chosen"), &json!("Holds")),
+        "{played}"
+    );
     // Another kernel than the world is about, by its features.
     let asked = ["syn-blackhole", "--arm", "blackhole-6.18", "--kernel"];
     let (code, played) = arm(&[&asked[..], &[kernel::DEFAULT]].concat());

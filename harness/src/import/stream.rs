@@ -130,7 +130,7 @@ impl Stream {
             }
             Source::JsonLines { is_whole: true } | Source::Models => {}
             Source::Kernel => {
-                if !is_tcp(kind) && kind != "fault" {
+                if !is_tcp(kind) && kind != "fault" && of_kind().next().is_none() {
                     return Some(format!("this host shows no {kind}"));
                 }
             }

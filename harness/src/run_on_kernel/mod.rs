@@ -4,10 +4,11 @@
 //! A world that is too large for one machine is scaled down, on both sides, and so are the numbers that claims
 //! name. What differs is the exit code 4, what stays undecided 1.
 
+mod clocks;
+mod dumps;
 mod stage;
 mod tell;
 
-use faultlab_sim::linux::tcp::TcpLab;
 use faultlab_sim::scenario::{
     Arm, Chooser, Keep, Loaded, Pattern, Statement, Watch as Patterns, World, load_built,
 };
@@ -44,6 +45,8 @@ struct PlayedArm {
     arm: String,
     /// The kernel's version; none: no kernel was asked.
     kernel: Option<String>,
+    /// What of it was the kernel's, if not all.
+    note: Option<&'static str>,
     /// Why it was not played.
     not_played: Option<String>,
     /// So many times fewer clients than the scenario says.
@@ -108,8 +111,11 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
                 continue;
             }
         };
-        let has_tcp = |arm: &Arm| matches!(loaded.scenario.world_of(arm), World::Tcp(_));
-        if args.names.is_empty() && !loaded.scenario.arms.iter().any(has_tcp) {
+        let is_kernels = |arm: &Arm| {
+            let world = loaded.scenario.world_of(arm);
+            matches!(world, World::Tcp(_) | World::Clocks(_))
+        };
+        if args.names.is_empty() && !loaded.scenario.arms.iter().any(is_kernels) {
             continue;
         }
         let on_kernel = scenario(&loaded, args, &mut stage, &progress)?;
@@ -168,6 +174,7 @@ fn play(
     let mut played_arm = PlayedArm {
         arm: arm.name.clone(),
         kernel: None,
+        note: None,
         not_played: None,
         scale: 1,
         clients: 0,
@@ -180,9 +187,50 @@ fn play(
         time_wait: None,
         claims: Vec::new(),
     };
-    let World::Tcp(world) = loaded.scenario.world_of(arm) else {
-        played_arm.not_played = Some("it has no TCP world".into());
-        return Ok(played_arm);
+    let (world, faults) = (loaded.scenario.world_of(arm), &arm.faults);
+    let world = match world {
+        World::Tcp(world) => world,
+        World::Linux(_) if !faults.is_empty() => {
+            let fault = &faults[0].name;
+            played_arm.not_played = Some(format!("the fault {fault} cannot be injected here"));
+            return Ok(played_arm);
+        }
+        World::Linux(world) => {
+            let (kernel, keys) = stage.maps(progress)?;
+            let played = dumps::in_order_of(world, keys);
+            played_arm.kernel = Some(kernel);
+            played_arm.note = Some(dumps::NOTE);
+            match played {
+                Err(why) => played_arm.not_played = Some(why),
+                Ok(played) => {
+                    let (model, model_events) =
+                        on_model(loaded, arm, World::Linux(world.clone()), seed)?;
+                    let (kernel, events) = on_model(loaded, arm, World::Linux(played), seed)?;
+                    played_arm.events = [events, model_events];
+                    played_arm.claims = beside(loaded, arm, 1, &kernel, &model);
+                }
+            }
+            return Ok(played_arm);
+        }
+        World::Clocks(world) => {
+            let (kernel, stream) = clocks::play(world, faults, stage, progress)?;
+            played_arm.kernel = kernel;
+            match stream {
+                Err(why) => played_arm.not_played = Some(why),
+                Ok(stream) => {
+                    let (model, model_events) =
+                        on_model(loaded, arm, World::Clocks(world.clone()), seed)?;
+                    played_arm.note = Some(clocks::NOTE);
+                    played_arm.events = [stream.entries.len() as u64, model_events];
+                    played_arm.claims = beside(loaded, arm, 1, &stream, &model);
+                }
+            }
+            return Ok(played_arm);
+        }
+        _ => {
+            played_arm.not_played = Some("its world is none of a kernel's".into());
+            return Ok(played_arm);
+        }
     };
     let name = format!("{}, {}", loaded.scenario.id, arm.name);
     let (kernel, performance) = stage.play(world, &arm.faults, &name, progress)?;
@@ -198,7 +246,7 @@ fn play(
             return Ok(played_arm);
         }
     };
-    let (model, model_events) = on_model(loaded, arm, &world, seed)?;
+    let (model, model_events) = on_model(loaded, arm, World::Tcp(world.clone()), seed)?;
     played_arm.scale = scale;
     played_arm.clients = world.clients;
     played_arm.connected = played.connects_ns.len() as u64;
@@ -209,6 +257,13 @@ fn play(
     played_arm.time_wait = played.time_wait.clone();
     let stream = stream(played);
     played_arm.events = [stream.entries.len() as u64, model_events];
+    played_arm.claims = beside(loaded, arm, scale, &stream, &model);
+    Ok(played_arm)
+}
+
+/// The claims of an arm, with numbers that are so many times smaller, on a kernel and on the model.
+fn beside(loaded: &Loaded, arm: &Arm, scale: u64, stream: &Stream, model: &Stream) -> Vec<Beside> {
+    let mut claims = Vec::new();
     for on in on_arm(loaded, &arm.name) {
         let mut claim = on.claim.clone();
         claim.claim = match &claim.claim {
@@ -216,28 +271,28 @@ fn play(
             Statement::Every(pattern) => Statement::Every(smaller(pattern, scale)),
             Statement::Document { .. } => continue,
         };
-        let Some(on_model) = judge(&model, &claim, None, &[]) else {
+        let Some(on_model) = judge(model, &claim, None, &[]) else {
             continue;
         };
         let expected = Some(on_model.verdict.clone());
-        let Some(kernel) = judge(&stream, &claim, expected, &[]) else {
+        let Some(kernel) = judge(stream, &claim, expected, &[]) else {
             continue;
         };
-        played_arm.claims.push(Beside {
+        claims.push(Beside {
             kernel,
             model: on_model.verdict.word().to_owned(),
             model_evidence: on_model.evidence,
         });
     }
-    Ok(played_arm)
+    claims
 }
 
 /// The model's run of the same world.
-fn on_model(loaded: &Loaded, arm: &Arm, world: &TcpLab, seed: u64) -> Result<(Stream, u64)> {
+fn on_model(loaded: &Loaded, arm: &Arm, world: World, seed: u64) -> Result<(Stream, u64)> {
     let mut scenario = loaded.scenario.clone();
     let own = scenario.arms.iter_mut().find(|own| own.name == arm.name);
     let own = own.expect("it is the scenario's arm");
-    own.world = Some(World::Tcp(world.clone()));
+    own.world = Some(world);
     let built = load_built(&loaded.file, scenario, loaded.scripts.clone())
         .map_err(|mistake| late_mistake(loaded, mistake))?;
     let arm = built.scenario.arm(&arm.name).expect("it was just there");

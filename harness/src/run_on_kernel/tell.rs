@@ -22,6 +22,11 @@ pub fn scenario(page: &mut Page, loaded: &Loaded, on_kernel: &OnKernel) {
             page.item("  ", 4, &format!("{name}: not played: {}", printable(why)));
             continue;
         }
+        if let Some(note) = arm.note {
+            page.item("  ", 4, &format!("{name}: {note}"));
+            claims(page, &arm.claims);
+            continue;
+        }
         let mut text = format!(
             "{name}: {}, {} connected, {} of the kernel ({} of the model)",
             counted(arm.clients, "client"),
@@ -71,19 +76,23 @@ pub fn scenario(page: &mut Page, loaded: &Loaded, on_kernel: &OnKernel) {
             );
             page.item("    ", 6, &text);
         }
-        for Beside { kernel, model, .. } in &arm.claims {
-            let mark = match (&kernel.undecided, kernel.as_expected) {
-                (Some(_), _) => "?".into(),
-                (None, true) => page.paint(style::GOOD, "✓"),
-                (None, false) => page.paint(style::BAD, "✗"),
-            };
-            let text = format!("{}: {}, on the model {model}", kernel.id, kernel.verdict);
-            page.item(&format!("    {mark} "), 6, &text);
-            if let Some(why) = &kernel.undecided {
-                page.item("        ", 8, &printable(why));
-            }
-            page.item("        ", 8, &printable(&kernel.evidence));
-        }
+        claims(page, &arm.claims);
     }
     page.gap();
+}
+
+fn claims(page: &mut Page, claims: &[Beside]) {
+    for Beside { kernel, model, .. } in claims {
+        let mark = match (&kernel.undecided, kernel.as_expected) {
+            (Some(_), _) => "?".into(),
+            (None, true) => page.paint(style::GOOD, "✓"),
+            (None, false) => page.paint(style::BAD, "✗"),
+        };
+        let text = format!("{}: {}, on the model {model}", kernel.id, kernel.verdict);
+        page.item(&format!("    {mark} "), 6, &text);
+        if let Some(why) = &kernel.undecided {
+            page.item("        ", 8, &printable(why));
+        }
+        page.item("        ", 8, &printable(&kernel.evidence));
+    }
 }

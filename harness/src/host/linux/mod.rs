@@ -8,6 +8,7 @@
 pub mod address;
 pub mod apps;
 pub mod clock;
+pub mod elements;
 pub mod flood;
 pub mod guard;
 pub mod hosts;
@@ -46,6 +47,16 @@ pub fn kernel_version() -> String {
     release[..end.unwrap_or(release.len())]
         .trim_end_matches('.')
         .into()
+}
+
+/// The clocksource that this kernel runs on.
+///
+/// # Errors
+/// It does not say.
+pub fn clocksource() -> std::io::Result<String> {
+    let text =
+        fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")?;
+    Ok(text.trim().into())
 }
 
 /// What lacks before anything is built; none if nothing does.

@@ -21,6 +21,7 @@ use crate::failure::{Failure, Result};
 use crate::host::linux::time_wait::Hooks;
 use crate::host::linux::watch::{Ring, Watch};
 use crate::host::linux::world::{self, Pace, Performance, Tools, wire};
+use crate::host::linux::{self, elements};
 use crate::host::session::Session;
 
 /// Where the modules are, named so that their order is that of their names.
@@ -31,6 +32,15 @@ pub const PROGRAMS: &str = "/tcp_events.o";
 
 /// Those that count sockets in TIME_WAIT.
 pub const TIME_WAIT: &str = "/time_wait.o";
+
+/// A map alone, see [`elements`].
+pub const ELEMENTS: &str = "/elements.o";
+
+/// To put elements into a map, and to list their keys: `{"elements":[[key,value],..]}` gives `{"keys":[key,..]}`.
+pub const MAP_KEYS: &str = "map.keys";
+
+/// To tell the clocksource: `{"current":".."}`.
+pub const CLOCKSOURCE: &str = "clock.source";
 
 /// To play the TCP world of a scenario, see [`wire`]. It tells now and then how far it is.
 pub const PLAY: &str = "world.play";
@@ -257,6 +267,20 @@ fn answer(
                 let played = play(&request, &mut tools, &mut writer).map_err(io::Error::other)?;
                 wire::to_answer(id, played)
             }
+            Some(MAP_KEYS) => {
+                let elements: Vec<(u32, u64)> =
+                    serde_json::from_value(request["elements"].clone()).unwrap_or_default();
+                match elements::listed(Path::new(ELEMENTS), &elements) {
+                    Ok(keys) => json!({"id": id, "ok": {"keys": keys}}),
+                    Err(why) => json!({"id": id, "unsupported": why}),
+                }
+                .to_string()
+            }
+            Some(CLOCKSOURCE) => match linux::clocksource() {
+                Ok(current) => json!({"id": id, "ok": {"current": current}}),
+                Err(error) => json!({"id": id, "unsupported": error.to_string()}),
+            }
+            .to_string(),
             // To see from outside that it is noticed. Source: Documentation/admin-guide/sysrq.rst.
             Some("vm.panic") => {
                 fs::write("/proc/sysrq-trigger", "c").map_err(at("/proc/sysrq-trigger"))?;

@@ -24,7 +24,7 @@ use crate::progress::Progress;
 
 use super::linux::programs;
 use super::linux::world::{Performance, wire};
-use super::session::{Identity, Session};
+use super::session::{Identity, Session, ask_json};
 use super::win32_probe::{cache, unusable};
 use super::{GuestPlaces, State};
 use guest::{Hello, Word};
@@ -165,7 +165,11 @@ impl Recipe {
             let object = programs::build(name, progress)?;
             fs::read(&object).map_err(|error| unusable(&object, &error))
         };
-        let (programs, time_wait) = (built("tcp_events")?, built("time_wait")?);
+        let objects = [
+            (guest::PROGRAMS, built("tcp_events")?),
+            (guest::TIME_WAIT, built("time_wait")?),
+            (guest::ELEMENTS, built("elements")?),
+        ];
         progress.say("packing a guest");
         let mut archive = Initramfs::new();
         for part in executable::parts()? {
@@ -176,8 +180,9 @@ impl Recipe {
             let path = format!("{}/{nth:03}-{}.ko", guest::MODULES, module.name);
             archive.file(&path, &module.contents);
         }
-        archive.file(guest::PROGRAMS, &programs);
-        archive.file(guest::TIME_WAIT, &time_wait);
+        for (path, object) in objects {
+            archive.file(path, &object);
+        }
         let initramfs = archive.finish().map_err(|error| {
             Failure::new(
                 Exit::NoHost,
@@ -338,6 +343,32 @@ impl LinuxVm {
                 began.elapsed().as_secs_f64()
             )));
         }
+    }
+
+    /// Makes a map of the guest's kernel with these elements: its keys, as the kernel lists them, or why it does not.
+    ///
+    /// # Errors
+    /// No guest can be had any more.
+    pub fn map_keys(
+        &mut self,
+        elements: &[(u32, u64)],
+    ) -> Result<std::result::Result<Vec<u32>, String>> {
+        let answer = ask_json(
+            self,
+            &json!({ "op": guest::MAP_KEYS, "elements": elements }),
+        )?;
+        let keys = serde_json::from_value(answer["ok"]["keys"].clone());
+        Ok(keys.map_err(|_| answer.to_string()))
+    }
+
+    /// The clocksource that the guest's kernel runs on, or why it does not say.
+    ///
+    /// # Errors
+    /// No guest can be had any more.
+    pub fn clocksource(&mut self) -> Result<std::result::Result<String, String>> {
+        let answer = ask_json(self, &json!({ "op": guest::CLOCKSOURCE }))?;
+        let current = answer["ok"]["current"].as_str().map(str::to_owned);
+        Ok(current.ok_or_else(|| answer.to_string()))
     }
 
     /// The guest's next word while it plays a world.
