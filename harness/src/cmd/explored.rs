@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use faultlab_sim::engine::source::{Defaults, Positional};
-use faultlab_sim::engine::{Entity, Names, Observer, Source, Time};
+use faultlab_sim::engine::source::Positional;
+use faultlab_sim::engine::{Entity, Key, Labels, Names, Observer, Options, Source, Time};
 use faultlab_sim::scenario::{
     BASELINE, Chooser, Claim, Cond, Finding, Found, Literal, Loaded, Match, Pattern, Prepared,
     Record, Search, Shrunk, Statement, Verdict, Witness, World, load_built, search, shrink,
@@ -45,6 +45,26 @@ impl Observer<Record> for End {
             }
             _ => {}
         }
+    }
+}
+
+/// One script with all that it starts goes first, and to its end.
+struct Whole<'a> {
+    /// The script, by name.
+    first: &'a str,
+}
+
+impl Source for Whole<'_> {
+    fn choose(&mut self, _: &Key, options: &Options<'_>, names: &Names) -> u64 {
+        let Labels::Actors { ready, .. } = options.labels else {
+            return options.default;
+        };
+        let is_of_it = |actor: &Entity| {
+            let rest = names.path(*actor).strip_prefix(self.first);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let own = ready.iter().position(is_of_it);
+        own.map_or(options.default, |own| own as u64)
     }
 }
 
@@ -136,9 +156,18 @@ pub(super) fn run(
     };
     let name = &setup.scripts[0].name;
     let mut book = args.html.begin()?;
-    let (one, mut idle) = whole(prepared, &mut Defaults, name);
-    // The other one first, and to its end.
-    let (other, idle_there) = whole(prepared, &mut Positional::new(vec![1], 0), name);
+    let (one, mut idle) = whole(prepared, &mut Whole { first: name }, name);
+    let (other, idle_there) = match setup.scripts.get(1) {
+        Some(second) => whole(
+            prepared,
+            &mut Whole {
+                first: &second.name,
+            },
+            name,
+        ),
+        // Processes of one script: another of them first.
+        None => whole(prepared, &mut Positional::new(vec![1], 0), name),
+    };
     idle.retain(|fault| idle_there.contains(fault));
     let mut ends = vec![one, other];
     ends.dedup();

@@ -37,7 +37,7 @@ pub fn run(args: &cli::Cmd, layout: Layout) -> Result<Exit> {
         let place = |path: &Path| fs::canonicalize(path).ok();
         match is_one_name && place(other) == place(&args.file) {
             // It runs beside itself: the same file, two processes.
-            true => second.name.push_str("-2"),
+            true => second.name.push_str("_2"),
             false if is_one_name => {
                 return Err(Failure::bad_input("the two batch files have one name")
                     .help("give one of them another name"));
