@@ -159,7 +159,7 @@ fn options(capture: &Capture, segment: &Segment) -> Vec<TcpOptionElement> {
     let mut options = Vec::new();
     if segment.flags.syn {
         options.push(TcpOptionElement::MaximumSegmentSize(MSS));
-        if capture.has_sack {
+        if capture.has_sack && segment.has_options {
             options.push(TcpOptionElement::SelectiveAcknowledgementPermitted);
         }
     }
@@ -167,7 +167,7 @@ fn options(capture: &Capture, segment: &Segment) -> Vec<TcpOptionElement> {
         let (value, echo) = (stamps.value_ms as u32, stamps.echo_ms as u32);
         options.push(TcpOptionElement::Timestamp(value, echo));
     }
-    if segment.flags.syn {
+    if segment.flags.syn && segment.has_options {
         options.push(TcpOptionElement::WindowScale(WINDOW_SCALE));
     }
     if let Some(sack) = &segment.sack {

@@ -339,6 +339,7 @@ impl Net {
             window: initial_window(stamps.is_some()) as u32,
             stamps,
             sack: None,
+            has_options: stamps.is_some(),
         };
         if let Some(queues) = self.host_mut(host).listening(listener) {
             queues.cookies_at = Some(clock.jiffies(now));
@@ -413,6 +414,7 @@ impl Net {
             return;
         }
         let mut child = self.request_for(segment, cookie);
+        child.lacks_options = !child.receive.has_stamps;
         child.parent = NONE;
         child.receive.begin(segment.seq);
         let slot = self.host_mut(host).insert(child);

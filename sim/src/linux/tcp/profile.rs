@@ -86,6 +86,9 @@ pub struct KernelProfile {
     pub resets_without_socket_are_seen: bool,
     /// Whether `tcp_send_reset` says why. It does since 6.10.
     pub resets_have_reasons: bool,
+    /// TCP_TIMEOUT_MIN_US: what the tail loss probe and reordering wait at least, in microseconds. Since 6.7; before it
+    /// was two ticks. Measured.
+    pub timeout_min_us: Option<u64>,
     /// Whether a receiver learns from what comes how much memory data takes (scaling_ratio). It does since 6.6;
     /// measured.
     pub learns_overhead: bool,
@@ -142,6 +145,7 @@ const V6_1: KernelProfile = KernelProfile {
     max_syn_backlog: 128,
     resets_without_socket_are_seen: false,
     resets_have_reasons: false,
+    timeout_min_us: None,
     learns_overhead: false,
     child_is_addressed: false,
 };
@@ -157,6 +161,7 @@ const V6_18: KernelProfile = KernelProfile {
     max_syn_backlog: 2_048,
     resets_without_socket_are_seen: true,
     resets_have_reasons: true,
+    timeout_min_us: Some(2_000),
     learns_overhead: true,
     child_is_addressed: true,
 };

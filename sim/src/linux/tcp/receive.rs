@@ -83,6 +83,7 @@ impl Net {
         socket.receive.has_stamps = uses_stamps && segment.stamps.is_some();
         socket.receive.echo_ms = segment.stamps.map_or(0, |stamps| stamps.value_ms);
         socket.receive.data_at = jiffies;
+        socket.lacks_options = !segment.has_options;
         let was_resent = socket.resend.all_timeouts > 1;
         self.acknowledge(out, at, segment);
         self.initialise_timeout(at);

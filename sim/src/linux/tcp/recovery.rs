@@ -5,7 +5,7 @@
 use super::net::{Net, Out};
 use super::profile::MSS;
 use super::socket::{Pending, Place, Recovery, Repair, Sending};
-use super::transmit::{Push, TIMEOUT_MIN_TICKS};
+use super::transmit::{Later, Push};
 use crate::engine::Time;
 
 /// So many segments beyond a hole make it a loss at once (tp->reordering).
@@ -159,7 +159,7 @@ impl Net {
     /// A retransmission timeout: what was sent counts as lost, but for what was sent just now (tcp_enter_loss).
     pub(super) fn enter_loss(&mut self, out: &impl Out, at: Place) {
         let now = out.now();
-        let frto = self.sysctls(at.host).sack;
+        let frto = self.uses_sack(at);
         let socket = self.socket_mut(at);
         let timeouts = socket.resend.timeouts;
         let send = &mut socket.send;
@@ -203,7 +203,7 @@ impl Net {
     /// something was lost again.
     fn identify_lost(&mut self, out: &mut impl Out, at: Place, brought: &Brought) -> (bool, bool) {
         let now = out.now();
-        let has_sack = self.sysctls(at.host).sack;
+        let has_sack = self.uses_sack(at);
         let socket = self.socket_mut(at);
         let rtt = socket.round_trip;
         let timeout = socket.resend.timeout;
@@ -224,8 +224,7 @@ impl Net {
         }
         let (later_us, is_lost_again) = send.mark_late(now, rtt.least, rtt.srtt >> 3);
         if let Some(us) = later_us {
-            let least_us = self.clock.us_of_ticks(TIMEOUT_MIN_TICKS);
-            let ticks = self.clock.ticks_of_us(us + least_us).min(timeout);
+            let ticks = self.later_ticks(at, us, Later::Least).min(timeout);
             self.set_write_timer(out, at, Pending::Reordering, ticks);
         }
         (later_us.is_some(), is_lost_again)
@@ -283,7 +282,7 @@ impl Net {
         at: Place,
         brought: &Brought,
     ) -> (Resending, bool) {
-        let has_sack = self.sysctls(at.host).sack;
+        let has_sack = self.uses_sack(at);
         let may_undo = self.may_undo(at, brought);
         let socket = self.socket_mut(at);
         let send = &mut socket.send;

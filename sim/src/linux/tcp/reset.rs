@@ -131,6 +131,7 @@ impl Net {
             window: 0,
             stamps: None,
             sack: None,
+            has_options: false,
         };
         self.transmit(out, answer);
     }

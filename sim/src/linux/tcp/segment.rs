@@ -106,6 +106,9 @@ pub struct Segment {
     pub stamps: Option<Stamps>,
     /// Selective acknowledgement, if there is something to say.
     pub sack: Option<Box<Sack>>,
+    /// Whether a SYN or SYN-ACK offers what its host can: a SYN cookie without timestamps cannot, as nobody would
+    /// remember it.
+    pub has_options: bool,
 }
 
 impl Segment {

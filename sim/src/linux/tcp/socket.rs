@@ -55,6 +55,8 @@ pub(super) struct Socket {
     pub(super) cannot_send: bool,
     /// Whether it holds the local port for itself alone, as a socket that connected does.
     pub(super) owns_port: bool,
+    /// Whether nothing was agreed on but the size of segments: see [`Segment::has_options`](super::segment::Segment).
+    pub(super) lacks_options: bool,
     /// Whether tcp_disconnect() has forgotten the peer's port and the local address.
     pub(super) is_disconnected: bool,
     pub(super) port: u16,
@@ -547,6 +549,7 @@ impl Socket {
             lingers_zero: false,
             cannot_send: false,
             owns_port: false,
+            lacks_options: false,
             is_disconnected: false,
             port,
             peer_port: peer.1,

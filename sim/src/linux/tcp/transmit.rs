@@ -18,6 +18,15 @@ pub(super) enum Push {
     Probe,
 }
 
+/// What a timeout is longer by than the time that it is computed from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Later {
+    /// So many microseconds.
+    Us(u64),
+    /// The least that a timeout is (TCP_TIMEOUT_MIN_US, TCP_TIMEOUT_MIN).
+    Least,
+}
+
 impl Net {
     /// A segment of the socket in `at`, without content.
     pub(super) fn segment(&self, at: Place, flags: Flags, out: &impl Out) -> Segment {
@@ -40,14 +49,20 @@ impl Net {
             window: socket.receive.window.min(u32::MAX.into()) as u32,
             stamps,
             sack: None,
+            has_options: true,
         }
+    }
+
+    /// Whether a connection acknowledges selectively.
+    pub(super) fn uses_sack(&self, at: Place) -> bool {
+        self.sysctls(at.host).sack && !self.socket(at).lacks_options
     }
 
     /// Sends a segment that acknowledges, and says how large the window is (tcp_select_window,
     /// tcp_event_ack_sent).
     fn transmit_with_ack(&mut self, out: &mut impl Out, at: Place, mut segment: Segment) {
         self.stop_timer(at, Timer::Ack);
-        let uses_sack = self.sysctls(at.host).sack;
+        let uses_sack = self.uses_sack(at);
         let least = self.clock.ticks_of_ms(DELAYED_ACK_MS);
         let receive = &mut self.socket_mut(at).receive;
         receive.announce();
@@ -97,8 +112,8 @@ impl Net {
             left -= len;
             let flags = Flags {
                 fin: sent.fin && left == 0,
-                // What was written ends here (tcp_push).
-                psh: len > 0 && seq + len == end_of_data,
+                // What was written ends here (tcp_push), or a buffer of several segments (measured).
+                psh: len > 0 && left == 0 && (sent.count() > 1 || seq + len == end_of_data),
                 ..Flags::ACK
             };
             let segment = Segment {
@@ -418,7 +433,7 @@ impl Net {
         let socket = self.socket(at);
         if !matches!(sysctls.early_retrans, 3 | 4)
             || socket.send.queue.is_empty()
-            || !sysctls.sack
+            || !self.uses_sack(at)
             || socket.send.recovery != Recovery::Open
             || !matches!(
                 socket.state,
@@ -437,12 +452,11 @@ impl Net {
             0 => clock.ticks_of_ms(super::profile::SYN_TIMEOUT_MS),
             // The field holds eight round trips.
             srtt => {
-                let two_round_trips = clock.ticks_of_us((srtt >> 2).max(1));
-                two_round_trips
-                    + match socket.send.packets_out() {
-                        1 => clock.ticks_of_us(sysctls.rto_min_us),
-                        _ => TIMEOUT_MIN_TICKS,
-                    }
+                let two_round_trips_us = (srtt >> 2).max(1);
+                match socket.send.packets_out() {
+                    1 => self.later_ticks(at, two_round_trips_us, Later::Us(sysctls.rto_min_us)),
+                    _ => self.later_ticks(at, two_round_trips_us, Later::Least),
+                }
             }
         };
         let until_timeout = match is_advancing {
@@ -455,6 +469,17 @@ impl Net {
         };
         self.set_write_timer(out, at, Pending::LossProbe, ticks);
         true
+    }
+
+    /// How many ticks a time is that has something added to it: since 6.7 the sum is rounded up, before each of the two.
+    pub(super) fn later_ticks(&self, at: Place, us: u64, later: Later) -> u64 {
+        let clock = self.clock;
+        match (self.profile(at.host).timeout_min_us, later) {
+            (Some(_), Later::Us(more)) => clock.ticks_of_us(us + more),
+            (Some(least), Later::Least) => clock.ticks_of_us(us + least),
+            (None, Later::Us(more)) => clock.ticks_of_us(us) + clock.ticks_of_us(more),
+            (None, Later::Least) => clock.ticks_of_us(us) + TIMEOUT_MIN_TICKS,
+        }
     }
 
     /// The tail loss probe (tcp_send_loss_probe): something new if there is, else the last segment again.

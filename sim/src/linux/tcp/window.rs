@@ -170,7 +170,7 @@ impl Receiving {
         };
         if grows > 0 {
             self.memory.threshold += grows.max(2 * len).min(room);
-            self.quick = self.quick.max(1);
+            self.quick |= 1;
         }
     }
 
