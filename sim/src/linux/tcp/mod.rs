@@ -14,14 +14,15 @@
 //!
 //! Not modelled: tuning of the receive buffer; a network that reorders (RACK's window
 //! grows then), pacing, ECN, Fast Open, path MTU; memory pressure; a bound on the link's queue; CPUs, and with them
-//! the order of timers that fall on one tick (here: as they were set); time within a process's exit (all its
-//! sockets close in one step).
+//! the order of timers that fall on one tick (see `firing`); time within a process's exit (all its sockets close in one
+//! step).
 
 mod acknowledge;
 mod app;
 mod calls;
 mod config;
 mod fault;
+mod firing;
 mod flood;
 mod handshake;
 mod host;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::Event;
+use super::firing::Firing;
 use super::flood::Flood;
 use super::host::Host;
 use super::link::{Carried, Link, Way};
@@ -95,6 +96,8 @@ pub(super) struct Net {
     /// What applications are to be told when the kernel's part of a step is done; empty between steps.
     pub(super) notices: Vec<Notice>,
     pub(super) flood: Option<Flood>,
+    /// In what order timers of one tick fire; without it, as they were set.
+    pub(super) firing: Option<Firing>,
     /// Where the clock stood that cookies are stamped by, once it was asked: see `Net::cookie_stamps`.
     pub(super) cookie_clock: Option<u64>,
 }
@@ -116,6 +119,7 @@ impl Net {
             clients: Vec::new(),
             notices: Vec::new(),
             flood: None,
+            firing: None,
             cookie_clock: None,
         }
     }
@@ -196,6 +200,9 @@ impl Net {
     pub(super) fn set_timer(&mut self, out: &mut impl Out, at: Place, timer: Timer, ticks: u64) {
         let now = out.now();
         let deadline = self.clock.expiry(now, ticks);
+        if let Some(firing) = &mut self.firing {
+            firing.set(at, timer, deadline);
+        }
         let wanted = self
             .host_mut(at.host)
             .alarm(at.slot, timer)

@@ -86,7 +86,7 @@ impl Clock {
 }
 
 /// Which of a socket's timers.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Timer {
     /// Retransmission, tail loss probe, window probe (icsk_retransmit_timer); of a half-open request, its
     /// SYN-ACK; of a mini-socket, its end.

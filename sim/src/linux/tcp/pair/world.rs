@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::Event;
 use super::super::calls::ConnectError;
+use super::super::firing::Firing;
 use super::super::link::Link;
 use super::super::net::{Net, Notice, Out, What};
 use super::super::segment::{Flow, HostId};
@@ -106,6 +107,7 @@ impl Pair {
         link.lost_of_million = config.lost_of_million;
         let sysctls = std::sync::Arc::new(config.sysctls.clone());
         let mut net = Net::new(server, config.kernel, sysctls.clone(), clock, link);
+        net.firing = Some(Firing::default());
         net.add_host(config.kernel, sysctls);
         net.clients.push(Entity::of(End::Client.name()));
         Pair {
@@ -229,11 +231,17 @@ impl World for Pair {
             while self.accept(cx, Place { host, slot }) {}
             return;
         }
+        if let Step::Tcp(Event::Timer { host, slot, timer }) = step {
+            let firing = self.net.firing.as_mut();
+            let due = firing.map(|firing| firing.take(cx.now()));
+            let this = (Place { host, slot }, timer);
+            for (at, timer) in due.into_iter().flatten().chain([this]) {
+                self.with(cx, |net, out| net.timer_due(out, at, timer));
+            }
+            return;
+        }
         self.with(cx, |net, out| match step {
             Step::Tcp(Event::Arrive(segment)) => net.receive(out, &segment),
-            Step::Tcp(Event::Timer { host, slot, timer }) => {
-                net.timer_due(out, Place { host, slot }, timer);
-            }
             // The other events are those of a lab with applications of its own.
             Step::Tcp(_) | Step::Accept { .. } | Step::Mark => {}
         });

@@ -320,7 +320,7 @@ fn a_closed_window_is_probed_without_an_event() {
     lab.run(Span::from_s(600));
     assert_eq!(
         table(&lab, 1),
-        ["68 client 1 tcp_retransmit_skb ESTABLISHED"]
+        ["64 client 1 tcp_retransmit_skb ESTABLISHED"]
     );
     let server = lab.received(1, End::Server);
     let client = lab.buffers(1, End::Client).unwrap();
