@@ -14,6 +14,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use faultlab::host::linux_vm::kernel;
 use faultlab::host::{Host, Places, State};
+use faultlab_sim::linux::tcp::Kernel;
+use faultlab_sim::linux::tracepoint::Layouts;
 use serde_json::{Value, json};
 
 use binary::{faultlab, run};
@@ -109,6 +111,35 @@ fn models_and_kernel_agree_and_a_rule_that_is_switched_off_is_noticed() {
         text.contains("TIME-WAIT") && text.contains("model and host differ"),
         "{text}"
     );
+}
+
+/// The records of the model's 6.1 lie in memory, and are printed, as the kernel's own files say.
+#[test]
+fn the_kernel_s_records_are_laid_out_as_the_model_has_them() {
+    let Some(_guests) = is_here() else { return };
+    let release = kernel::cached(None).expect("it is in the cache");
+    if !release.starts_with("6.1.") {
+        eprintln!("skipped: the kernel in the cache is {release}");
+        return;
+    }
+    let layouts = Layouts::of(Kernel::V6_1);
+    // kfree_skb prints the reasons of its build, which no model has.
+    let formats = layouts.formats().iter();
+    let formats: Vec<_> = formats
+        .filter(|format| format.path() != "skb/kfree_skb")
+        .collect();
+    let names: Vec<String> = formats.iter().map(|format| format.path()).collect();
+    let mut probe = Probe::start();
+    let answer = probe.ask(&json!({"op": "host.formats", "events": names}));
+    for (format, name) in formats.iter().zip(&names) {
+        let text = answer["ok"][name].as_str();
+        let text = text.unwrap_or_else(|| panic!("{name}: {answer}"));
+        let real = Layouts::parse(&format!("#### {name}\n{text}"));
+        let real = real.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(format.is_same_as(&real.formats()[0]), "{name}: {text}");
+    }
+    assert_eq!(names.len(), 7);
+    probe.end();
 }
 
 #[test]

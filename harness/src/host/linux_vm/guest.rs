@@ -51,6 +51,9 @@ const DESCRIPTORS: u64 = 1 << 18;
 /// The channel.
 const CHANNEL: &str = "/dev/vport0p1";
 
+/// Where the tracepoints stand.
+const TRACING: &str = "/sys/kernel/tracing";
+
 /// Where the kernel's types stand, without which no program for another kernel can be fitted to it.
 const BTF: &str = "/sys/kernel/btf/vmlinux";
 
@@ -136,7 +139,7 @@ fn lead(clock: Clock, channel: &mut Option<Restless>) -> io::Result<()> {
         ("proc", "/proc"),
         ("sysfs", "/sys"),
         ("devtmpfs", "/dev"),
-        ("tracefs", "/sys/kernel/tracing"),
+        ("tracefs", TRACING),
         ("bpf", "/sys/fs/bpf"),
         ("cgroup2", "/sys/fs/cgroup"),
         ("tmpfs", "/run"),
@@ -237,6 +240,23 @@ impl Write for Restless {
     }
 }
 
+/// The kernel's `format` files of these tracepoints (`tcp/tcp_send_reset`), by name; null where there is none.
+fn formats(events: &Value) -> Value {
+    let names = events.as_array().into_iter().flatten();
+    let names = names.filter_map(Value::as_str);
+    let of = |name: &str| {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_/".contains(&byte);
+        let path = format!("{TRACING}/events/{name}/format");
+        name.bytes()
+            .all(is_name)
+            .then(|| fs::read_to_string(path).ok())
+            .flatten()
+    };
+    names
+        .map(|name| (name.to_owned(), json!(of(name))))
+        .collect()
+}
+
 /// Answers line by line. What is about the guest itself is answered here.
 fn answer(
     mut reader: impl BufRead,
@@ -281,6 +301,9 @@ fn answer(
                 Err(error) => json!({"id": id, "unsupported": error.to_string()}),
             }
             .to_string(),
+            Some("host.formats") => {
+                json!({"id": id, "ok": formats(&request["events"])}).to_string()
+            }
             // To see from outside that it is noticed. Source: Documentation/admin-guide/sysrq.rst.
             Some("vm.panic") => {
                 fs::write("/proc/sysrq-trigger", "c").map_err(at("/proc/sysrq-trigger"))?;

@@ -687,6 +687,21 @@ impl Parts {
 }
 
 impl Format {
+    /// `tcp/tcp_send_reset`: what its folder is called.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.system, self.name)
+    }
+
+    /// Whether another kernel's records are the same, byte for byte, and are printed the same; their number is each
+    /// kernel's own.
+    pub fn is_same_as(&self, other: &Format) -> bool {
+        let Format { id: _, .. } = self;
+        (&self.system, &self.name) == (&other.system, &other.name)
+            && (&self.fields, &self.print) == (&other.fields, &other.print)
+    }
+}
+
+impl Format {
     /// Its system: `tcp` or `sock`.
     pub fn system(&self) -> &str {
         &self.system
