@@ -158,13 +158,12 @@ impl<S: Source> PairLab<S> {
         reads: bool,
     ) -> u32 {
         let first = self.machine.world.connections.len() as u32 + 1;
-        for conn in first..first + count {
-            // One connect() after another: what takes no time has happened before the next.
-            self.act(|pair, cx| {
+        self.act(|pair, cx| {
+            for conn in first..first + count {
                 pair.connections.push(Connection::default());
                 pair.connect(cx, (to, port), conn, options, reads);
-            });
-        }
+            }
+        });
         first
     }
 
