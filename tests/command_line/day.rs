@@ -122,7 +122,12 @@ fn mistakes_in_a_population_have_their_place() {
     for (from, to, place, what) in [
         ("per_1000_s: 20000", "per_second: 20", "3:42", "per_second"),
         ("life: Served", "life: Serves", "4:16", "ServedForever"),
-        ("nodes: 4,", "nodes: -4,", "1:10", "out of bounds"),
+        (
+            "nodes: 4,",
+            "nodes: -4,",
+            "1:10",
+            "expected a whole number from 0 to 4294967295",
+        ),
         (
             "nodes: 4,",
             "nodes: 0,",

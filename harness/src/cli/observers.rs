@@ -119,10 +119,11 @@ A file of rules:
           (name: \"flood\", when: Calls(SynFlood), to: [File(\"alerts.jsonl\")]),
       ],
   )
-Signals: FailedUpdates, VanishedKeys, Drops, LogGap, and MapFill in thousandths. Troubles: SynTimeouts, ResetBurst,
-TimeWaitGrowth, PoolLeak, PortExhaustion, SynFlood, BufferOverflow. Webhooks are http: TLS is not built in, and an
-https:// URL is refused; for such a receiver give the URL of a relay on this machine. What cannot be delivered is
-said, and goes to the fallback, or to standard error.
+Signals: FailedUpdates, VanishedKeys, Drops, LogGap, and MapFill in thousandths.
+Troubles: SynTimeouts, ResetBurst, TimeWaitGrowth, PoolLeak, PortExhaustion, SynFlood, BufferOverflow.
+Webhooks are http: TLS is not built in, and an https:// URL is refused; for such a receiver give the
+URL of a relay on this machine. What cannot be delivered is said, and goes to the fallback, or to
+standard error.
 
 Exit codes: 0; 1 an alert was not delivered where it should have been; 2 bad input.";
 

@@ -52,8 +52,66 @@ pub fn parse<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Mistake> 
     }
     dialect().from_str(text).map_err(|error| {
         let start = error.span.start;
-        Mistake::at_line(file, text, start.line, start.col, error.code.to_string())
+        let what = match error.code {
+            ron::Error::IntegerOutOfBounds => out_of_bounds::<T>(text, start),
+            other => other.to_string(),
+        };
+        Mistake::at_line(file, text, start.line, start.col, what)
     })
+}
+
+/// What is said of a whole number whose digits begin at `start` and that does not fit there. The reader does not say
+/// what would fit: so the ends of every type are tried in its place.
+fn out_of_bounds<T: DeserializeOwned>(text: &str, start: ron::error::Position) -> String {
+    let lines = text
+        .split_inclusive('\n')
+        .take(start.line.saturating_sub(1));
+    let line_at = lines.map(str::len).sum::<usize>();
+    let in_line = text[line_at..].chars().take(start.col.saturating_sub(1));
+    let digits_at = line_at + in_line.map(char::len_utf8).sum::<usize>();
+    let is_digit = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    // The reader points behind a sign and a base.
+    let before = text[..digits_at].trim_end_matches(is_digit);
+    let rest = &text[before.len()..];
+    let (digits, after) =
+        rest.split_at(rest.find(|letter| !is_digit(letter)).unwrap_or(rest.len()));
+    let (before, sign) = match before.strip_suffix('-') {
+        Some(before) => (before, "-"),
+        None => (before, ""),
+    };
+    let number = format!("{sign}{digits}");
+    let fits = |number: &i128| {
+        let read = dialect().from_str::<T>(&format!("{before}{number}{after}"));
+        // What comes later may be wrong as well, but it does come later.
+        !read.is_err_and(|error| {
+            let at = error.span.start;
+            error.code == ron::Error::IntegerOutOfBounds
+                && at.line == start.line
+                // A sign and a base more or less move the digits.
+                && at.col.abs_diff(start.col) <= 3
+        })
+    };
+    let unsigned: [i128; 4] = [
+        u8::MAX.into(),
+        u16::MAX.into(),
+        u32::MAX.into(),
+        u64::MAX.into(),
+    ];
+    let least = unsigned
+        .map(|most| -(most >> 1) - 1)
+        .into_iter()
+        .rfind(fits);
+    let most = match least {
+        None => unsigned.into_iter().rfind(fits),
+        Some(least) => Some(-(least + 1)),
+    };
+    match most {
+        Some(most) => {
+            let least = least.unwrap_or(0);
+            format!("{number} does not fit here: expected a whole number from {least} to {most}")
+        }
+        None => format!("{number} does not fit here"),
+    }
 }
 
 /// Checks a scenario that a program has put together, as if it had been read from a file.
@@ -547,4 +605,64 @@ pub(crate) fn arm_faults(arm: &Arm, off: &[String]) -> Vec<Armed> {
         }
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "only its types matter")]
+    struct Numbers {
+        #[serde(default)]
+        port: u16,
+        #[serde(default)]
+        place: Option<i8>,
+        #[serde(default)]
+        bytes: Vec<u64>,
+    }
+
+    #[test]
+    fn of_a_number_that_does_not_fit_it_is_said_what_would() {
+        for (text, line, column, what) in [
+            (
+                "(port: 70000)",
+                1,
+                8,
+                "70000 does not fit here: expected a whole number from 0 to 65535",
+            ),
+            (
+                "(\n  port: -1, place: 500)",
+                2,
+                10,
+                "-1 does not fit here: expected a whole number from 0 to 65535",
+            ),
+            (
+                "(place: -129)",
+                1,
+                10,
+                "-129 does not fit here: expected a whole number from -128 to 127",
+            ),
+            (
+                "(port: 1, place: 0x80)",
+                1,
+                20,
+                "0x80 does not fit here: expected a whole number from -128 to 127",
+            ),
+            (
+                "(bytes: [1, /* é */ 18_446_744_073_709_551_616])",
+                1,
+                21,
+                "18_446_744_073_709_551_616 does not fit here: expected a whole number from 0 to 18446744073709551615",
+            ),
+        ] {
+            let Err(mistake) = parse::<Numbers>("a.ron", text) else {
+                panic!("{text} is read");
+            };
+            assert_eq!(
+                (mistake.line, mistake.column, &*mistake.what),
+                (line, column, what)
+            );
+        }
+    }
 }
