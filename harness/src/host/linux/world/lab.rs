@@ -70,6 +70,8 @@ struct Client {
     /// The number of its connection among its own, from 1.
     conn: u32,
     began_ns: u64,
+    /// By how much that was later than it was due.
+    late_ns: u64,
     /// A call under way: when it began, and how many bytes of its answer lack.
     call: Option<(u64, usize)>,
 }
@@ -90,6 +92,8 @@ pub struct Lab<'a> {
     watch: &'a mut Watch,
     epoll: OwnedFd,
     start_ns: u64,
+    /// When what is done now was due.
+    acting_ns: u64,
     due: BinaryHeap<Reverse<(u64, u64, Due)>>,
     ordinal: u64,
     clients: Vec<Client>,
@@ -146,6 +150,7 @@ impl<'a> Lab<'a> {
             watch,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             start_ns: 0,
+            acting_ns: 0,
             due: BinaryHeap::new(),
             ordinal: 0,
             clients: (0..clients).map(|_| Client::default()).collect(),
@@ -231,6 +236,7 @@ impl<'a> Lab<'a> {
                 }
                 self.due.pop();
                 self.played.late_ns = self.played.late_ns.max(now_ns - at_ns);
+                self.acting_ns = at_ns;
                 self.act(due)?;
             }
             self.drain()?;
@@ -418,6 +424,7 @@ impl<'a> Lab<'a> {
         client.conn += 1;
         client.is_connected = false;
         client.began_ns = monotonic_ns();
+        client.late_ns = (client.began_ns - self.start_ns).saturating_sub(self.acting_ns);
         match connect(&socket, &SocketAddrV4::new(SERVER, self.world.port)) {
             Ok(()) | Err(Number::INPROGRESS) => {
                 let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
@@ -538,7 +545,9 @@ impl<'a> Lab<'a> {
                 let socket = client.socket.take().expect("it is connected");
                 let _ = epoll::delete(&self.epoll, &socket);
                 self.leaked.push(socket);
-                self.at(now_ns + ms(interval_ms), Due::Connect(index));
+                // By a client's own clock: were it late each time, a slow machine's clients would ask more seldom.
+                let next_ns = now_ns + ms(interval_ms) - client.late_ns.min(ms(interval_ms));
+                self.at(next_ns, Due::Connect(index));
             }
         }
         Ok(())
