@@ -9,6 +9,7 @@ mod dumps;
 mod stage;
 mod tell;
 
+use faultlab_sim::linux::tcp::{TcpLab, Work};
 use faultlab_sim::scenario::{
     Arm, Chooser, Keep, Loaded, Pattern, Statement, Watch as Patterns, World, load_built,
 };
@@ -255,7 +256,7 @@ fn play(
     played_arm.lost = played.lost;
     played_arm.flood = played.flooded.clone();
     played_arm.time_wait = played.time_wait.clone();
-    let stream = stream(played);
+    let stream = stream(&world, played);
     played_arm.events = [stream.entries.len() as u64, model_events];
     played_arm.claims = beside(loaded, arm, scale, &stream, &model);
     Ok(played_arm)
@@ -311,7 +312,7 @@ fn on_model(loaded: &Loaded, arm: &Arm, world: World, seed: u64) -> Result<(Stre
 }
 
 /// What was seen, as a stream for claims.
-fn stream(played: Played) -> Stream {
+fn stream(world: &TcpLab, played: Played) -> Stream {
     let mut stream = Stream::new(Source::Kernel);
     if played.lost > 0 {
         let lost = counted(played.lost, "event");
@@ -323,6 +324,20 @@ fn stream(played: Played) -> Stream {
         let late_ms = grouped(played.late_ns / 1_000_000);
         let what = format!("this machine was up to {late_ms} ms behind what clients had to do");
         stream.gaps.push(what);
+    }
+    if let Work::Leak { interval_ms } = world.work
+        && let Some(mean_ns) = played
+            .connects_ns
+            .iter()
+            .sum::<u64>()
+            .checked_div(played.connects_ns.len() as u64)
+        // The next is due so long after the last is open: a hundredth of slack, so that a rate is the clients' own.
+        && mean_ns > interval_ms * 1_000_000 / 100 + 2_000 * world.link_delay_us
+    {
+        let mean_us = grouped(mean_ns / 1_000);
+        stream.gaps.push(format!(
+            "connect() took {mean_us} us in the mean: of clients that pause for {interval_ms} ms it made slower ones"
+        ));
     }
     if let Some(flood) = &played.flooded
         // It is paced by the machine, not by its clock: nine of ten are as many.
