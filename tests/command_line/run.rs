@@ -209,7 +209,6 @@ fn what_is_not_built_yet_says_so_with_exit_3() {
     let lab = Lab::new();
     for args in [
         &["run", "--host", "wine"][..],
-        &["run", "--host", "linux-vm", "two-writers.ron"],
         &["validate", "--host", "wine", "--require", "wine,win7"],
         &["record", "--host", "win7", "out.jsonl"],
         &["probe", "--host", "win7"],

@@ -120,6 +120,10 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
             continue;
         }
         let on_kernel = scenario(&loaded, args, &mut stage, &progress)?;
+        // Where nothing was played, nothing is decided.
+        if on_kernel.arms.iter().all(|arm| arm.not_played.is_some()) {
+            worst = worst.and(Exit::Differs);
+        }
         for claim in on_kernel.arms.iter().flat_map(|arm| &arm.claims) {
             worst = worst.and(match (&claim.kernel.undecided, claim.kernel.as_expected) {
                 (Some(_), _) => Exit::Differs,
