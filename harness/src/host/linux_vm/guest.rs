@@ -288,9 +288,9 @@ fn answer(
                 wire::to_answer(id, played)
             }
             Some(MAP_KEYS) => {
-                let elements: Vec<(u32, u64)> =
-                    serde_json::from_value(request["elements"].clone()).unwrap_or_default();
-                match elements::listed(Path::new(ELEMENTS), &elements) {
+                let elements = serde_json::from_value(request["elements"].clone());
+                let elements = elements.map_err(|error| error.to_string());
+                match elements.and_then(|own: Vec<_>| elements::listed(Path::new(ELEMENTS), &own)) {
                     Ok(keys) => json!({"id": id, "ok": {"keys": keys}}),
                     Err(why) => json!({"id": id, "unsupported": why}),
                 }

@@ -25,7 +25,8 @@ pub(super) struct Wheel<E> {
     present: u64,
     /// The entries; those that were taken out leave a gap, which is filled first.
     entries: Vec<Option<Due<E>>>,
-    /// invariant: as many as there are entries. Each is in one list: of a slot, or of the gaps.
+    /// invariant: as many as there are entries. Each is in one list, of a slot or of the gaps, or its entry in `due` or
+    /// `fresh`.
     links: Vec<Link>,
     /// The first gap.
     gap: u32,

@@ -207,12 +207,12 @@ impl Kernel<'_> {
         &mut self,
         id: Entity,
         about: About,
-        local: Local,
+        mut local: Local,
         image: Image,
         parent: Option<Entity>,
     ) {
-        let mut local = local;
-        if image == Image::Tool(tool_of_cmd()) {
+        // Here and not in its first step: what it had at first is kept below, to be compared with.
+        if matches!(&image, Image::Tool(tool) if tool.file == "cmd.exe") {
             crate::win7::cmd::shell::first_variables(&mut local.block);
         }
         let path = about.image.to_utf8_lossy();
@@ -314,13 +314,6 @@ fn as_batch(request: SpawnRequest) -> SpawnRequest {
         tail: Wide::new(tail),
         ..request
     }
-}
-
-fn tool_of_cmd() -> &'static Tool {
-    let mut tools = TOOLS.iter();
-    tools
-        .find(|tool| tool.file == "cmd.exe")
-        .expect("it is one of them")
 }
 
 /// Where cmd.exe lies.

@@ -2,7 +2,7 @@
 
 use crate::win7::cmd::sys::{Asked, Sys};
 use crate::win7::machine::Machine;
-use crate::win7::security::Sid;
+use crate::win7::security::{Ace, Sid};
 
 /// The name of an account, `PC\alice`, `BUILTIN\Users`; none for what nobody knows.
 pub(super) fn name_of(machine: &Machine, sid: &Sid) -> Option<String> {
@@ -50,4 +50,13 @@ pub(super) fn look_up(sys: &mut Sys<'_>, name: &str) -> Asked<Option<Sid>> {
 /// How a program shows an account: its name, or `S-1-...`.
 pub(super) fn shown(machine: &Machine, sid: &Sid) -> String {
     name_of(machine, sid).unwrap_or_else(|| sid.to_string())
+}
+
+/// How a program shows whom each entry is about.
+pub(super) fn shown_all(sys: &mut Sys<'_>, aces: &[Ace]) -> Asked<Vec<String>> {
+    let sids: Vec<Sid> = aces.iter().map(|ace| ace.sid).collect();
+    sys.local_operation(move |kernel, _, _| {
+        let shown = sids.iter().map(|sid| shown(kernel.machine, sid));
+        shown.collect()
+    })
 }

@@ -54,13 +54,7 @@ fn failed(sys: &mut Sys<'_>, code: u32) -> Asked<u32> {
 }
 
 fn show(sys: &mut Sys<'_>, path: &str, aces: &[Ace]) -> Asked<()> {
-    let listed = aces.to_vec();
-    let names = sys.local_operation(move |kernel, _, _| {
-        let shown = listed
-            .iter()
-            .map(|ace| accounts::shown(kernel.machine, &ace.sid));
-        shown.collect::<Vec<String>>()
-    })?;
+    let names = accounts::shown_all(sys, aces)?;
     let special = SPECIAL.text(sys.language(), &[]);
     let indent = " ".repeat(path.encode_utf16().count() + 1);
     let mut text = String::new();

@@ -403,13 +403,7 @@ fn show(sys: &mut Sys<'_>, path: &str, descriptor: &Descriptor) -> Asked<()> {
     let mut aces: Vec<_> = descriptor.aces().unwrap_or_default().to_vec();
     let labels = descriptor.sacl.iter().flat_map(Acl::entries);
     aces.extend(labels.filter(|ace| ace.sid.level().is_some()).cloned());
-    let listed = aces.clone();
-    let names = sys.local_operation(move |kernel, _, _| {
-        let shown = listed
-            .iter()
-            .map(|ace| accounts::shown(kernel.machine, &ace.sid));
-        shown.collect::<Vec<String>>()
-    })?;
+    let names = accounts::shown_all(sys, &aces)?;
     let indent = " ".repeat(path.encode_utf16().count() + 1);
     let mut text = String::new();
     for (at, (ace, name)) in aces.iter().zip(names).enumerate() {
