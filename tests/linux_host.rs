@@ -6,7 +6,7 @@ mod binary;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::linux::fs::MetadataExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -488,9 +488,10 @@ fn is_undone_after_a_kill(args: &[&str]) {
     let before = fs::read_to_string(setting).ok();
     for signal in ["-KILL", "-INT"] {
         let all = namespaces(processes());
+        let mut said = tempfile::tempfile().expect("a temporary file");
         let mut child = faultlab(args)
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(said.try_clone().expect("a descriptor"))
             .spawn()
             .expect("it runs");
         let pid = child.id().to_string();
@@ -505,11 +506,17 @@ fn is_undone_after_a_kill(args: &[&str]) {
         let mount = mount.and_then(|line| line.split(' ').nth(4));
         let group = Path::new(mount.unwrap_or("/none")).join(format!("faultlab-{pid}"));
         // In the middle: two hosts, an account and programs.
-        while (own().len() < 2
-            || mount.is_some() && !group.exists()
-            || programs_of(&pid).is_empty())
-            && is_in_time()
-        {
+        let is_in_the_middle = || {
+            own().len() == 2 && (mount.is_none() || group.exists()) && !programs_of(&pid).is_empty()
+        };
+        while !is_in_the_middle() {
+            if let Some(ended) = child.try_wait().expect("it is ours") {
+                let mut text = String::new();
+                said.rewind().expect("a file");
+                said.read_to_string(&mut text).expect("UTF-8");
+                panic!("it ended before it was killed: {ended}, {text}");
+            }
+            assert!(is_in_time(), "not in the middle after 30 s: {:?}", own());
             std::thread::yield_now();
         }
         let made = own();
@@ -563,7 +570,20 @@ fn nothing_is_left_behind_of_a_killed_bench() {
 #[test]
 fn nothing_is_left_behind_of_a_killed_flood() {
     let Some(_kernel) = is_here() else { return };
-    is_undone_after_a_kill(&["run", "syn-flood", "--host", "linux", "--arm", "xdp-native"]);
+    // Long and small, so that it does not end, and leaves room to look, before it is killed.
+    let text = r#"Scenario(
+        version: 1, id: "flood", title: "t", story: (said: "-", happens: "-", why: "-", see: "-"),
+        world: Tcp((clients: 2, client_hosts: 1, port: 443, kernel: "6.18", ramp_ms: 100, reconnect: Never,
+            flood: (syns_per_s: 1000, cores: 1, defence: XdpNative), until_ms: 60000)),
+        cases: [(search: Run)],
+        arms: [(name: "baseline", doc: "as it is")],
+        claims: [(id: "they-connect", says: "all connect", expected: Holds, uncontrolled: "a test",
+            claim: Every(Eventually((kind: "inet_sock_set_state"))))],
+    )"#;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("flood.ron");
+    fs::write(&file, text).expect("writable");
+    is_undone_after_a_kill(&["run", file.to_str().expect("UTF-8"), "--host", "linux"]);
 }
 
 /// An arm of a scenario, played on the kernel.
