@@ -40,17 +40,16 @@ struct Named {
 
 impl Named {
     fn new(path: &str) -> Named {
-        let word = |from: usize| {
-            let mut word = [0; 8];
-            let bytes = path.as_bytes().iter().skip(from);
-            word.iter_mut()
-                .zip(bytes)
-                .for_each(|(to, from)| *to = *from);
-            u64::from_be_bytes(word)
-        };
+        let mut start = [0; 16];
+        let len = path.len().min(start.len());
+        start[..len].copy_from_slice(&path.as_bytes()[..len]);
+        let [high, low] = [0, 8].map(|from| {
+            let word = start[from..][..8].try_into();
+            u64::from_be_bytes(word.expect("eight bytes"))
+        });
         Named {
             path: path.into(),
-            start: [word(0), word(8)],
+            start: [high, low],
         }
     }
 }

@@ -421,7 +421,7 @@ enum Built {
     Nothing,
     Windows(Box<WindowsWorld>),
     Linux(Lab<Go>),
-    Tcp(tcp::Lab),
+    Tcp(Box<tcp::Lab>),
     Clocks(Clocks),
     Observe(Box<observe::Lab>),
     Prometheus(observe::QueryLab),
@@ -478,7 +478,7 @@ impl Built {
                 tcp::check_faults(&Faults::new(faults.to_vec()))
                     .map_err(|error| refuse(error.to_string()))?;
                 let lab = tcp::Lab::new(setup.clone());
-                Built::Tcp(lab.map_err(|error| refuse(error.to_string()))?)
+                Built::Tcp(Box::new(lab.map_err(|error| refuse(error.to_string()))?))
             }
             World::Clocks(setup) => {
                 let clocks = Clocks::new(setup.clone(), &Faults::new(faults.to_vec()));
@@ -528,7 +528,7 @@ impl Built {
                 let mut lab = lab.clone();
                 lab.begin(cx)
                     .expect("the faults were checked when the world was built");
-                Stage::Tcp(Box::new(lab))
+                Stage::Tcp(lab)
             }
             Built::Clocks(clocks) => {
                 let mut clocks = clocks.clone();

@@ -2,6 +2,7 @@
 //! only what the kernels tell them.
 
 use std::collections::VecDeque;
+use std::fmt::Write;
 
 use super::Event;
 use super::calls::{ConnectError, SendError};
@@ -328,9 +329,11 @@ impl Apps {
         );
     }
 
-    /// The entity of a client.
-    pub(super) fn path(number: u32) -> String {
-        format!("client-{}", number + 1)
+    /// The path of a client, written to `text`, which may be that of another.
+    pub(super) fn path(text: &mut String, number: u32) -> &str {
+        text.clear();
+        write!(text, "client-{}", number + 1).expect("memory takes all");
+        text
     }
 }
 

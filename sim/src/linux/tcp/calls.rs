@@ -123,10 +123,7 @@ impl Net {
         let socket = self.socket_mut(at);
         socket.port = port;
         socket.owns_port = owns_port;
-        socket.send = Sending {
-            queue: std::mem::take(&mut socket.send.queue),
-            ..Sending::from(first)
-        };
+        socket.send = Sending::from(first);
         socket.send.nxt = first + 1;
         socket.send.end = first + 1;
         socket

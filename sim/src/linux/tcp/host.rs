@@ -1,13 +1,14 @@
 //! A host's kernel: its sockets, who listens, which local ports are taken.
 
-use std::collections::VecDeque;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::port::Ports;
 use super::profile::Kernel;
 use super::segment::HostId;
-use super::socket::{Listener, NONE, Sent, Socket};
+use super::socket::{Listener, NONE, Socket};
 use super::sysctl::Sysctls;
 use super::timer::{Alarm, Timer};
 use crate::linux::tracepoint::{Ipv4, TcpState};
@@ -15,14 +16,15 @@ use crate::linux::tracepoint::{Ipv4, TcpState};
 /// So many sockets are looked through one by one.
 const FEW: usize = 4;
 
+/// So many places for sockets are all that most hosts ever need, of which a lab has thousands: one for a connection and
+/// one for what is left of the connection before.
+const USUAL: usize = 2;
+
 /// A place for a socket. The timers stay with the place, as their entries on the agenda do.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 struct Slot {
     alarms: [Alarm; 3],
     socket: Option<Socket>,
-    /// The memory of the socket before: connections come and go.
-    /// invariant: empty.
-    queue: VecDeque<Sent>,
 }
 
 /// By what segments find a socket. Kept apart from it, so that a search touches few cache lines.
@@ -96,7 +98,7 @@ pub(super) struct Host {
     pub(super) time_waits: u32,
     slots: Vec<Slot>,
     /// invariant: as many as there are slots.
-    known: Vec<Known>,
+    known: SmallVec<[Known; USUAL]>,
     /// The slot that was freed last.
     free: u32,
     /// Chains of hashed sockets by their four-tuple, as in the kernel's ehash.
@@ -106,10 +108,10 @@ pub(super) struct Host {
     /// (port, slot) of each listening socket.
     listeners: Vec<(u16, u32)>,
     /// By peer host and port: a few.
-    ports: Vec<((HostId, u16), Ports)>,
+    ports: SmallVec<[((HostId, u16), Ports); 1]>,
     /// By peer host, the round trip that connections left behind, eight times in microseconds (TCP_METRIC_RTT); 0:
     /// none did.
-    round_trips: Vec<u64>,
+    round_trips: SmallVec<[u64; 2]>,
     cookies: u64,
 }
 
@@ -123,13 +125,13 @@ impl Host {
             counters: Counters::default(),
             time_waits: 0,
             slots: Vec::new(),
-            known: Vec::new(),
+            known: SmallVec::new(),
             free: NONE,
             chains: Vec::new(),
             hashed: 0,
             listeners: Vec::new(),
-            ports: Vec::new(),
-            round_trips: Vec::new(),
+            ports: SmallVec::new(),
+            round_trips: SmallVec::new(),
             cookies: 0,
         }
     }
@@ -176,18 +178,13 @@ impl Host {
             }
         };
         let place = &mut self.slots[slot as usize];
-        if socket.send.queue.capacity() == 0 {
-            socket.send.queue = std::mem::take(&mut place.queue);
-        }
         place.socket = Some(socket);
         slot
     }
 
     fn add_slot(&mut self) -> u32 {
-        // Of most hosts, thousands in a lab, one or two places are all that they ever need.
-        if self.slots.len() < 2 {
-            self.slots.reserve_exact(1);
-            self.known.reserve_exact(1);
+        if self.slots.is_empty() {
+            self.slots.reserve_exact(USUAL);
         }
         self.slots.push(Slot::default());
         self.known.push(Known::NOTHING);
@@ -197,10 +194,7 @@ impl Host {
     /// Frees a place.
     pub(super) fn remove(&mut self, slot: u32) {
         let place = &mut self.slots[slot as usize];
-        if let Some(socket) = place.socket.take() {
-            place.queue = socket.send.queue;
-            place.queue.clear();
-        }
+        place.socket = None;
         for alarm in &mut place.alarms {
             alarm.stop();
         }
@@ -359,9 +353,6 @@ impl Host {
             Some(at) => at,
             None => {
                 let at = self.ports.partition_point(|(each, _)| *each < to);
-                if self.ports.is_empty() {
-                    self.ports.reserve_exact(1);
-                }
                 self.ports.insert(at, (to, Ports::default()));
                 at
             }

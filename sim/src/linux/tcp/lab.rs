@@ -74,6 +74,8 @@ impl Lab {
             hosts => hosts,
         };
         net.flood = config.flood;
+        net.hosts.reserve_exact(hosts as usize);
+        net.clients.reserve_exact(config.clients as usize);
         for _ in 0..hosts {
             net.add_host(kernel, sysctls.clone());
         }
@@ -82,8 +84,9 @@ impl Lab {
             serves: false,
             tasks: std::collections::VecDeque::new(),
         };
+        let mut path = String::new();
         for number in 0..config.clients {
-            net.clients.push(Entity::of(&Apps::path(number)));
+            net.clients.push(Entity::of(Apps::path(&mut path, number)));
             apps.clients.push(Client::new(HostId(1 + number % hosts)));
         }
         Ok(Lab {
@@ -141,8 +144,9 @@ impl Lab {
         self.net.boot(cx);
         cx.name(Lab::SERVER);
         cx.name(Lab::LINK);
+        let mut path = String::new();
         for number in 0..self.config.clients {
-            cx.name(&Apps::path(number));
+            cx.name(Apps::path(&mut path, number));
         }
         let server = self.net.server;
         for window in deaths {
@@ -182,7 +186,7 @@ impl Lab {
             config, net, apps, ..
         } = self;
         match event {
-            Event::Arrive(segment) => net.receive(cx, &segment),
+            Event::Arrive(segment) => net.arrive(cx, segment),
             Event::Timer { host, slot, timer } => net.timer_due(cx, Place { host, slot }, timer),
             Event::Connect { client } => apps.connect(config, net, cx, client),
             Event::Work(flow) => apps.work(config, net, cx, flow),

@@ -85,6 +85,46 @@ impl Captured {
     }
 }
 
+/// The memory of segments that have arrived, for those to come: no part of the state.
+#[derive(Debug, Default)]
+pub(super) struct Spare(
+    #[expect(clippy::vec_box, reason = "the boxes are what is kept")] Vec<Box<Segment>>,
+);
+
+impl Spare {
+    pub(super) fn keep(&mut self, segment: Box<Segment>) {
+        self.0.push(segment);
+    }
+
+    pub(super) fn fill(&mut self, segment: Segment) -> Box<Segment> {
+        match self.0.pop() {
+            None => Box::new(segment),
+            Some(mut place) => {
+                *place = segment;
+                place
+            }
+        }
+    }
+}
+
+impl Clone for Spare {
+    fn clone(&self) -> Spare {
+        Spare::default()
+    }
+}
+
+impl PartialEq for Spare {
+    fn eq(&self, _: &Spare) -> bool {
+        true
+    }
+}
+
+impl Eq for Spare {}
+
+impl Hash for Spare {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 /// A full-duplex link: each way a queue without a bound, then a delay.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Link {
@@ -101,6 +141,7 @@ pub(super) struct Link {
     pub(super) lost_of_million: u32,
     pub(super) carried: Carried,
     pub(super) captured: Captured,
+    pub(super) spare: Spare,
     /// The names of the two ways of each client's latest connection, once a loss was asked for.
     ways: Vec<Option<Named>>,
 }
@@ -123,6 +164,7 @@ impl Link {
             lost_of_million: 0,
             carried: Carried::default(),
             captured: Captured::default(),
+            spare: Spare::default(),
             ways: Vec::new(),
         }
     }

@@ -43,6 +43,7 @@ mod timeout;
 mod timer;
 mod touched;
 mod transmit;
+mod unacked;
 mod window;
 
 #[cfg(test)]

@@ -250,7 +250,11 @@ impl Net {
         }
         let delay = self.link.carry(out.now(), way);
         let receiver = self.actor(segment.to, segment.flow);
-        out.after(delay, receiver, Event::Arrive(Box::new(segment)));
+        out.after(
+            delay,
+            receiver,
+            Event::Arrive(self.link.spare.fill(segment)),
+        );
     }
 
     pub(super) fn way_of(&mut self, out: &mut impl Out, segment: &Segment, way: Way) -> Entity {

@@ -16,7 +16,12 @@ const MOST_TOLD: usize = 4;
 
 impl Net {
     /// A segment has arrived at its host.
-    pub(super) fn receive(&mut self, out: &mut impl Out, segment: &Segment) {
+    pub(super) fn arrive(&mut self, out: &mut impl Out, segment: Box<Segment>) {
+        self.receive(out, &segment);
+        self.link.spare.keep(segment);
+    }
+
+    fn receive(&mut self, out: &mut impl Out, segment: &Segment) {
         let host = segment.to;
         let deaf = &self.host(host).deaf_ports;
         let is_deaf = deaf.contains(&segment.dport) || deaf.contains(&segment.sport);

@@ -118,7 +118,7 @@ impl Sending {
         let rack = self.rack;
         let mut later_us = None;
         let mut is_lost_again = false;
-        for sent in &mut self.queue {
+        for sent in self.queue.iter_mut() {
             let is_known = sent.is_sacked || sent.is_lost && !sent.is_resent;
             if is_known || rack.nth <= sent.nth {
                 continue;
@@ -266,7 +266,7 @@ impl Net {
     /// The timeout was wrong: nothing is lost (tcp_try_undo_loss).
     fn undo_loss(&mut self, at: Place) {
         let socket = self.socket_mut(at);
-        for sent in &mut socket.send.queue {
+        for sent in socket.send.queue.iter_mut() {
             sent.is_lost = false;
         }
         socket.send.undo();

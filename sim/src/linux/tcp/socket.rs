@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use super::profile::{INITIAL_CWND, MSS, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
 use super::segment::{Flow, HostId};
+use super::unacked::Unacked;
 use super::window::{Memory, initial_window};
 use crate::engine::Time;
 use crate::linux::tracepoint::TcpState;
@@ -200,7 +201,7 @@ pub(super) struct Sending {
     /// The number after the last small segment, for Nagle's rule (snd_sml).
     pub(super) small_end: u64,
     /// What was sent and not acknowledged, in order; empty but for connections.
-    pub(super) queue: VecDeque<Sent>,
+    pub(super) queue: Unacked,
     /// How many bytes the buffer takes (sk_sndbuf): it grows with `cwnd`, and never shrinks.
     pub(super) limit: u64,
     pub(super) cwnd: u32,
@@ -408,7 +409,7 @@ impl Sending {
             window: 0,
             window_at: 0,
             small_end: first,
-            queue: VecDeque::new(),
+            queue: Unacked::default(),
             limit: send_buffer(INITIAL_CWND),
             cwnd: INITIAL_CWND,
             ssthresh: u32::MAX,

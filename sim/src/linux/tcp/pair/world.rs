@@ -247,7 +247,7 @@ impl World for Pair {
             return;
         }
         self.with(cx, |net, out| match step {
-            Step::Tcp(Event::Arrive(segment)) => net.receive(out, &segment),
+            Step::Tcp(Event::Arrive(segment)) => net.arrive(out, segment),
             // The other events are those of a lab with applications of its own.
             Step::Tcp(_) | Step::Accept { .. } | Step::Mark => {}
         });
