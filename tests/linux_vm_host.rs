@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use faultlab::host::linux_vm::kernel;
 use faultlab::host::{Host, Places, State};
 use faultlab_sim::linux::tcp::Kernel;
-use faultlab_sim::linux::tracepoint::layout::Layouts;
+use faultlab_sim::linux::tracepoint::format::Layouts;
 use serde_json::{Value, json};
 
 use binary::{faultlab, run};

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use faultlab_sim::engine::{Entry, Observed, Time, Value};
 use faultlab_sim::linux::tcp::Kernel;
-use faultlab_sim::linux::tracepoint::layout::{Context, Datum, Event, Layouts};
-use faultlab_sim::linux::tracepoint::text::{Line, Printer, TextError, sockaddr};
-use faultlab_sim::linux::tracepoint::{Record, RstReason, TcpState};
+use faultlab_sim::linux::tracepoint::event::Event;
+use faultlab_sim::linux::tracepoint::format::Layouts;
+use faultlab_sim::linux::tracepoint::line::{Line, Printer};
+use faultlab_sim::linux::tracepoint::print::TextError;
+use faultlab_sim::linux::tracepoint::{Context, Protocol, Record};
 
 use super::stream::{Source, Stream, tcp};
 use super::{Bad, Names};
@@ -103,99 +105,25 @@ fn event<'f>(layouts: &'f [Layouts; 2], line: &Line<'_>) -> Result<Event<'f>, Te
 
 /// The record that patterns see; none if it is not about TCP.
 fn observed(event: &Event<'_>, line: &Line<'_>) -> Option<Observed> {
-    let mut record = tcp(event.format().name());
-    let number = |field: &str| event.number(field).map(Value::Number);
-    let state = |field: &str| {
-        let number = event.number(field)?;
-        let known = TcpState::ALL
-            .iter()
-            .find(|state| i128::from(state.number()) == number);
-        Some(Value::Text(known.map_or_else(
-            || format!("{number:#x}").into(),
-            |state| state.name().into(),
-        )))
-    };
-    if event
-        .number("protocol")
-        .is_some_and(|protocol| protocol != 6)
-    {
+    let protocol = event.number("protocol");
+    if protocol.is_some_and(|protocol| protocol != Protocol::Tcp.number().into()) {
         return None;
     }
-    let mut put = |name: &'static str, value: Option<Value>| record.know(name, value);
-    put("skaddr", number("skaddr"));
-    put("req", number("req"));
-    put("oldstate", state("oldstate"));
-    put("newstate", state("newstate"));
-    put("state", state("state"));
-    let reason = event.number("reason").map(|number| {
-        let known = RstReason::ALL
-            .iter()
-            .find(|r| i128::from(r.number()) == number);
-        known.map_or_else(
-            || event_word(line.text, "reason="),
-            |reason| reason.name().into(),
-        )
-    });
-    put("reason", reason.map(|reason| Value::Text(reason.into())));
-    let sockaddr = |field: &str| match event.get(field) {
-        Some(Datum::Bytes(bytes)) if bytes.len() == 28 => sockaddr(bytes),
-        _ => None,
-    };
-    let (source, destination) = (sockaddr("saddr"), sockaddr("daddr"));
-    let port = |addr: Option<std::net::SocketAddr>, field: &str| {
-        addr.map_or_else(
-            || number(field),
-            |addr| Some(Value::Number(addr.port().into())),
-        )
-    };
-    put("sport", port(source, "sport"));
-    put("dport", port(destination, "dport"));
-    let is_v6 = source
-        .map(|addr| addr.is_ipv6())
-        .or_else(|| Some(event.number("family")? == 10));
-    let family = is_v6.map(|is_v6| if is_v6 { "AF_INET6" } else { "AF_INET" });
-    put("family", family.map(|family| Value::Text(family.into())));
-    put(
-        "protocol",
-        event
-            .number("protocol")
-            .map(|_| Value::Text("IPPROTO_TCP".into())),
-    );
-    let address = |addr: Option<std::net::SocketAddr>, v4: &str, v6: &str| {
-        let addr = match addr {
-            Some(addr) => Some(addr.ip()),
-            // A socket of both families holds IPv4 addresses as v4-mapped ones.
-            None if is_v6 == Some(true) => {
-                let bytes: [u8; 16] = event.bytes(v6)?.try_into().ok()?;
-                Some(std::net::Ipv6Addr::from(bytes).to_canonical())
-            }
-            None => {
-                let bytes: [u8; 4] = event.bytes(v4)?.try_into().ok()?;
-                Some(bytes.into())
-            }
-        };
-        addr.map(|addr| Value::Text(addr.to_string().into()))
-    };
-    put("saddr", address(source, "saddr", "saddr_v6"));
-    put("daddr", address(destination, "daddr", "daddr_v6"));
-    put("err", number("err"));
-    put("sock_cookie", number("sock_cookie"));
-    put("pid", Some(Value::Number(line.context.pid.into())));
-    put("comm", Some(Value::Shared(Arc::from(line.comm))));
-    put("cpu", line.cpu.map(|cpu| Value::Number(cpu.into())));
+    let kind = event.format().name();
+    let mut record = tcp(kind);
+    let spec = Record::KINDS.iter().find(|spec| spec.kind == kind);
+    for (field, ..) in spec.map_or(&[][..], |spec| spec.fields) {
+        record.know(field, event.said(field));
+    }
+    let mut put = |name: &'static str, value: Value| record.know(name, Some(value));
+    put("pid", Value::Number(line.context.pid.into()));
+    put("comm", Value::Shared(Arc::from(line.comm)));
+    if let Some(cpu) = line.cpu {
+        put("cpu", Value::Number(cpu.into()));
+    }
     if line.printer == Printer::Ftrace {
         let interrupts = Context::SOFTIRQ | Context::HARDIRQ;
-        put(
-            "softirq",
-            Some(Value::Flag(line.context.flags & interrupts != 0)),
-        );
+        put("softirq", Value::Flag(line.context.flags & interrupts != 0));
     }
     Some(record)
-}
-
-/// The value of a word `key=value` as it stands in the text.
-fn event_word(text: &str, key: &str) -> String {
-    let mut words = text.split_whitespace();
-    let word = words.find_map(|word| word.strip_prefix(key));
-    word.unwrap_or_default().to_owned()
 }

@@ -238,7 +238,7 @@ pub fn signal_of_packet(packet: &Packet) -> Signal {
 }
 
 /// How many bytes the record has in the trace buffer of Linux 6.18, with its common header: what the
-/// kernel's [`Layouts`](crate::linux::tracepoint::layout::Layouts) have, without looking for it there.
+/// kernel's [`Layouts`](crate::linux::tracepoint::format::Layouts) have, without looking for it there.
 #[inline]
 pub fn record_bytes(record: &Record) -> u32 {
     match record {
@@ -256,7 +256,7 @@ pub fn record_bytes(record: &Record) -> u32 {
 mod tests {
     use super::*;
     use crate::linux::tcp::Kernel;
-    use crate::linux::tracepoint::layout::Layouts;
+    use crate::linux::tracepoint::format::Layouts;
     use crate::linux::tracepoint::{Family, Protocol, RstReason};
 
     #[test]

@@ -2,6 +2,45 @@
 
 use super::{Record, RstReason, TcpState};
 
+/// What surrounds an event and stands in its record, which the model's [`Record`] does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct Context {
+    /// `common_pid`: of the task that was running, which in softirq is whoever was interrupted.
+    pub pid: i32,
+    /// `common_flags`: [`Context::HARDIRQ`], [`Context::SOFTIRQ`] and others.
+    pub flags: u8,
+    /// `common_preempt_count`: how often preemption is disabled, and above it migration.
+    pub preempt_count: u8,
+    /// `skbaddr`: the packet buffer's address, where the tracepoint has one.
+    pub skbaddr: u64,
+}
+
+impl Context {
+    /// TRACE_FLAG_HARDIRQ.
+    pub const HARDIRQ: u8 = 0x08;
+    /// TRACE_FLAG_SOFTIRQ.
+    pub const SOFTIRQ: u8 = 0x10;
+
+    /// In a system call of `pid`.
+    pub const fn task(pid: i32) -> Context {
+        Context {
+            pid,
+            flags: 0,
+            preempt_count: 0,
+            skbaddr: 0,
+        }
+    }
+
+    /// In softirq, while `pid` was running.
+    pub const fn softirq(pid: i32) -> Context {
+        Context {
+            flags: Context::SOFTIRQ,
+            preempt_count: 1,
+            ..Context::task(pid)
+        }
+    }
+}
+
 impl Record {
     /// Whether the event fires in softirq, where pid and comm are those of whoever was interrupted (an idle CPU,
     /// the peer, an unrelated process), or in a system call of the process whose socket it is. None where that
