@@ -1,5 +1,6 @@
 //! Capture files, pcap and pcapng: frame by frame to TCP segments.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
@@ -8,12 +9,14 @@ use pcap_file::pcap::PcapParser;
 use pcap_file::pcapng::blocks::interface_description::{
     InterfaceDescriptionBlock, InterfaceDescriptionOption,
 };
+use pcap_file::pcapng::blocks::interface_statistics::InterfaceStatisticsOption;
 use pcap_file::pcapng::{Block, PcapNgParser};
-use pcap_file::{DataLink, PcapError, TsResolution};
+use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 
 use super::connection::{Flags, Segment, Tracker};
 use super::stream::{Source, Stream};
 use super::{Bad, Names};
+use crate::render::counted;
 
 /// Whether a file begins as a capture does.
 pub fn is_capture(bytes: &[u8]) -> bool {
@@ -48,24 +51,47 @@ pub fn read(bytes: &[u8], is_partial: bool, names: &Names) -> Result<Stream, Bad
     let mut stream = Stream::new(Source::Capture(if is_pcapng { "pcapng" } else { "pcap" }));
     let mut segments = Vec::new();
     let mut range: Option<(u64, u64)> = None;
+    let (mut unread, mut is_cut) = (0, false);
     let mut take = |frame: Frame<'_>| {
         stream.units += 1;
         let (first, last) = range.unwrap_or((frame.at_ns, frame.at_ns));
         range = Some((first.min(frame.at_ns), last.max(frame.at_ns)));
         match segment(&frame) {
             Ok(segment) => segments.push(segment),
-            Err(why) => stream.leave_out(why),
+            Err(why) => {
+                unread += u64::from(why.may_be_tcp());
+                is_cut |= matches!(why, NoSegment::Cut(_));
+                stream.leave_out(why.into_words());
+            }
         }
     };
     let read = match is_pcapng {
         true => pcapng(bytes, &mut take),
-        false => pcap(bytes, &mut take),
+        false => pcap(bytes, &mut take).map(|()| 0),
     };
-    if let Err(bad) = read {
-        if !is_partial {
+    if unread > 0 {
+        let enough = match is_cut {
+            true => "; with -s 128 or more, a capture has all of their headers",
+            false => "",
+        };
+        let unread = counted(unread, "packet");
+        stream
+            .gaps
+            .push(format!("{unread} of those left out may be TCP{enough}"));
+    }
+    match read {
+        Ok(0) => {}
+        Ok(dropped) => {
+            let dropped = counted(dropped, "packet");
+            stream.gaps.push(format!(
+                "{dropped} dropped while capturing, as the file says"
+            ));
+        }
+        Err(bad) if is_partial && stream.units > 0 => stream.gaps.push(bad.to_string()),
+        Err(bad) if stream.units > 0 => {
             return Err(bad.help("--partial takes what comes before"));
         }
-        stream.gaps.push(bad.to_string());
+        Err(bad) => return Err(bad.help("there is nothing before it: copy or capture it again")),
     }
     let (first, last) = range.unwrap_or_default();
     stream.span_ns = last - first;
@@ -76,6 +102,12 @@ pub fn read(bytes: &[u8], is_partial: bool, names: &Names) -> Result<Stream, Bad
         tracker.see(&segment);
     }
     let (entries, connections) = tracker.finish();
+    if connections.uncaptured > 0 {
+        let gaps = counted(connections.uncaptured, "gap");
+        stream.gaps.push(format!(
+            "{gaps} in the data that the receiver acknowledged: it was sent and not captured"
+        ));
+    }
     stream.entries = entries;
     stream.connections = Some(connections);
     Ok(stream)
@@ -97,11 +129,22 @@ fn pcap<'b>(bytes: &'b [u8], take: &mut impl FnMut(Frame<'b>)) -> Result<(), Bad
         TsResolution::MicroSecond => 1_000,
         TsResolution::NanoSecond => 1,
     };
+    // The upper half says whether frames end with a checksum, which lies behind the IP packet.
+    let link = DataLink::from(u32::from(header.datalink) & 0xffff);
     while !rest.is_empty() {
         // Not the checked form: a packet that was cut to the snap length is longer than that.
-        let (next, raw) = parser
-            .next_raw_packet(rest)
-            .map_err(|error| bad(at(rest), &error, "a packet", rest.len()))?;
+        let (next, raw) = parser.next_raw_packet(rest).map_err(|error| {
+            match (error, captured_len(rest, header.endianness)) {
+                (PcapError::IncompleteBuffer, Some(len)) => {
+                    let there = rest.len() - PACKET_HEADER;
+                    let what = format!(
+                        "a packet of {len} bytes is cut short: the file ends after {there} of them"
+                    );
+                    Bad::byte(at(rest), what)
+                }
+                (error, _) => bad(at(rest), &error, "a packet", rest.len()),
+            }
+        })?;
         if u64::from(raw.ts_frac) * unit >= 1_000_000_000 || raw.incl_len > raw.orig_len {
             let what = "no packet begins here: its length or time makes no sense";
             return Err(Bad::byte(at(rest), what));
@@ -110,7 +153,7 @@ fn pcap<'b>(bytes: &'b [u8], take: &mut impl FnMut(Frame<'b>)) -> Result<(), Bad
         let data = &rest[rest.len() - next.len() - len..][..len];
         take(Frame {
             at_ns: u64::from(raw.ts_sec) * 1_000_000_000 + u64::from(raw.ts_frac) * unit,
-            link: header.datalink,
+            link,
             data,
             len: raw.orig_len as usize,
         });
@@ -119,17 +162,39 @@ fn pcap<'b>(bytes: &'b [u8], take: &mut impl FnMut(Frame<'b>)) -> Result<(), Bad
     Ok(())
 }
 
-fn pcapng<'b>(bytes: &'b [u8], take: &mut impl FnMut(Frame<'b>)) -> Result<(), Bad> {
+/// The bytes before each packet of a pcap: time, captured and original length.
+const PACKET_HEADER: usize = 16;
+
+/// How many bytes the packet says to have at the beginning of `rest`.
+fn captured_len(rest: &[u8], endianness: Endianness) -> Option<u32> {
+    let len = rest.get(8..12)?.try_into().ok()?;
+    rest.get(..PACKET_HEADER)?;
+    Some(match endianness {
+        Endianness::Big => u32::from_be_bytes(len),
+        Endianness::Little => u32::from_le_bytes(len),
+    })
+}
+
+/// How many packets were dropped while capturing, as far as the file says.
+fn pcapng<'b>(bytes: &'b [u8], take: &mut impl FnMut(Frame<'b>)) -> Result<u64, Bad> {
     let at = |rest: &[u8]| bytes.len() - rest.len();
     let (mut rest, mut parser) = PcapNgParser::new(bytes)
         .map_err(|error| bad(0, &error, "the file's header", bytes.len()))?;
+    // Each statistics block has the sum so far of its interface.
+    let mut dropped = BTreeMap::new();
+    let mut section = 0;
     while !rest.is_empty() {
         let (next, block) = parser
             .next_block(rest)
             .map_err(|error| bad(at(rest), &error, "a block", rest.len()))?;
         let interface = |id: u32| {
-            let interface = parser.interfaces().get(id as usize);
-            interface.ok_or_else(|| Bad::byte(at(rest), format!("there is no interface {id}")))
+            let all = parser.interfaces();
+            let what = || {
+                let known = counted(all.len(), "interface");
+                format!("a packet of interface {id} (from 0), and the file has {known} before it")
+            };
+            all.get(id as usize)
+                .ok_or_else(|| Bad::byte(at(rest), what()))
         };
         // The data lies in the block, behind headers of fixed length.
         let body = |from: usize, len: usize| rest.get(from..from + len).unwrap_or_default();
@@ -159,11 +224,22 @@ fn pcapng<'b>(bytes: &'b [u8], take: &mut impl FnMut(Frame<'b>)) -> Result<(), B
                 );
                 return Err(Bad::byte(at(rest), what));
             }
+            Block::InterfaceStatistics(statistics) => {
+                for option in &statistics.options {
+                    let (by, count) = match option {
+                        InterfaceStatisticsOption::IsbIfDrop(count) => ("interface", *count),
+                        InterfaceStatisticsOption::IsbOsDrop(count) => ("system", *count),
+                        _ => continue,
+                    };
+                    dropped.insert((section, statistics.interface_id, by), count);
+                }
+            }
+            Block::SectionHeader(_) => section += 1,
             _ => {}
         }
         rest = next;
     }
-    Ok(())
+    Ok(dropped.into_values().fold(0, u64::saturating_add))
 }
 
 /// A timestamp in the units of its interface, which the parser takes for nanoseconds.
@@ -205,34 +281,58 @@ fn bad(at: usize, error: &PcapError, what: &str, left: usize) -> Bad {
     )
 }
 
+/// What a frame is that gives no TCP segment.
+#[derive(Debug)]
+enum NoSegment {
+    /// Something else.
+    Other(String),
+    /// Perhaps one, of which too few bytes were captured.
+    Cut(&'static str),
+    /// Perhaps one, in a form that is not read.
+    Unread(String),
+}
+
+impl NoSegment {
+    fn may_be_tcp(&self) -> bool {
+        !matches!(self, NoSegment::Other(_))
+    }
+
+    fn into_words(self) -> String {
+        match self {
+            NoSegment::Other(what) | NoSegment::Unread(what) => what,
+            NoSegment::Cut(what) => what.into(),
+        }
+    }
+}
+
 /// The TCP segment in a frame, or what it is instead.
-fn segment(frame: &Frame<'_>) -> Result<Segment, String> {
+fn segment(frame: &Frame<'_>) -> Result<Segment, NoSegment> {
+    const SHORT: NoSegment = NoSegment::Cut("cut before the IP header");
     let data = frame.data;
-    let after = |len: usize| {
-        data.get(len..)
-            .ok_or_else(|| "cut before the IP header".to_owned())
-    };
+    let after = |len: usize| data.get(len..).ok_or(SHORT);
     let ether_type = |at: usize| match data.get(at..at + 2) {
         Some([high, low]) => Ok(EtherType(u16::from_be_bytes([*high, *low]))),
-        _ => Err("cut before the IP header".to_owned()),
+        _ => Err(SHORT),
     };
-    let short = |_| "cut before the IP header".to_owned();
     let packet = match u32::from(frame.link) {
         // Ethernet
-        1 => LaxSlicedPacket::from_ethernet(data).map_err(short)?,
+        1 => LaxSlicedPacket::from_ethernet(data).map_err(|_| SHORT)?,
         // Raw IP: LINKTYPE_RAW, and DLT_RAW of Linux and OpenBSD; LINKTYPE_IPV4 and LINKTYPE_IPV6
         101 | 12 | 14 | 228 | 229 => ip(data)?,
         // The address family of BSD's loopback, in the order of the host that captured, or of the network.
         0 | 108 => match data.first_chunk() {
             Some([2, 0, 0, 0] | [0, 0, 0, 2]) => ip(after(4)?)?,
             Some([24 | 28 | 30, 0, 0, 0] | [0, 0, 0, 24 | 28 | 30]) => ip(after(4)?)?,
-            Some(_) => return Err("loopback frame that is not IP".into()),
-            None => return Err("cut before the IP header".into()),
+            Some(_) => return Err(NoSegment::Other("loopback frame that is not IP".into())),
+            None => return Err(SHORT),
         },
         // Linux cooked, v1 and v2
         113 => LaxSlicedPacket::from_ether_type(ether_type(14)?, after(16)?),
         276 => LaxSlicedPacket::from_ether_type(ether_type(0)?, after(20)?),
-        other => return Err(format!("link type {other}, which is not known")),
+        other => {
+            let what = format!("link type {other}, which is not known");
+            return Err(NoSegment::Unread(what));
+        }
     };
     let (source, destination, id, header, declared, payload) = match &packet.net {
         Some(LaxNetSlice::Ipv4(ip)) => {
@@ -270,26 +370,33 @@ fn segment(frame: &Frame<'_>) -> Result<Segment, String> {
                 ip.payload().clone(),
             )
         }
-        Some(LaxNetSlice::Arp(_)) => return Err("ARP".into()),
+        Some(LaxNetSlice::Arp(_)) => return Err(NoSegment::Other("ARP".into())),
         None if packet.stop_err.is_some() => {
-            return Err("damaged or cut before the end of IP".into());
+            return Err(NoSegment::Cut("damaged or cut before the end of IP"));
         }
-        None => return Err("not IP".into()),
+        None => {
+            let inside = packet.ether_payload().map(|inside| inside.ether_type.0);
+            return Err(match inside {
+                Some(0x8864) => NoSegment::Unread("PPPoE, which is not looked into".into()),
+                Some(0x8847 | 0x8848) => NoSegment::Unread("MPLS, which is not looked into".into()),
+                _ => NoSegment::Other("not IP".into()),
+            });
+        }
     };
     if payload.ip_number != IpNumber::TCP {
-        return Err(match payload.ip_number {
+        return Err(NoSegment::Other(match payload.ip_number {
             IpNumber::UDP => "UDP".into(),
             IpNumber::ICMP | IpNumber::IPV6_ICMP => "ICMP".into(),
             IpNumber(number) => format!("IP protocol {number}"),
-        });
+        }));
     }
     if payload.fragmented {
-        return Err("fragment of an IP packet".into());
+        return Err(NoSegment::Unread("fragment of an IP packet".into()));
     }
     let tcp: &[u8; 20] = payload
         .payload
         .first_chunk()
-        .ok_or("cut within the TCP header")?;
+        .ok_or(NoSegment::Cut("cut within the TCP header"))?;
     let offset = payload.payload.as_ptr() as usize;
     let total = match declared {
         // Offloaded to the network card, which fills it in: as long as the frame.
@@ -298,7 +405,7 @@ fn segment(frame: &Frame<'_>) -> Result<Segment, String> {
     };
     let header_len = usize::from(tcp[12] >> 4) * 4;
     if header_len < 20 || header_len > total {
-        return Err("damaged TCP header".into());
+        return Err(NoSegment::Unread("damaged TCP header".into()));
     }
     let number = |at: usize| u32::from_be_bytes([tcp[at], tcp[at + 1], tcp[at + 2], tcp[at + 3]]);
     let port = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
@@ -314,6 +421,6 @@ fn segment(frame: &Frame<'_>) -> Result<Segment, String> {
     })
 }
 
-fn ip(data: &[u8]) -> Result<LaxSlicedPacket<'_>, String> {
-    LaxSlicedPacket::from_ip(data).map_err(|_| "not IP, or cut within its header".into())
+fn ip(data: &[u8]) -> Result<LaxSlicedPacket<'_>, NoSegment> {
+    LaxSlicedPacket::from_ip(data).map_err(|_| NoSegment::Cut("not IP, or cut within its header"))
 }

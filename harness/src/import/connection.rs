@@ -108,6 +108,8 @@ pub struct Connections {
     pub reordered: u64,
     /// Segments that were sent and not captured, at the least: gaps that nothing filled.
     pub missed: u64,
+    /// Of these gaps, those that the receiver acknowledged: it had what was not captured.
+    pub uncaptured: u64,
     /// Keepalives and probes of a closed window.
     pub probes: u64,
     /// SYN-ACKs that were sent again.
@@ -208,8 +210,14 @@ impl<'n> Tracker<'n> {
     /// The events, and what they are made of.
     pub fn finish(mut self) -> (Vec<Entry<Record>>, Connections) {
         for tracked in self.tracked {
-            let gaps: usize = tracked.ends.iter().map(|end| end.gaps.len()).sum();
-            self.totals.missed += gaps as u64;
+            for (end, peer) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
+                let gaps = &tracked.ends[end].gaps;
+                let acked = tracked.ends[peer].acked;
+                let is_acked = |to: u32| acked.is_some_and(|acked| !before(acked, to));
+                let uncaptured = gaps.iter().filter(|(_, to, _)| is_acked(*to)).count();
+                self.totals.missed += gaps.len() as u64;
+                self.totals.uncaptured += uncaptured as u64;
+            }
             self.totals.all.push(tracked.told());
         }
         (self.entries, self.totals)
@@ -306,6 +314,10 @@ impl<'n> Tracker<'n> {
                 if let Some(since) = tracked.syn_at {
                     tracked.told.syn_again.push(segment.at - since);
                 }
+                // Another SYN is answered by another SYN-ACK, which Linux sends without an identification.
+                let server = segment.destination;
+                let recent = &mut tracked.recent;
+                recent.retain(|print| print.source != server || print.id.is_some());
                 self.retransmit(index, CLIENT, segment.at);
             } else if !segment.flags.has(Flags::ACK) {
                 tracked.syn_at = Some(segment.at);
