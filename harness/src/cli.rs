@@ -4,6 +4,7 @@ mod observers;
 mod values;
 
 use std::ffi::OsString;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ pub use observers::{Bench, BenchObservers, BenchWhat, Day, DayForm, Detect, Serv
 pub use values::{Shard, Window};
 
 use observers::SERVE_HELP;
-use values::{bits, jobs, seeds, setting, shard};
+use values::{actor, bits, jobs, seeds, setting, shard};
 
 /// A reproducible lab for failures.
 ///
@@ -333,12 +334,12 @@ pub struct Import {
     #[arg(long, value_name = "NAME")]
     pub arm: Option<String>,
     /// Call whoever has this address so; without it, actors are called by their addresses
-    #[arg(long, value_name = "NAME=ADDRESS", value_parser = setting)]
-    pub actor: Vec<(String, String)>,
+    #[arg(long, value_name = "NAME=ADDRESS", value_parser = actor)]
+    pub actor: Vec<(String, IpAddr)>,
     /// Kinds of event that were recorded, even if the file has none of them
     #[arg(long, value_name = "KIND,KIND", value_delimiter = ',')]
     pub recorded: Vec<String>,
-    /// Of a damaged capture, take what comes before the damage
+    /// Of a damaged file, take what comes before the damage
     #[arg(long)]
     pub partial: bool,
     /// Also write the events, as `run --trace` does

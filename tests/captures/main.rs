@@ -481,13 +481,179 @@ fn what_is_no_tcp_is_counted_by_name() {
             "fragment of an IP packet"
         ]
     );
+    // The UDP packet is none that could have been TCP.
+    assert_eq!(
+        stream.gaps,
+        [
+            "2 packets of those left out may be TCP; with -s 128 or more, a capture has all of their headers"
+        ]
+    );
     let unknown = imported(&pcap(147, &story(false), false, 65_535));
     assert_eq!(unknown.left_out["link type 147, which is not known"], 8);
+    assert_eq!(unknown.gaps, ["8 packets of those left out may be TCP"]);
+    // Wireshark tells such a capture's link type from the length of the checksum behind each frame.
+    let with_checksums = pcap(1 | 1 << 26 | 4 << 28, &story(false), false, 65_535);
+    assert_eq!(imported(&with_checksums).units, 8);
     // On Ethernet without a link type for what is inside.
     let mut arp = pcap(1, &[(0, vec![0x60; 46])], false, 65_535);
     let at = 24 + 16 + 16;
     arp[at..at + 2].copy_from_slice(&[0x88, 0xcc]);
-    assert_eq!(imported(&arp).left_out["not IP"], 1);
+    let lldp = imported(&arp);
+    assert_eq!(lldp.left_out["not IP"], 1);
+    assert_eq!(lldp.gaps, [""; 0]);
+    arp[at..at + 2].copy_from_slice(&[0x88, 0x64]);
+    let pppoe = imported(&arp);
+    assert_eq!(pppoe.left_out["PPPoE, which is not looked into"], 1);
+    assert_eq!(pppoe.gaps, ["1 packet of those left out may be TCP"]);
+}
+
+/// Linux answers a SYN that is sent again while the SYN-ACK's own timer fires, and gives SYN-ACKs no
+/// identification: three SYN-ACKs within 19 us on the loopback of Linux 6.18 (tshark: two retransmissions).
+#[test]
+fn a_syn_ack_that_answers_another_syn_is_no_copy() {
+    let syn_ack = || packet(false, false, Tcp::SynAck, 900, 101, 0);
+    let syn = |id| packet(false, true, Tcp::Syn, 100, 0, id);
+    let again = |packets: &[(u32, Vec<u8>)]| {
+        let told = imported(&pcap(101, packets, false, 65_535)).connections;
+        let told = told.expect("packets");
+        (told.synacks_again, told.twice)
+    };
+    let first = [(0, syn(1)), (1, syn_ack())];
+    let answered = [&first[..], &[(1, syn(2)), (1, syn_ack())]].concat();
+    assert_eq!(again(&answered), (1, 0));
+    let captured_twice = [&first[..], &[(1, syn_ack())]].concat();
+    assert_eq!(again(&captured_twice), (0, 1));
+    // Also where all is captured twice.
+    let all_twice = [
+        &first[..],
+        &[(1, syn_ack()), (1, syn(2)), (1, syn(2))],
+        &[(1, syn_ack()), (1, syn_ack())],
+    ]
+    .concat();
+    assert_eq!(again(&all_twice), (1, 3));
+}
+
+#[test]
+fn what_the_receiver_had_and_the_capture_has_not_makes_it_incomplete() {
+    let data = |seq, id| packet(false, true, Tcp::Data(100), seq, 901, id);
+    let ack = |ack| packet(false, false, Tcp::Ack, 901, ack, 9);
+    let gaps = |packets: &[(u32, Vec<u8>)]| imported(&pcap(101, packets, false, 65_535)).gaps;
+    let lost = [(0, data(1, 1)), (1, data(201, 3))];
+    // The gap may as well have been lost before the place of capture.
+    assert_eq!(gaps(&[&lost[..], &[(2, ack(101))]].concat()), [""; 0]);
+    let acked = [&lost[..], &[(2, ack(301))]].concat();
+    assert_eq!(
+        gaps(&acked),
+        ["1 gap in the data that the receiver acknowledged: it was sent and not captured"]
+    );
+    let filled = [&acked[..], &[(3, data(101, 2))]].concat();
+    assert_eq!(gaps(&filled), [""; 0]);
+}
+
+/// dumpcap and tcpdump write at the end how much they missed, for each interface.
+#[test]
+fn what_was_dropped_while_capturing_makes_it_incomplete() {
+    // isb_ifdrop is option 5 of an interface statistics block; the block is dumpcap's own, with 0 there.
+    let option = [5, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let at = LOOPBACK.windows(12).rposition(|bytes| bytes == option);
+    let at = at.expect("isb_ifdrop 0");
+    assert_eq!(imported(LOOPBACK).gaps, [""; 0]);
+    let mut dropped = LOOPBACK.to_vec();
+    dropped[at + 4] = 7;
+    assert_eq!(
+        imported(&dropped).gaps,
+        ["7 packets dropped while capturing, as the file says"]
+    );
+}
+
+/// A value that is cut looks like another: sport=70 of sport=7000.
+#[test]
+fn a_text_s_last_line_without_an_end_is_left_out() {
+    let lines: Vec<&str> = FTRACE.split_inclusive('\n').collect();
+    let whole = imported(FTRACE.as_bytes());
+    assert_eq!(whole.gaps, [""; 0]);
+    let cut = imported(FTRACE.trim_end().as_bytes());
+    assert_eq!(cut.entries.len(), whole.entries.len() - 1);
+    let number = lines.len();
+    assert_eq!(
+        cut.gaps,
+        [format!(
+            "line {number} does not end, so the file may be cut there: it is left out; a newline after it says that it is whole"
+        )]
+    );
+}
+
+#[test]
+fn the_lines_before_a_damaged_one_are_to_be_had() {
+    let json = "{\"t_ns\":1,\"event\":\"tcp_send_reset\",\"actor\":\"a\"}\n{\"t_ns\":2,\"ev";
+    for (text, line) in [
+        (format!("{FTRACE}noise\n"), FTRACE.lines().count() + 1),
+        (json.to_owned(), 2),
+    ] {
+        let bad = import::read(text.as_bytes(), None, false, &Names::default());
+        let bad = bad.expect_err("damaged").to_string();
+        assert!(bad.starts_with(&format!("line {line}: ")), "{bad}");
+        let partial = import::read(text.as_bytes(), None, true, &Names::default());
+        let partial = partial.expect("what comes before");
+        assert!(!partial.entries.is_empty());
+        assert_eq!(partial.gaps, [bad]);
+    }
+    // Nothing comes before it.
+    for text in ["noise\n", "{\n"] {
+        let read = import::read(text.as_bytes(), None, true, &Names::default());
+        read.expect_err("nothing to tell of");
+    }
+}
+
+/// Kernels before 6.1 print no family there; the v4 address of an IPv6 socket is none.
+#[test]
+fn addresses_without_a_family_are_the_ones_that_are_meant() {
+    let line = |addresses: &str| {
+        format!(
+            "  <idle>-0 [001] ..s. 21.000000: tcp_retransmit_skb: sport=40000 dport=443 {addresses} state=TCP_SYN_SENT\n"
+        )
+    };
+    for (addresses, saddr) in [
+        (
+            "saddr=0.0.0.0 daddr=0.0.0.0 saddrv6=2001:db8::1 daddrv6=2001:db8::2",
+            "2001:db8::1",
+        ),
+        (
+            "saddr=10.0.0.1 daddr=10.0.0.2 saddrv6=::ffff:10.0.0.1 daddrv6=::ffff:10.0.0.2",
+            "10.0.0.1",
+        ),
+        ("saddr=10.0.0.1 daddr=10.0.0.2", "10.0.0.1"),
+    ] {
+        let stream = imported(line(addresses).as_bytes());
+        assert_eq!(&*stream.entries[0].actor, saddr);
+    }
+}
+
+#[test]
+fn flags_of_import_that_mean_nothing_are_refused() {
+    let lab = Lab::new();
+    let file = pcap(1, &story(false), false, 65_535);
+    std::fs::write(lab.path("p.pcap"), &file).expect("writable");
+    for (flags, says) in [
+        (
+            &["--arm", "blackhole-6.18"][..],
+            "--arm blackhole-6.18: p.pcap (pcap) is no trace of arms",
+        ),
+        (&["--actor", "client"], "an actor is written NAME=ADDRESS"),
+        (
+            &["--actor", "client=server"],
+            "\"server\" is no IPv4 or IPv6 address",
+        ),
+        (
+            &["--trace", "./p.pcap"],
+            "p.pcap is the file that is imported: --trace would replace it",
+        ),
+    ] {
+        let (code, out, err) = lab.run(&[&["import", "p.pcap"], flags].concat());
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains(says), "{err}");
+    }
+    assert_eq!(std::fs::read(lab.path("p.pcap")).expect("there"), file);
 }
 
 #[test]
@@ -517,8 +683,8 @@ fn truncated_captures_are_refused_with_the_place() {
     assert_eq!(
         says,
         format!(
-            "byte {last}: a packet is cut short: the file ends after {} more bytes",
-            cut.len() - last
+            "byte {last}: a packet of 90 bytes is cut short: the file ends after {} of them",
+            cut.len() - last - 16
         )
     );
     let partial = import::read(cut, None, true, &Names::default()).expect("what comes before");
@@ -581,7 +747,14 @@ fn other_files_are_refused_with_what_to_do() {
     for (bytes, says) in [
         (&b""[..], "x: the file is empty"),
         (b"PERFILE2\0\0", "perf script -i FILE"),
-        (b"\x1f\x8b\x08\0", "it is compressed"),
+        (
+            b"\x1f\x8b\x08\0",
+            "it is compressed by gzip help: `gzip -dc FILE | faultlab import -`",
+        ),
+        (
+            b"\xd4\xc3\xb2\xa1\x02\0\x04\0",
+            "there is nothing before it: copy or capture it again",
+        ),
         (
             b"\x7fELF\x02\x01\xff\xfe",
             "this is no file that can be imported",

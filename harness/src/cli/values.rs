@@ -1,5 +1,6 @@
 //! Values of flags that are more than a word or a number: as they are written, and what is wrong with them.
 
+use std::net::IpAddr;
 use std::ops::Range;
 
 /// A part of a day.
@@ -101,6 +102,16 @@ pub(super) fn setting(text: &str) -> Result<(String, String), String> {
         .split_once('=')
         .ok_or("a setting is written NAME=VALUE")?;
     Ok((name.into(), value.into()))
+}
+
+pub(super) fn actor(text: &str) -> Result<(String, IpAddr), String> {
+    let named = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, addr) = named.ok_or("an actor is written NAME=ADDRESS")?;
+    let parsed = addr.parse();
+    let parsed = parsed.map_err(|_| {
+        format!("{addr:?} is no IPv4 or IPv6 address: 10.0.0.1 and fe80::1 are such")
+    })?;
+    Ok((name.into(), parsed))
 }
 
 pub(super) fn jobs(text: &str) -> Result<usize, String> {

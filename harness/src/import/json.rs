@@ -9,11 +9,11 @@ use serde_json::{Map, Value as Json};
 use super::stream::{Source, Stream};
 use super::{Bad, Names};
 
-/// Reads lines. A trace of several arms needs `arm`.
+/// Reads lines. A trace of several arms needs `arm`. With `is_partial`, the lines before a damaged one are taken.
 ///
 /// # Errors
 /// The first line that is no JSON, or no event.
-pub fn read(text: &str, arm: Option<&str>, names: &Names) -> Result<Stream, Bad> {
+pub fn read(text: &str, arm: Option<&str>, is_partial: bool, names: &Names) -> Result<Stream, Bad> {
     let kinds = Record::kinds();
     let mut stream = Stream::new(Source::JsonLines { is_whole: false });
     let mut arms: Vec<String> = Vec::new();
@@ -24,25 +24,30 @@ pub fn read(text: &str, arm: Option<&str>, names: &Names) -> Result<Stream, Bad>
         if line.trim().is_empty() {
             continue;
         }
-        let object: Map<String, Json> = serde_json::from_str(line).map_err(|error| {
-            let what = error.to_string();
-            let what = what.split(" at line ").next().unwrap_or_default();
-            Bad::line(number, format!("column {}: {what}", error.column()))
-                .help("each line is one JSON object")
-        })?;
-        if let (Some(Json::String(of)), None) = (object.get("arm"), object.get("event")) {
-            is_wanted = arm.is_none_or(|arm| arm == of);
-            arms.push(of.clone());
-            continue;
+        let taken = object(line).and_then(|object| {
+            if let (Some(Json::String(of)), None) = (object.get("arm"), object.get("event")) {
+                is_wanted = arm.is_none_or(|arm| arm == of);
+                arms.push(of.clone());
+                return Ok(());
+            }
+            has_events_without_header |= arms.is_empty();
+            if is_wanted {
+                stream.units += 1;
+                let entry = entry(&object, &kinds, names, &mut stream);
+                stream
+                    .entries
+                    .extend(entry.map_err(|what| (what, EXPECTED))?);
+            }
+            Ok(())
+        });
+        if let Err((what, help)) = taken {
+            let bad = Bad::line(number, what);
+            if !is_partial || stream.entries.is_empty() {
+                return Err(bad.help(format!("{help}; --partial takes the lines before it")));
+            }
+            stream.gaps.push(bad.to_string());
+            break;
         }
-        has_events_without_header |= arms.is_empty();
-        if !is_wanted {
-            continue;
-        }
-        stream.units += 1;
-        let entry = entry(&object, &kinds, names, &mut stream)
-            .map_err(|what| Bad::line(number, what).help(EXPECTED))?;
-        stream.entries.extend(entry);
     }
     let known: BTreeSet<&String> = arms.iter().collect();
     let known: Vec<&str> = known.into_iter().map(String::as_str).collect();
@@ -73,6 +78,18 @@ pub fn read(text: &str, arm: Option<&str>, names: &Names) -> Result<Stream, Bad>
         stream.span_ns = stream.span_ns.max(entry.at.0);
     }
     Ok(stream)
+}
+
+/// The object of a line, or what is wrong with it and what to do.
+fn object(line: &str) -> Result<Map<String, Json>, (String, &'static str)> {
+    serde_json::from_str(line).map_err(|error| {
+        let what = error.to_string();
+        let what = what.split(" at line ").next().unwrap_or_default();
+        (
+            format!("column {}: {what}", error.column()),
+            "each line is one JSON object",
+        )
+    })
 }
 
 /// Reads events that are JSON already, of a host that is trusted to tell all.

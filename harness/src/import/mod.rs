@@ -15,6 +15,7 @@ pub mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read, Write};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -103,11 +104,11 @@ pub struct Names(BTreeMap<String, Arc<str>>);
 
 impl Names {
     /// `--actor NAME=ADDRESS`.
-    pub fn given(actors: &[(String, String)]) -> Names {
+    pub fn given(actors: &[(String, IpAddr)]) -> Names {
         let named = actors.iter();
         Names(
             named
-                .map(|(name, addr)| (addr.clone(), name.as_str().into()))
+                .map(|(name, addr)| (addr.to_string(), name.as_str().into()))
                 .collect(),
         )
     }
@@ -143,13 +144,12 @@ pub fn read(
         return Err(Bad::byte(0, "this is perf's own file")
             .help("`perf script -i FILE > events.txt` makes text of it"));
     }
-    if is_magic(&[0x1f, 0x8b])
-        || is_magic(&[0x28, 0xb5, 0x2f, 0xfd])
-        || is_magic(b"BZh")
-        || is_magic(&[0xfd, b'7', b'z'])
-    {
-        return Err(Bad::byte(0, "it is compressed")
-            .help("decompress it first: gunzip, unzstd, bunzip2 or unxz"));
+    if let Some((_, tool)) = COMPRESSED.iter().find(|(magic, _)| is_magic(magic)) {
+        return Err(
+            Bad::byte(0, format!("it is compressed by {tool}")).help(format!(
+                "`{tool} -dc FILE | faultlab import -` decompresses it first"
+            )),
+        );
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = error.valid_up_to();
@@ -161,10 +161,19 @@ pub fn read(
         .help(KNOWN)
     })?;
     match text.trim_start().starts_with('{') {
-        true => json::read(text, arm, names),
-        false => text::read(text, names),
+        true => json::read(text, arm, is_partial, names),
+        false => text::read(text, is_partial, names),
     }
 }
+
+/// What compressed files begin with, and the tool that made them.
+const COMPRESSED: [(&[u8], &str); 5] = [
+    (&[0x1f, 0x8b], "gzip"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
+    (b"BZh", "bzip2"),
+    (&[0xfd, b'7', b'z'], "xz"),
+    (&[0x04, 0x22, 0x4d, 0x18], "lz4"),
+];
 
 const KNOWN: &str = "pcap, pcapng, text of trace_pipe or perf script, and JSON lines are known";
 
@@ -221,13 +230,29 @@ pub fn run(args: &cli::Import, layout: Layout) -> Result<Exit> {
             );
         }
     }
-    let mut output = Output::create_if_asked(args.trace.as_ref())?;
     let file = args.file.display().to_string();
+    if let Some(out) = &args.trace
+        && let (Ok(out), Ok(from)) = (out.canonicalize(), args.file.canonicalize())
+        && out == from
+    {
+        return Err(Failure::bad_input(format!(
+            "{file} is the file that is imported: --trace would replace it"
+        ))
+        .help("name another file"));
+    }
+    let mut output = Output::create_if_asked(args.trace.as_ref())?;
     let bytes = contents(&args.file)
         .map_err(|why| Failure::bad_input(format!("{file} cannot be read: {why}")))?;
     let names = Names::given(&args.actor);
     let stream = read(&bytes, args.arm.as_deref(), args.partial, &names)
         .map_err(|bad| bad.of_file(&file))?;
+    if let (Some(arm), None, false) = (&args.arm, &args.scenario, stream.has_arms()) {
+        return Err(Failure::bad_input(format!(
+            "--arm {arm}: {file} ({}) is no trace of arms",
+            stream.source.name()
+        ))
+        .help("--scenario says of which scenario it is an arm"));
+    }
     if let Some(output) = &mut output {
         for entry in &stream.entries {
             let written = serde_json::to_writer(&mut *output, entry).map_err(std::io::Error::from);

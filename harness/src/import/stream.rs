@@ -110,6 +110,11 @@ impl Stream {
         }
     }
 
+    /// Whether the file says of which arm its events are.
+    pub fn has_arms(&self) -> bool {
+        matches!(self.source, Source::JsonLines { is_whole: true })
+    }
+
     /// Counts something that is no event.
     pub fn leave_out(&mut self, what: impl Into<String>) {
         *self.left_out.entry(what.into()).or_default() += 1;

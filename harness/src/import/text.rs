@@ -13,63 +13,41 @@ use faultlab_sim::linux::tracepoint::{Context, Protocol, Record};
 use super::stream::{Source, Stream, tcp};
 use super::{Bad, Names};
 
-/// Reads lines.
+/// Reads lines. With `is_partial`, those before a damaged one are taken.
 ///
 /// # Errors
 /// The first line that neither tool prints.
-pub fn read(text: &str, names: &Names) -> Result<Stream, Bad> {
+pub fn read(text: &str, is_partial: bool, names: &Names) -> Result<Stream, Bad> {
     // Newer kernels print more: what 6.18 does not know, 6.1 may.
     let layouts = [Kernel::V6_18, Kernel::V6_1].map(Layouts::of);
     let mut stream = Stream::new(Source::Ftrace);
     let mut first = None;
-    for (index, line) in text.lines().enumerate() {
+    for (index, line) in text.split_inclusive('\n').enumerate() {
         let number = index + 1;
         let word = line.trim();
         if word.is_empty() || word.starts_with('#') {
             continue;
         }
+        if !line.ends_with('\n') {
+            // A value may be cut in its middle and look like another: sport=70 of sport=7000.
+            stream.gaps.push(format!(
+                "line {number} does not end, so the file may be cut there: it is left out; a newline after it says that it is whole"
+            ));
+            break;
+        }
         stream.units += 1;
-        if let Some(lost) = lost_events(word) {
-            stream
-                .gaps
-                .push(format!("line {number}: the tracer lost {lost}"));
-            continue;
+        if let Err(bad) = take(&mut stream, &layouts, &mut first, (number, word), names) {
+            if is_partial && !stream.entries.is_empty() {
+                stream.gaps.push(bad.to_string());
+                break;
+            }
+            return Err(bad);
         }
-        let parsed = Line::parse(line).ok_or_else(|| {
-            Bad::line(number, "this is no line of trace_pipe or perf script").help(
-                "expected: task-pid [cpu] flags time: tracepoint: text, or task pid [cpu] time: system:tracepoint: text",
-            )
-        })?;
-        if parsed.printer == Printer::PerfScript {
-            stream.source = Source::PerfScript;
-        }
-        let zero = *first.get_or_insert(parsed.at_ns);
-        // perf and the per-CPU buffers of ftrace can print events out of order: sorted below.
-        let at = parsed.at_ns;
-        if !Record::KINDS.iter().any(|spec| spec.kind == parsed.name) {
-            stream.leave_out(format!("tracepoint {}", parsed.name));
-            stream.span_ns = stream.span_ns.max(at.saturating_sub(zero));
-            continue;
-        }
-        let event = event(&layouts, &parsed).map_err(|error| {
-            Bad::line(number, format!("{}: {error}", parsed.name)).help(
-                "the kernels whose print fmt is known are 6.1 and 6.18, and those that print less",
-            )
-        })?;
-        let Some(record) = observed(&event, &parsed) else {
-            stream.leave_out(format!("{} of another protocol than TCP", parsed.name));
-            continue;
-        };
-        let local = record.field("saddr");
-        let local = local.as_ref().and_then(Value::as_text).unwrap_or("?");
-        stream.entries.push(Entry {
-            at: Time(at),
-            actor: names.of(local),
-            record: record.into(),
-        });
     }
     if stream.units == 0 {
-        return Err(Bad::line(1, "there is no event in it"));
+        return Err(Bad::line(1, "there is no event in it").help(
+            "events are lines as trace_pipe prints them; what was read from trace_pipe is no more in trace",
+        ));
     }
     stream.entries.sort_by_key(|entry| entry.at);
     let start = stream
@@ -84,6 +62,55 @@ pub fn read(text: &str, names: &Names) -> Result<Stream, Bad> {
         stream.span_ns = stream.span_ns.max(entry.at.0);
     }
     Ok(stream)
+}
+
+/// Takes what a line says, and the time of the first event.
+fn take(
+    stream: &mut Stream,
+    layouts: &[Layouts; 2],
+    first: &mut Option<u64>,
+    (number, line): (usize, &str),
+    names: &Names,
+) -> Result<(), Bad> {
+    if let Some(lost) = lost_events(line) {
+        stream
+            .gaps
+            .push(format!("line {number}: the tracer lost {lost}"));
+        return Ok(());
+    }
+    let parsed = Line::parse(line).ok_or_else(|| {
+        Bad::line(number, "this is no line of trace_pipe or perf script").help(
+            "expected: task-pid [cpu] flags time: tracepoint: text, or task pid [cpu] time: system:tracepoint: text; --partial takes the lines before it",
+        )
+    })?;
+    if parsed.printer == Printer::PerfScript {
+        stream.source = Source::PerfScript;
+    }
+    let zero = *first.get_or_insert(parsed.at_ns);
+    // perf and the per-CPU buffers of ftrace can print events out of order: sorted later.
+    let at = parsed.at_ns;
+    if !Record::KINDS.iter().any(|spec| spec.kind == parsed.name) {
+        stream.leave_out(format!("tracepoint {}", parsed.name));
+        stream.span_ns = stream.span_ns.max(at.saturating_sub(zero));
+        return Ok(());
+    }
+    let event = event(layouts, &parsed).map_err(|error| {
+        Bad::line(number, format!("{}: {error}", parsed.name)).help(
+            "the kernels whose print fmt is known are 6.1 and 6.18, and those that print less; --partial takes the lines before it",
+        )
+    })?;
+    let Some(record) = observed(&event, &parsed) else {
+        stream.leave_out(format!("{} of another protocol than TCP", parsed.name));
+        return Ok(());
+    };
+    let local = record.field("saddr");
+    let local = local.as_ref().and_then(Value::as_text).unwrap_or("?");
+    stream.entries.push(Entry {
+        at: Time(at),
+        actor: names.of(local),
+        record: record.into(),
+    });
+    Ok(())
 }
 
 /// `CPU:1 [LOST 123 EVENTS]` of trace_pipe, `... LOST 5 events!` of perf.

@@ -100,8 +100,15 @@ impl<'f> Event<'f> {
         })
     }
 
+    /// Whether its addresses are IPv6. Older kernels than 6.1 print no family of some events, and so it does not say.
     fn is_ipv6(&self) -> bool {
-        self.number("family") == Some(AF_INET6.into())
+        match self.number("family") {
+            Some(family) => family == AF_INET6.into(),
+            None => {
+                let addr = self.bytes("saddr_v6").and_then(ip6);
+                addr.is_some_and(|addr| addr.to_canonical().is_ipv6() && !addr.is_unspecified())
+            }
+        }
     }
 }
 
