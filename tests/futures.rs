@@ -187,7 +187,7 @@ fn of_a_storm_that_always_comes_the_start_tells_all() {
 /// Where the futures of a run of more than a hundred thousand steps differ, that is said, and no more.
 #[test]
 fn a_run_that_is_too_long_to_look_along_is_refused() {
-    let loaded = smaller_storm("clients: 2000", "until_ms: 20000");
+    let loaded = smaller_storm("clients: 2500", "until_ms: 20000");
     let prepared = prepared(&loaded, "jittered-backoff");
     let resets = |least| Pattern::Count {
         of: Match {

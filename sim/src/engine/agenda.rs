@@ -3,6 +3,8 @@
 
 mod wheel;
 
+use std::hash::{Hash, Hasher};
+
 use super::entity::{Entity, Names};
 use super::time::Time;
 use wheel::Wheel;
@@ -20,6 +22,23 @@ pub struct Due<E> {
     sequence: u64,
 }
 
+/// An entry that is still on the agenda, to take it out before its time. No part of a state: which place an entry has
+/// follows from what was there before.
+#[derive(Clone, Copy, Debug)]
+pub struct Ticket(u32);
+
+impl PartialEq for Ticket {
+    fn eq(&self, _: &Ticket) -> bool {
+        true
+    }
+}
+
+impl Eq for Ticket {}
+
+impl Hash for Ticket {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 /// A queue of future events. Few entries live in one sorted list, many in a wheel of wheels (times only
 /// grow, so an entry is filed by the highest base-64 digit in which its time differs from the present);
 /// both give the same order.
@@ -31,18 +50,31 @@ pub struct Agenda<E> {
 
 #[derive(Clone, Debug)]
 enum Shape<E> {
-    /// invariant: sorted, the next one last.
-    Few(Vec<Due<E>>),
+    Few(Few<E>),
     Many(Box<Wheel<E>>),
+}
+
+/// A short list.
+#[derive(Clone, Debug)]
+struct Few<E> {
+    /// The entries, each with the number of its ticket.
+    /// invariant: sorted, the next one last.
+    list: Vec<(u32, Due<E>)>,
+    /// The numbers in use, a bit each.
+    tickets: u64,
 }
 
 /// The largest number of entries that one sorted list serves well (measured: `benches/engine.rs`).
 const FEW: usize = 32;
+const _: () = assert!(FEW < u64::BITS as usize, "each has a bit");
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
         Agenda {
-            shape: Shape::Few(Vec::new()),
+            shape: Shape::Few(Few {
+                list: Vec::new(),
+                tickets: 0,
+            }),
             pushed: 0,
         }
     }
@@ -58,7 +90,10 @@ impl<E: Clone> Clone for Agenda<E> {
 
     fn clone_from(&mut self, source: &Self) {
         match (&mut self.shape, &source.shape) {
-            (Shape::Few(list), Shape::Few(source)) => list.clone_from(source),
+            (Shape::Few(few), Shape::Few(source)) => {
+                few.list.clone_from(&source.list);
+                few.tickets = source.tickets;
+            }
             (shape, source) => *shape = source.clone(),
         }
         self.pushed = source.pushed;
@@ -81,19 +116,37 @@ fn is_path_before(a: Entity, b: Entity, names: &Names) -> bool {
     names.path(a) < names.path(b)
 }
 
-/// Inserts into a short list that is sorted with the next one last.
-fn insert<E>(list: &mut Vec<Due<E>>, entry: Due<E>, names: &Names) {
-    let later = list
-        .iter()
-        .rposition(|other| is_before(&entry, other, names));
-    list.insert(later.map_or(0, |at| at + 1), entry);
+impl<E> Few<E> {
+    fn insert(&mut self, entry: Due<E>, names: &Names) -> u32 {
+        let ticket = self.tickets.trailing_ones();
+        self.tickets |= 1 << ticket;
+        let later = self
+            .list
+            .iter()
+            .rposition(|(_, other)| is_before(&entry, other, names));
+        let at = later.map_or(0, |at| at + 1);
+        self.list.insert(at, (ticket, entry));
+        ticket
+    }
+
+    fn pop_by(&mut self, limit: Time) -> Option<Due<E>> {
+        let (ticket, due) = self.list.pop_if(|(_, due)| due.at <= limit)?;
+        self.tickets &= !(1 << ticket);
+        Some(due)
+    }
+
+    fn cancel(&mut self, ticket: u32) {
+        let at = self.list.iter().position(|(each, _)| *each == ticket);
+        self.list.remove(at.expect("a ticket is for an entry"));
+        self.tickets &= !(1 << ticket);
+    }
 }
 
 impl<E> Agenda<E> {
     /// How many entries there are.
     pub fn len(&self) -> usize {
         match &self.shape {
-            Shape::Few(list) => list.len(),
+            Shape::Few(few) => few.list.len(),
             Shape::Many(wheel) => wheel.len(),
         }
     }
@@ -105,32 +158,42 @@ impl<E> Agenda<E> {
 
     /// Adds an entry. `at` is not before the last entry that was taken out.
     #[inline]
-    pub fn push(&mut self, at: Time, entity: Entity, event: E, names: &Names) {
+    pub fn push(&mut self, at: Time, entity: Entity, event: E, names: &Names) -> Ticket {
         let sequence = self.pushed;
         self.pushed += 1;
-        match &mut self.shape {
-            Shape::Many(wheel) => wheel.push(at, entity, event, sequence),
-            Shape::Few(list) => {
+        if let Shape::Few(few) = &mut self.shape {
+            if few.list.len() < FEW {
                 let entry = Due {
                     at,
                     entity,
                     event,
                     sequence,
                 };
-                if list.len() < FEW {
-                    return insert(list, entry, names);
-                }
-                let mut list = std::mem::take(list);
-                list.push(entry);
-                self.shape = Shape::Many(Wheel::of(list));
+                return Ticket(few.insert(entry, names));
             }
+            self.shape = Shape::Many(Wheel::of(std::mem::take(&mut few.list)));
+        }
+        let Shape::Many(wheel) = &mut self.shape else {
+            unreachable!("a full list has become a wheel");
+        };
+        Ticket(wheel.push(at, entity, event, sequence))
+    }
+
+    /// Takes an entry out before its time.
+    ///
+    /// # Panics
+    /// If it was taken out already.
+    pub fn cancel(&mut self, Ticket(ticket): Ticket) {
+        match &mut self.shape {
+            Shape::Few(few) => few.cancel(ticket),
+            Shape::Many(wheel) => wheel.cancel(ticket),
         }
     }
 
     /// When the next entry is due.
     pub fn next_at(&self) -> Option<Time> {
         match &self.shape {
-            Shape::Few(list) => list.last().map(|due| due.at),
+            Shape::Few(few) => few.list.last().map(|(_, due)| due.at),
             Shape::Many(wheel) => wheel.next_at().map(Time),
         }
     }
@@ -139,7 +202,7 @@ impl<E> Agenda<E> {
     #[inline]
     pub fn pop_by(&mut self, limit: Time, names: &Names) -> Option<Due<E>> {
         match &mut self.shape {
-            Shape::Few(list) => list.pop_if(|due| due.at <= limit),
+            Shape::Few(few) => few.pop_by(limit),
             Shape::Many(wheel) => wheel.pop_by(limit.0, names),
         }
     }
@@ -147,7 +210,7 @@ impl<E> Agenda<E> {
     /// All entries, in an order that does not depend on how they came.
     pub fn canonical(&self) -> Vec<&Due<E>> {
         let mut all: Vec<&Due<E>> = match &self.shape {
-            Shape::Few(list) => list.iter().collect(),
+            Shape::Few(few) => few.list.iter().map(|(_, due)| due).collect(),
             Shape::Many(wheel) => wheel.entries().collect(),
         };
         all.sort_unstable_by_key(|due| (due.at, due.entity, due.sequence));
@@ -160,10 +223,13 @@ mod tests {
     use super::*;
     use crate::engine::hash::mix;
 
-    /// The order as a sorted list of (time, path, sequence) gives it.
+    /// The order as a sorted list of (time, path, sequence) gives it, with and without entries that are cancelled.
     #[test]
     fn order_is_time_then_path_then_own_order_for_few_and_many() {
-        for live in [3, FEW, FEW + 1, 1000] {
+        for (live, cancelled_of_ten) in [3, FEW, FEW + 1, 1000]
+            .into_iter()
+            .flat_map(|live| [(live, 0), (live, 4)])
+        {
             let mut names = Names::new();
             // Some begin with the same 16 bytes, and some with all of another.
             let paths = ["client-1", "client-10", "client-2", "client-1/conn-2"];
@@ -178,20 +244,31 @@ mod tests {
                 .map(|path| names.name(path))
                 .collect();
             let mut agenda = Agenda::default();
-            let mut reference: Vec<(u64, std::sync::Arc<str>, u64)> = Vec::new();
+            let mut reference: Vec<(u64, std::sync::Arc<str>, u64, Ticket)> = Vec::new();
+            let order = |(at, path, n, _): &(u64, std::sync::Arc<str>, u64, Ticket)| {
+                (*at, path.clone(), *n)
+            };
             let mut popped = Vec::new();
             let mut expected = Vec::new();
             let mut now = 0;
             for n in 0..5000u64 {
                 let entity = entities[mix(&[n, 1]) as usize % entities.len()];
                 let at = now + [0, 1, 64, 4096, 1 << 40][mix(&[n, 2]) as usize % 5];
-                agenda.push(Time(at), entity, n, &names);
-                reference.push((at, names.path(entity).clone(), n));
+                let ticket = agenda.push(Time(at), entity, n, &names);
+                reference.push((at, names.path(entity).clone(), n, ticket));
+                if mix(&[n, 3]) % 10 < cancelled_of_ten {
+                    let (.., ticket) =
+                        reference.swap_remove(mix(&[n, 4]) as usize % reference.len());
+                    agenda.cancel(ticket);
+                }
+                assert_eq!(agenda.len(), reference.len());
+                let next = reference.iter().map(|(at, ..)| Time(*at)).min();
+                assert_eq!(agenda.next_at(), next);
                 if reference.len() >= live || n == 4999 {
                     let all = n == 4999;
-                    reference.sort();
+                    reference.sort_by_key(order);
                     let take = if all { reference.len() } else { live / 2 + 1 };
-                    for (at, _, n) in reference.drain(..take.min(reference.len())) {
+                    for (at, _, n, _) in reference.drain(..take.min(reference.len())) {
                         expected.push(n);
                         let due = agenda
                             .pop_by(Time(u64::MAX), &names)
@@ -200,11 +277,35 @@ mod tests {
                         popped.push(due.event);
                         now = at;
                     }
+                    let rest: Vec<u64> = agenda.canonical().iter().map(|due| due.event).collect();
+                    assert_eq!(rest.len(), reference.len());
+                    assert!(reference.iter().all(|(_, _, n, _)| rest.contains(n)));
                 }
             }
             assert_eq!(popped, expected, "{live} live");
             assert!(agenda.is_empty());
         }
+    }
+
+    /// Looking ahead and then asking for less files everything anew; what was cancelled does not come back.
+    #[test]
+    fn what_was_cancelled_stays_away_when_an_earlier_entry_comes() {
+        let mut names = Names::new();
+        let entity = names.name("x");
+        let mut agenda = Agenda::default();
+        let tickets: Vec<Ticket> = (0..100u64)
+            .map(|n| agenda.push(Time(1000 + n / 50), entity, n, &names))
+            .collect();
+        let first = agenda.pop_by(Time(1000), &names).map(|due| due.event);
+        assert_eq!(first, Some(0));
+        for n in (1..50).chain(60..70) {
+            agenda.cancel(tickets[n]);
+        }
+        assert_eq!((agenda.len(), agenda.next_at()), (40, Some(Time(1001))));
+        agenda.push(Time(10), entity, 100, &names);
+        let all = std::iter::from_fn(|| agenda.pop_by(Time(2000), &names));
+        let expected: Vec<u64> = [100].into_iter().chain(50..60).chain(70..100).collect();
+        assert_eq!(all.map(|due| due.event).collect::<Vec<_>>(), expected);
     }
 
     #[test]

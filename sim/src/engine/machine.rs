@@ -2,7 +2,7 @@
 
 use std::hash::{Hash, Hasher};
 
-use super::agenda::Agenda;
+use super::agenda::{Agenda, Ticket};
 use super::choice::{Key, Labels, Options, Ordinals, Source, Weights};
 use super::entity::{Entity, Names};
 use super::fault::{Armed, Faults, Opportunity, Struck, no_or_yes};
@@ -539,11 +539,19 @@ impl<E, R: Record> Cx<'_, E, R> {
             .see(self.now, actor, &record.into(), self.names);
     }
 
-    /// Puts an event on the agenda.
+    /// Puts an event on the agenda; the ticket takes it off again.
     #[inline]
-    pub fn after(&mut self, delay: Span, entity: Entity, event: impl Into<E>) {
+    pub fn after(&mut self, delay: Span, entity: Entity, event: impl Into<E>) -> Ticket {
         self.agenda
-            .push(self.now + delay, entity, event.into(), self.names);
+            .push(self.now + delay, entity, event.into(), self.names)
+    }
+
+    /// Takes an event off the agenda before its time.
+    ///
+    /// # Panics
+    /// If it is not there any more.
+    pub fn cancel(&mut self, ticket: Ticket) {
+        self.agenda.cancel(ticket);
     }
 
     /// Yields: `actor` is about to perform `verb` on `object`, and others may go first.

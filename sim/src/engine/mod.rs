@@ -16,7 +16,7 @@ mod trace;
 /// The version of the engine: it moves when a trace of any model does because of it.
 pub const VERSION: u32 = 1;
 
-pub use agenda::{Agenda, Due};
+pub use agenda::{Agenda, Due, Ticket};
 pub(crate) use choice::Ordinals;
 pub use choice::{Choice, Key, KeyText, Labels, Options, Source, Weights};
 pub use entity::{Entity, Names, matches_pattern};

@@ -18,6 +18,9 @@ const FEW: usize = 32;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
+/// In place of the next one: the entry was cancelled at its very time, and goes when its turn comes.
+const CANCELLED: u32 = u32::MAX - 1;
+
 /// Times only grow, so an entry is filed by the highest base-64 digit in which its time differs from the present.
 #[derive(Clone, Debug)]
 pub(super) struct Wheel<E> {
@@ -34,12 +37,17 @@ pub(super) struct Wheel<E> {
     due: Vec<u32>,
     /// invariant: all at `present`, as they came; sorted into `due` before the next one is taken.
     fresh: Vec<u32>,
+    /// How many of `due` and `fresh` were cancelled.
+    /// invariant: fewer than there are, or none.
+    cancelled: usize,
     /// The first entry of each slot.
     /// invariant: the time of an entry of slot `64 * level + digit` has `digit` at `level`, more than
     /// `present` has there, and equals `present` in all digits above.
     slots: [u32; SLOTS],
-    /// The earliest time in each slot; the end of time for one without an entry.
+    /// No entry of the slot is earlier; the end of time for one without an entry.
     earliest: [u64; SLOTS],
+    /// Bit `digit` of word `level` is set if an entry of the slot was cancelled that might have been the earliest.
+    vague: [u64; LEVELS],
     /// Bit `digit` of word `level` is set if that slot has an entry.
     occupied: [u64; LEVELS],
     /// Bit `level` is set if some slot of that level has an entry.
@@ -49,11 +57,12 @@ pub(super) struct Wheel<E> {
     order: Vec<Rank>,
 }
 
-/// An entry's time, and the next one in its list.
+/// An entry's time, and its neighbours in the list of its slot; of a gap, the next one.
 #[derive(Clone, Copy, Debug)]
 struct Link {
     at: u64,
     next: u32,
+    previous: u32,
 }
 
 /// By what entries of one time are sorted: the beginning of their entity's path, then all of it, then who came
@@ -86,9 +95,10 @@ fn place(at: u64, present: u64) -> (usize, usize) {
 }
 
 impl<E> Wheel<E> {
-    /// A wheel of some entries.
-    pub(super) fn of(entries: Vec<Due<E>>) -> Box<Wheel<E>> {
-        let present = entries.iter().map(|due| due.at.0).min();
+    /// A wheel of some entries, each at its index.
+    pub(super) fn of(entries: Vec<(u32, Due<E>)>) -> Box<Wheel<E>> {
+        let present = entries.iter().map(|(_, due)| due.at.0).min();
+        let places = entries.iter().map(|(index, _)| index + 1).max();
         let mut wheel = Box::new(Wheel {
             present: present.unwrap_or(0),
             entries: Vec::new(),
@@ -96,16 +106,23 @@ impl<E> Wheel<E> {
             gap: NONE,
             due: Vec::new(),
             fresh: Vec::new(),
+            cancelled: 0,
             slots: [NONE; SLOTS],
             earliest: [u64::MAX; SLOTS],
+            vague: [0; LEVELS],
             occupied: [0; LEVELS],
             levels: 0,
-            len: 0,
+            len: entries.len(),
             order: Vec::new(),
         });
-        for due in entries {
-            wheel.push(due.at, due.entity, due.event, due.sequence);
+        for _ in 0..places.unwrap_or(0) {
+            wheel.add_place();
         }
+        for (index, due) in entries {
+            wheel.links[index as usize].at = due.at.0;
+            wheel.entries[index as usize] = Some(due);
+        }
+        wheel.file_all();
         wheel
     }
 
@@ -115,11 +132,12 @@ impl<E> Wheel<E> {
 
     /// All entries, in no order.
     pub(super) fn entries(&self) -> impl Iterator<Item = &Due<E>> {
-        self.entries.iter().flatten()
+        let all = self.entries.iter().zip(&self.links);
+        all.filter_map(|(entry, link)| entry.as_ref().filter(|_| link.next != CANCELLED))
     }
 
-    /// Adds an entry. What it is made of comes apart, so that it is written once, to its place.
-    pub(super) fn push(&mut self, at: Time, entity: Entity, event: E, sequence: u64) {
+    /// Adds an entry, and gives its index. What it is made of comes apart, so that it is written once, to its place.
+    pub(super) fn push(&mut self, at: Time, entity: Entity, event: E, sequence: u64) -> u32 {
         if at.0 < self.present {
             self.rebase(at.0);
         }
@@ -138,13 +156,68 @@ impl<E> Wheel<E> {
             sequence,
         });
         self.place(index, at.0);
+        index
+    }
+
+    /// Takes an entry out before its time.
+    pub(super) fn cancel(&mut self, index: u32) {
+        debug_assert!(self.entries[index as usize].is_some(), "it is still there");
+        self.len -= 1;
+        let Link { at, next, previous } = self.links[index as usize];
+        if at == self.present {
+            self.links[index as usize].next = CANCELLED;
+            self.cancelled += 1;
+            if !self.is_due() {
+                self.forget_present();
+            }
+            return;
+        }
+        let (level, digit) = place(at, self.present);
+        let slot = level * DIGITS + digit;
+        match previous {
+            NONE => self.slots[slot] = next,
+            previous => self.links[previous as usize].next = next,
+        }
+        if next != NONE {
+            self.links[next as usize].previous = previous;
+        }
+        if self.slots[slot] == NONE {
+            self.leave_slot(level, digit);
+        } else if self.earliest[slot] == at {
+            self.vague[level] |= 1 << digit;
+        }
+        self.free(index);
+    }
+
+    /// Nothing of the present is left but what was cancelled.
+    #[cold]
+    fn forget_present(&mut self) {
+        let mut all = std::mem::take(&mut self.due);
+        all.append(&mut self.fresh);
+        all.drain(..).for_each(|index| drop(self.free(index)));
+        self.due = all;
+        self.cancelled = 0;
+    }
+
+    /// The slot has no entry any more.
+    #[inline]
+    fn leave_slot(&mut self, level: usize, digit: usize) {
+        self.slots[level * DIGITS + digit] = NONE;
+        self.earliest[level * DIGITS + digit] = u64::MAX;
+        self.vague[level] &= !(1 << digit);
+        self.occupied[level] &= !(1 << digit);
+        self.levels &= !(u32::from(self.occupied[level] == 0) << level);
     }
 
     /// A place that no entry had yet.
     #[cold]
     fn add_place(&mut self) -> u32 {
         self.entries.push(None);
-        self.links.push(Link { at: 0, next: NONE });
+        self.links.push(Link {
+            at: 0,
+            next: NONE,
+            previous: NONE,
+        });
         self.links.len() as u32 - 1
     }
 
@@ -154,45 +227,71 @@ impl<E> Wheel<E> {
             return Some(self.present);
         }
         let (level, digit) = self.first_slot()?;
-        Some(self.earliest[level * DIGITS + digit])
+        let slot = level * DIGITS + digit;
+        if self.vague[level] & 1 << digit == 0 {
+            return Some(self.earliest[slot]);
+        }
+        let links = std::iter::successors(self.link(self.slots[slot]), |link| self.link(link.next));
+        links.map(|link| link.at).min()
+    }
+
+    fn link(&self, index: u32) -> Option<&Link> {
+        (index != NONE).then(|| &self.links[index as usize])
     }
 
     /// Takes the next entry out, if it is due at `limit` or before.
     #[inline]
     pub(super) fn pop_by(&mut self, limit: u64, names: &Names) -> Option<Due<E>> {
-        if self.is_due() {
-            if self.present > limit {
-                return None;
-            }
-        } else {
+        while !self.is_due() {
             let (level, digit) = self.first_slot()?;
             let slot = level * DIGITS + digit;
             if self.earliest[slot] > limit {
                 return None;
             }
-            self.present = std::mem::replace(&mut self.earliest[slot], u64::MAX);
-            let first = std::mem::replace(&mut self.slots[slot], NONE);
-            self.occupied[level] &= !(1 << digit);
-            self.levels &= !(u32::from(self.occupied[level] == 0) << level);
+            let first = self.slots[slot];
+            let Link { at, next, .. } = self.links[first as usize];
             // Usually one entry alone is there.
-            if self.links[first as usize].next == NONE {
-                return self.take(first);
+            if next == NONE {
+                self.earliest[slot] = at;
+                if at > limit {
+                    return None;
+                }
+                self.present = at;
+                self.leave_slot(level, digit);
+                self.len -= 1;
+                return self.free(first);
             }
+            self.present = self.earliest[slot];
+            self.leave_slot(level, digit);
             self.place_all(first);
+        }
+        if self.present > limit {
+            return None;
         }
         match self.fresh.len() {
             0 => {}
             1 if self.due.is_empty() => self.due.append(&mut self.fresh),
             _ => self.settle(names),
         }
-        let next = self.due.pop()?;
-        self.take(next)
+        loop {
+            let next = self.due.pop()?;
+            let is_cancelled = self.links[next as usize].next == CANCELLED;
+            let entry = self.free(next);
+            if is_cancelled {
+                self.cancelled -= 1;
+                continue;
+            }
+            self.len -= 1;
+            if self.cancelled > 0 && !self.is_due() {
+                self.forget_present();
+            }
+            return entry;
+        }
     }
 
-    /// Takes an entry out that is in no list any more.
+    /// Makes a gap of an entry that is in no list any more.
     #[inline]
-    fn take(&mut self, index: u32) -> Option<Due<E>> {
-        self.len -= 1;
+    fn free(&mut self, index: u32) -> Option<Due<E>> {
         self.links[index as usize].next = self.gap;
         self.gap = index;
         self.entries[index as usize].take()
@@ -201,7 +300,7 @@ impl<E> Wheel<E> {
     /// Whether an entry is at `present`.
     #[inline]
     fn is_due(&self) -> bool {
-        !self.due.is_empty() || !self.fresh.is_empty()
+        self.due.len() + self.fresh.len() > self.cancelled
     }
 
     /// The slot of the earliest entries, if none is due: its level and digit.
@@ -218,20 +317,26 @@ impl<E> Wheel<E> {
     #[inline]
     fn place(&mut self, index: u32, at: u64) {
         if at == self.present {
+            self.links[index as usize].next = NONE;
             return self.fresh.push(index);
         }
         let (level, digit) = place(at, self.present);
         self.occupied[level] |= 1 << digit;
         self.levels |= 1 << level;
         let slot = level * DIGITS + digit;
-        self.links[index as usize].next = std::mem::replace(&mut self.slots[slot], index);
+        let next = std::mem::replace(&mut self.slots[slot], index);
+        let link = &mut self.links[index as usize];
+        (link.next, link.previous) = (next, NONE);
+        if next != NONE {
+            self.links[next as usize].previous = index;
+        }
         self.earliest[slot] = self.earliest[slot].min(at);
     }
 
     /// Puts the entries of a list where they belong now.
     fn place_all(&mut self, mut index: u32) {
         while index != NONE {
-            let Link { at, next } = self.links[index as usize];
+            let Link { at, next, .. } = self.links[index as usize];
             self.place(index, at);
             index = next;
         }
@@ -278,11 +383,21 @@ impl<E> Wheel<E> {
         self.fresh.clear();
         self.slots = [NONE; SLOTS];
         self.earliest = [u64::MAX; SLOTS];
+        self.vague = [0; LEVELS];
         self.occupied = [0; LEVELS];
         self.levels = 0;
-        for index in 0..self.entries.len() {
-            if self.entries[index].is_some() {
-                self.place(index as u32, self.links[index].at);
+        self.file_all();
+    }
+
+    /// Files all entries, and makes gaps of the other places.
+    fn file_all(&mut self) {
+        self.gap = NONE;
+        self.cancelled = 0;
+        for index in (0..self.links.len() as u32).rev() {
+            let Link { at, next, .. } = self.links[index as usize];
+            match self.entries[index as usize] {
+                Some(_) if next != CANCELLED => self.place(index, at),
+                _ => drop(self.free(index)),
             }
         }
     }

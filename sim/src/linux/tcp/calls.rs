@@ -115,7 +115,7 @@ impl Net {
             let mini = Place { host, slot };
             first = first.max(self.socket(mini).send.nxt + 65_537);
             self.socket_mut(mini).owns_port = false;
-            self.free_mini(mini);
+            self.free_mini(out, mini);
         }
         let timeout = self.clock.ticks_of_ms(SYN_TIMEOUT_MS);
         let since_ms = self.clock.milliseconds(now);

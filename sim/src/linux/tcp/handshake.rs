@@ -142,7 +142,7 @@ impl Net {
         let parent = self.socket(at).parent;
         let mut retries = self.sysctls(at.host).synack_retries;
         let Some(queues) = self.host_mut(at.host).listening(parent) else {
-            return self.free_request(at);
+            return self.free_request(out, at);
         };
         // Many requests that do not mature: fewer retries for the old ones.
         if queues.requests << 1 > queues.backlog.max(8) {
@@ -153,7 +153,7 @@ impl Net {
             }
         }
         if self.socket(at).request.timeouts >= retries {
-            return self.free_request(at);
+            return self.free_request(out, at);
         }
         self.resend_syn_ack(out, at);
         let request = &mut self.socket_mut(at).request;
@@ -178,9 +178,9 @@ impl Net {
     }
 
     /// A request ends, of which nothing tells.
-    pub(super) fn free_request(&mut self, at: Place) {
+    pub(super) fn free_request(&mut self, out: &mut impl Out, at: Place) {
         self.forget_request(at);
-        self.free_mini(at);
+        self.free_mini(out, at);
     }
 
     /// A segment for a half-open request (tcp_check_req): its final ACK makes a child.
@@ -191,7 +191,7 @@ impl Net {
         let expected = request.receive.nxt;
         if self.host_mut(at.host).listening(parent).is_none() {
             // Its listener is gone, and so is it.
-            self.free_request(at);
+            self.free_request(out, at);
             return self.receive_unconnected(out, segment);
         }
         let is_syn_again = segment.end() == expected && flags.syn && !flags.ack && !flags.rst;
@@ -220,7 +220,7 @@ impl Net {
             if !flags.rst {
                 self.send_reset(out, Some(parent), segment, RstReason::InvalidSyn);
             }
-            return self.free_request(at);
+            return self.free_request(out, at);
         }
         if !flags.ack {
             return;
@@ -249,7 +249,7 @@ impl Net {
         }
         let parent = self.socket(at).parent;
         self.send_reset(out, Some(parent), segment, RstReason::InvalidSyn);
-        self.free_request(at);
+        self.free_request(out, at);
     }
 
     /// The handshake is finished: the socket in `at` becomes a connection, and waits for accept().

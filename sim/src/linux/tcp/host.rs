@@ -11,6 +11,7 @@ use super::segment::HostId;
 use super::socket::{Listener, NONE, Socket};
 use super::sysctl::Sysctls;
 use super::timer::{Alarm, Timer};
+use crate::engine::Ticket;
 use crate::linux::tracepoint::{Ipv4, TcpState};
 
 /// So many sockets are looked through one by one.
@@ -191,16 +192,15 @@ impl Host {
         (self.slots.len() - 1) as u32
     }
 
-    /// Frees a place.
-    pub(super) fn remove(&mut self, slot: u32) {
+    /// Frees a place; what of the agenda stands for its timers is to be cancelled.
+    pub(super) fn remove(&mut self, slot: u32) -> impl Iterator<Item = Ticket> + use<> {
         let place = &mut self.slots[slot as usize];
         place.socket = None;
-        for alarm in &mut place.alarms {
-            alarm.stop();
-        }
+        let alarms = std::mem::take(&mut place.alarms);
         let known = &mut self.known[slot as usize];
         debug_assert!(!known.hashed, "a socket is unhashed before it goes");
         known.next = std::mem::replace(&mut self.free, slot);
+        alarms.into_iter().filter_map(|mut alarm| alarm.take())
     }
 
     /// The chain of a four-tuple.
@@ -456,7 +456,7 @@ mod tests {
         }
         for (slot, peer) in slots.iter().step_by(3) {
             host.unhash(*slot);
-            host.remove(*slot);
+            assert_eq!(host.remove(*slot).count(), 0);
             assert_eq!(host.find(6379, peer.0, peer.1), None);
         }
         assert_eq!(

@@ -13,7 +13,7 @@ use super::segment::{Flow, HostId, Segment};
 use super::socket::{Place, Socket};
 use super::sysctl::Sysctls;
 use super::timer::{Clock, Due, Timer};
-use crate::engine::{self, Cx, Entity, Options, Span, Time};
+use crate::engine::{self, Cx, Entity, Options, Span, Ticket, Time};
 use crate::linux::errno::Errno;
 use crate::linux::tracepoint::{Family, Ipv4, Protocol, Record, RstReason, TcpState};
 
@@ -22,7 +22,8 @@ use crate::linux::tracepoint::{Family, Ipv4, Protocol, Record, RstReason, TcpSta
 pub(super) trait Out {
     fn now(&self) -> Time;
     fn record(&mut self, actor: Entity, flow: Flow, record: Record);
-    fn after(&mut self, delay: Span, entity: Entity, event: Event);
+    fn after(&mut self, delay: Span, entity: Entity, event: Event) -> Ticket;
+    fn cancel(&mut self, ticket: Ticket);
     fn strikes(&mut self, fault: &'static str, entity: Entity) -> bool;
     fn choose(&mut self, site: &'static str, entity: Entity, options: &Options<'_>) -> u64;
     fn name(&mut self, path: &str) -> Entity;
@@ -43,8 +44,12 @@ impl<E: From<Event>, R: engine::Record + From<Record>> Out for Cx<'_, E, R> {
         Cx::record(self, actor, record);
     }
     #[inline]
-    fn after(&mut self, delay: Span, entity: Entity, event: Event) {
-        Cx::after(self, delay, entity, event);
+    fn after(&mut self, delay: Span, entity: Entity, event: Event) -> Ticket {
+        Cx::after(self, delay, entity, event)
+    }
+    #[inline]
+    fn cancel(&mut self, ticket: Ticket) {
+        Cx::cancel(self, ticket);
     }
     fn strikes(&mut self, fault: &'static str, entity: Entity) -> bool {
         self.fault(fault, entity).is_some()
@@ -203,15 +208,23 @@ impl Net {
         if let Some(firing) = &mut self.firing {
             firing.set(at, timer, deadline);
         }
-        let wanted = self
-            .host_mut(at.host)
-            .alarm(at.slot, timer)
-            .set(now, deadline);
-        if let Some(after) = wanted {
-            let entity = self.actor(at.host, self.socket(at).flow);
-            let Place { host, slot } = at;
-            out.after(after, entity, Event::Timer { host, slot, timer });
+        let alarm = self.host_mut(at.host).alarm(at.slot, timer);
+        if alarm.set(deadline) {
+            return;
         }
+        if let Some(entry) = alarm.take() {
+            out.cancel(entry);
+        }
+        self.queue_timer(out, at, timer, deadline - now);
+    }
+
+    /// Puts an entry on the agenda that stands for a timer.
+    fn queue_timer(&mut self, out: &mut impl Out, at: Place, timer: Timer, after: Span) {
+        let entity = self.actor(at.host, self.socket(at).flow);
+        let Place { host, slot } = at;
+        let entry = out.after(after, entity, Event::Timer { host, slot, timer });
+        let due = out.now() + after;
+        self.host_mut(host).alarm(slot, timer).queue(due, entry);
     }
 
     pub(super) fn stop_timer(&mut self, at: Place, timer: Timer) {
@@ -223,11 +236,7 @@ impl Net {
         match self.host_mut(at.host).alarm(at.slot, timer).due(out.now()) {
             Due::Nothing => {}
             Due::Fires => self.timeout(out, at, timer),
-            Due::Later(after) => {
-                let entity = self.actor(at.host, self.socket(at).flow);
-                let Place { host, slot } = at;
-                out.after(after, entity, Event::Timer { host, slot, timer });
-            }
+            Due::Later(after) => self.queue_timer(out, at, timer, after),
         }
     }
 
@@ -398,6 +407,13 @@ impl Net {
                 sock_cookie,
             },
         );
-        self.host_mut(at.host).remove(at.slot);
+        self.free(out, at);
+    }
+
+    /// Frees the place of a socket, and with it its timers.
+    pub(super) fn free(&mut self, out: &mut impl Out, at: Place) {
+        for entry in self.host_mut(at.host).remove(at.slot) {
+            out.cancel(entry);
+        }
     }
 }

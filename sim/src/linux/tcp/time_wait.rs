@@ -82,13 +82,13 @@ impl Net {
     }
 
     /// Frees a mini-socket, of which nothing tells.
-    pub(super) fn free_mini(&mut self, at: Place) {
+    pub(super) fn free_mini(&mut self, out: &mut impl Out, at: Place) {
         debug_assert!(self.socket(at).is_mini());
         let is_time_wait = self.socket(at).state == TcpState::TimeWait;
         let host = self.host_mut(at.host);
         host.time_waits -= u32::from(is_time_wait);
         host.unhash(at.slot);
-        host.remove(at.slot);
+        self.free(out, at);
     }
 
     fn wait_anew(&mut self, out: &mut impl Out, at: Place) {
@@ -104,7 +104,7 @@ impl Net {
 
     fn reset_from_time_wait(&mut self, out: &mut impl Out, at: Place, segment: &Segment) {
         self.send_reset(out, Some(at.slot), segment, RstReason::TimewaitSocket);
-        self.free_mini(at);
+        self.free_mini(out, at);
     }
 
     /// A segment for a mini-socket in TIME_WAIT or FIN_WAIT2 (tcp_timewait_state_process).
@@ -131,7 +131,7 @@ impl Net {
             return self.answer_out_of_window(out, at, segment);
         }
         if flags.rst {
-            return self.free_mini(at);
+            return self.free_mini(out, at);
         }
         if flags.syn && seq >= expected {
             return self.reset_from_time_wait(out, at, segment);
@@ -165,7 +165,7 @@ impl Net {
         if !stale && seq == expected && (!segment.has_content() || flags.rst) {
             if flags.rst {
                 if !rfc1337 {
-                    self.free_mini(at);
+                    self.free_mini(out, at);
                 }
                 return;
             }
@@ -182,7 +182,7 @@ impl Net {
         if flags.syn && !flags.rst && !flags.ack && !stale && (seq > expected || is_newer) {
             // A new connection takes the place of the old one, if somebody listens.
             if let Some(listener) = self.host(at.host).listener(segment.dport) {
-                self.free_mini(at);
+                self.free_mini(out, at);
                 return self.receive_syn(out, listener, segment);
             }
         }

@@ -22,7 +22,7 @@ impl Net {
         let state = self.socket(at).state;
         match (timer, state) {
             (Timer::Write, TcpState::NewSynRecv) => self.request_timed_out(out, at),
-            (Timer::Write, TcpState::TimeWait) => self.free_mini(at),
+            (Timer::Write, TcpState::TimeWait) => self.free_mini(out, at),
             (_, TcpState::Close | TcpState::Listen) => {}
             (Timer::Write, _) => self.write_timed_out(out, at),
             (Timer::Ack, _) => self.ack_timed_out(out, at),

@@ -1,6 +1,6 @@
 //! Timers as the kernel has them: late by a part of their granule, and cheap to set again.
 
-use crate::engine::{Span, Time};
+use crate::engine::{Span, Ticket, Time};
 
 /// A kernel's clocks: the tick, and how long the kernel had been running when the run began.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -98,14 +98,16 @@ pub enum Timer {
 }
 
 /// A timer that is set often and rarely fires. Setting it later than it was leaves the entry on the
-/// agenda as it is: when that is due, the timer is put back for the rest.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// agenda as it is, and so does stopping it, as it will be set again: when that is due, the timer is put back for the
+/// rest.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Alarm {
     /// When it fires, or [`Alarm::NEVER`].
     deadline: Time,
-    /// Of the entries of the agenda that stand for it, when the one that counts is due, or [`Alarm::NEVER`].
+    /// When the entry of the agenda is due that stands for it, or [`Alarm::NEVER`].
     /// invariant: not after the deadline.
     queued: Time,
+    entry: Option<Ticket>,
 }
 
 impl Default for Alarm {
@@ -113,6 +115,7 @@ impl Default for Alarm {
         Alarm {
             deadline: Alarm::NEVER,
             queued: Alarm::NEVER,
+            entry: None,
         }
     }
 }
@@ -120,7 +123,7 @@ impl Default for Alarm {
 /// What an entry of the agenda means for its timer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Due {
-    /// Nothing: the timer was stopped, or another entry stands for it.
+    /// Nothing: the timer was stopped, or has fired.
     Nothing,
     /// The timer fires.
     Fires,
@@ -132,14 +135,23 @@ impl Alarm {
     /// No time: the end of it, at which nothing happens.
     const NEVER: Time = Time(u64::MAX);
 
-    /// Sets it; says after what span an entry is needed, if the one there is too late.
-    pub(super) fn set(&mut self, now: Time, deadline: Time) -> Option<Span> {
+    /// Sets it; whether the entry that stands for it is early enough.
+    pub(super) fn set(&mut self, deadline: Time) -> bool {
         self.deadline = deadline;
-        if self.queued <= deadline && self.queued != Alarm::NEVER {
-            return None;
-        }
-        self.queued = deadline;
-        Some(deadline - now)
+        self.entry.is_some() && self.queued <= deadline
+    }
+
+    /// An entry was put on the agenda that stands for it.
+    pub(super) fn queue(&mut self, due: Time, entry: Ticket) {
+        debug_assert!(self.entry.is_none(), "one entry stands for a timer");
+        self.queued = due;
+        self.entry = Some(entry);
+    }
+
+    /// The entry that stands for it, which does so no more.
+    pub(super) fn take(&mut self) -> Option<Ticket> {
+        self.queued = Alarm::NEVER;
+        self.entry.take()
     }
 
     /// Stops it.
@@ -152,17 +164,14 @@ impl Alarm {
         if self.queued != now {
             return Due::Nothing;
         }
-        self.queued = Alarm::NEVER;
+        self.take();
         match self.deadline {
             Alarm::NEVER => Due::Nothing,
             deadline if deadline <= now => {
                 self.deadline = Alarm::NEVER;
                 Due::Fires
             }
-            deadline => {
-                self.queued = deadline;
-                Due::Later(deadline - now)
-            }
+            deadline => Due::Later(deadline - now),
         }
     }
 }
@@ -170,6 +179,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{Agenda, Names};
 
     /// (nominal ms, granule ms) at HZ=250: measured on Linux 6.1 and 6.18.
     #[test]
@@ -228,23 +238,36 @@ mod tests {
         assert_eq!(worst(1000), Some(64));
     }
 
+    /// A ticket, of whatever entry.
+    fn ticket() -> Ticket {
+        let (mut names, mut agenda) = (Names::new(), Agenda::default());
+        let entity = names.name("client");
+        agenda.push(Time(10), entity, (), &names)
+    }
+
     #[test]
     fn a_timer_that_is_set_later_needs_no_new_entry() {
         let mut alarm = Alarm::default();
-        assert_eq!(alarm.set(Time(0), Time(10)), Some(Span(10)));
-        assert_eq!(alarm.set(Time(5), Time(20)), None);
+        assert!(!alarm.set(Time(10)));
+        alarm.queue(Time(10), ticket());
+        assert!(alarm.set(Time(20)));
         assert_eq!(alarm.due(Time(10)), Due::Later(Span(10)));
-        assert_eq!(alarm.set(Time(12), Time(15)), Some(Span(3)));
+        alarm.queue(Time(20), ticket());
+        assert!(!alarm.set(Time(15)));
+        assert!(alarm.take().is_some());
+        alarm.queue(Time(15), ticket());
         assert_eq!(alarm.due(Time(15)), Due::Fires);
         assert_eq!(alarm.due(Time(20)), Due::Nothing);
+        assert!(alarm.take().is_none());
     }
 
     #[test]
     fn a_stopped_timer_does_not_fire() {
         let mut alarm = Alarm::default();
-        alarm.set(Time(0), Time(10));
+        alarm.set(Time(10));
+        alarm.queue(Time(10), ticket());
         alarm.stop();
         assert_eq!(alarm.due(Time(10)), Due::Nothing);
-        assert_eq!(alarm.set(Time(11), Time(20)), Some(Span(9)));
+        assert!(!alarm.set(Time(20)));
     }
 }

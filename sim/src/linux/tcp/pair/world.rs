@@ -11,7 +11,7 @@ use super::super::segment::{Flow, HostId};
 use super::super::socket::{Place, SocketOptions};
 use super::super::timer::Clock;
 use super::{Closing, End, Listening, PairConfig, PairError, Seen};
-use crate::engine::{Cx, Entity, Options, Span, Time, World};
+use crate::engine::{Cx, Entity, Options, Span, Ticket, Time, World};
 use crate::linux::errno::Errno;
 use crate::linux::tracepoint::{AppOp, Record};
 
@@ -82,8 +82,11 @@ impl Out for Desk<'_, '_> {
         let conn = Some(flow.conn).filter(|conn| *conn > 0);
         self.cx.record(actor, Seen::Tcp { conn, record });
     }
-    fn after(&mut self, delay: Span, entity: Entity, event: Event) {
-        self.cx.after(delay, entity, event);
+    fn after(&mut self, delay: Span, entity: Entity, event: Event) -> Ticket {
+        self.cx.after(delay, entity, event)
+    }
+    fn cancel(&mut self, ticket: Ticket) {
+        self.cx.cancel(ticket);
     }
     fn strikes(&mut self, fault: &'static str, entity: Entity) -> bool {
         self.cx.fault(fault, entity).is_some()
