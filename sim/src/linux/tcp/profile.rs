@@ -89,6 +89,9 @@ pub struct KernelProfile {
     /// TCP_TIMEOUT_MIN_US: what the tail loss probe and reordering wait at least, in microseconds. Since 6.7; before it
     /// was two ticks. Measured.
     pub timeout_min_us: Option<u64>,
+    /// Whether a FIN, with less than a segment of data before it or none, goes out though the congestion window is
+    /// full (tcp_cwnd_test). 6.1 does so, 6.18 does not; measured.
+    pub lets_fin_pass: bool,
     /// Whether a receiver learns from what comes how much memory data takes (scaling_ratio). It does since 6.6;
     /// measured.
     pub learns_overhead: bool,
@@ -146,6 +149,7 @@ const V6_1: KernelProfile = KernelProfile {
     resets_without_socket_are_seen: false,
     resets_have_reasons: false,
     timeout_min_us: None,
+    lets_fin_pass: true,
     learns_overhead: false,
     child_is_addressed: false,
 };
@@ -162,6 +166,7 @@ const V6_18: KernelProfile = KernelProfile {
     resets_without_socket_are_seen: true,
     resets_have_reasons: true,
     timeout_min_us: Some(2_000),
+    lets_fin_pass: false,
     learns_overhead: true,
     child_is_addressed: true,
 };

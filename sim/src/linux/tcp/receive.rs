@@ -307,7 +307,9 @@ impl Net {
             _ => {
                 if segment.end() <= expected {
                     self.be_quick(at);
-                    self.socket_mut(at).receive.owes_ack = true;
+                    let receive = &mut self.socket_mut(at).receive;
+                    receive.owes_ack = true;
+                    receive.twice = Some((segment.seq, segment.end()));
                 }
                 return false;
             }

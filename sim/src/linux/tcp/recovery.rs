@@ -4,7 +4,7 @@
 
 use super::net::{Net, Out};
 use super::profile::MSS;
-use super::socket::{Pending, Place, Recovery, Repair, Sending};
+use super::socket::{Pending, Place, Recovery, Repair, Sending, Socket};
 use super::transmit::{Later, Push};
 use crate::engine::Time;
 
@@ -54,6 +54,27 @@ impl Sending {
     /// How many the peer has beyond what it acknowledges (sacked_out).
     fn beyond(&self) -> u32 {
         self.count(|sent| sent.is_sacked) + self.duplicates
+    }
+
+    /// Where there are no selective acknowledgements, one that brings nothing means that something beyond a hole has come
+    /// (tcp_add_reno_sack, tcp_remove_reno_sacks).
+    fn count_duplicate(&mut self, brought: &Brought) {
+        let filled = brought.acked.saturating_sub(1);
+        self.duplicates = self.duplicates.saturating_sub(filled);
+        let counts = match self.recovery {
+            Recovery::Fast => true,
+            // After a timeout one tells of the new data that went out first.
+            Recovery::Loss => self.nxt > self.high && brought.is_duplicate,
+            Recovery::Open | Recovery::Disorder => !brought.advances,
+        };
+        if !counts && brought.advances {
+            self.duplicates = 0;
+        }
+        if counts && brought.is_duplicate {
+            let out = self.packets_out();
+            let holes = self.lost().max(1).min(out);
+            self.duplicates = (self.duplicates + 1).min(out - holes);
+        }
     }
 
     fn begin_repair(&mut self) {
@@ -150,6 +171,16 @@ impl Sending {
     }
 }
 
+impl Socket {
+    /// Without selective acknowledgements a recovery ends when something beyond it is acknowledged, or what else comes
+    /// twice would begin another (tcp_is_non_sack_preventing_reopen, RFC 6582).
+    fn hold_recovery(&mut self) {
+        if !self.send.has_resent() {
+            self.resend.since_ms = None;
+        }
+    }
+}
+
 /// The threshold of slow start after a loss, as CUBIC has it.
 pub(super) fn reduced(cwnd: u32) -> u32 {
     (cwnd * 717 / 1024).max(2)
@@ -159,7 +190,6 @@ impl Net {
     /// A retransmission timeout: what was sent counts as lost, but for what was sent just now (tcp_enter_loss).
     pub(super) fn enter_loss(&mut self, out: &impl Out, at: Place) {
         let now = out.now();
-        let frto = self.uses_sack(at);
         let socket = self.socket_mut(at);
         let timeouts = socket.resend.timeouts;
         let send = &mut socket.send;
@@ -182,7 +212,7 @@ impl Net {
         send.cwnd = send.in_flight() + 1;
         send.high = send.nxt;
         if let Some(repair) = &mut send.repair {
-            repair.is_doubted = frto && (is_new || timeouts > 0);
+            repair.is_doubted = is_new || timeouts > 0;
         }
     }
 
@@ -287,18 +317,7 @@ impl Net {
         let socket = self.socket_mut(at);
         let send = &mut socket.send;
         if !has_sack {
-            match brought.advances {
-                true if send.recovery == Recovery::Open => send.duplicates = 0,
-                true => {
-                    send.duplicates = send
-                        .duplicates
-                        .saturating_sub(brought.acked.saturating_sub(1));
-                }
-                false => {
-                    let most = send.packets_out().saturating_sub(1);
-                    send.duplicates = (send.duplicates + u32::from(brought.is_duplicate)).min(most);
-                }
-            }
+            send.count_duplicate(brought);
         }
         if brought.twice
             && let Some(repair) = &mut send.repair
@@ -311,12 +330,18 @@ impl Net {
         match send.recovery {
             Recovery::Open if !send.has_resent() => socket.resend.since_ms = None,
             Recovery::Fast if send.una >= send.high => {
-                match may_undo {
-                    true => send.undo(),
-                    false => send.cwnd = send.cwnd.min(send.ssthresh),
+                send.duplicates = 0;
+                if may_undo {
+                    send.undo();
+                }
+                if !has_sack && send.una == send.high {
+                    socket.hold_recovery();
+                    return (Resending::Nothing, false);
+                }
+                if !may_undo {
+                    send.cwnd = send.cwnd.min(send.ssthresh);
                 }
                 send.repair = None;
-                send.duplicates = 0;
                 send.recovery = Recovery::Open;
             }
             _ => {}
@@ -377,7 +402,9 @@ impl Net {
             self.undo_loss(at);
             return Resending::Nothing;
         }
-        let send = &mut self.socket_mut(at).send;
+        let has_sack = self.uses_sack(at);
+        let socket = self.socket_mut(at);
+        let send = &mut socket.send;
         let is_recovered = send.una >= send.high;
         let is_doubted = send.repair.as_ref().is_some_and(|repair| repair.is_doubted);
         if is_doubted {
@@ -402,6 +429,10 @@ impl Net {
         if is_recovered {
             if may_undo {
                 send.undo();
+            }
+            if !has_sack && send.una == send.high {
+                socket.hold_recovery();
+                return Resending::Nothing;
             }
             send.repair = None;
             send.duplicates = 0;

@@ -264,21 +264,22 @@ impl Net {
     /// is left, with nothing under way.
     fn write_out(&mut self, out: &mut impl Out, at: Place, push: Push) -> bool {
         let mss = u64::from(MSS);
+        let lets_fin_pass = self.profile(at.host).lets_fin_pass;
         let mut has_sent = false;
         loop {
             let send = &self.socket(at).send;
             if !send.has_unsent() {
                 break;
             }
+            let left = send.end_of_data().saturating_sub(send.nxt);
+            let whole = left.min(mss * u64::from(BUFFER_SEGMENTS));
             // At least two buffers are to be under way.
             let quota = send.cwnd.saturating_sub(send.in_flight());
             let quota = match quota.min((send.cwnd / 2).max(1)) {
-                0 if push == Push::Probe => 1,
+                0 if push == Push::Probe || lets_fin_pass && send.fin && left <= mss => 1,
                 0 => break,
                 quota => quota,
             };
-            let left = send.end_of_data().saturating_sub(send.nxt);
-            let whole = left.min(mss * u64::from(BUFFER_SEGMENTS));
             let first = whole.min(mss);
             let first_end = send.nxt + first + u64::from(send.fin && first == left);
             if first_end > send.window_end() {
