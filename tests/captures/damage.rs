@@ -47,7 +47,7 @@ proptest! {
             Ok(stream) => {
                 let summary = import::summary::summarise("damaged", &stream);
                 serde_json::to_string(&summary).expect("JSON");
-                let times: Vec<u64> = stream.entries.iter().map(|entry| entry.at.0).collect();
+                let times: Vec<u64> = stream.entries().iter().map(|entry| entry.at.0).collect();
                 prop_assert!(times.is_sorted());
             }
             Err(bad) => prop_assert!(!bad.to_string().is_empty()),
@@ -76,7 +76,7 @@ proptest! {
         prop_assert_eq!(connections.segments, packets.len() as u64);
         // States follow the kernel's machine, socket by socket.
         let mut states: BTreeMap<String, String> = BTreeMap::new();
-        for entry in &stream.entries {
+        for entry in &stream.entries() {
             let field = |name: &str| entry.record.field(name).map_or_else(String::new, |v| v.to_string());
             if record_kind(entry) != "inet_sock_set_state" {
                 continue;

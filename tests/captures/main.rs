@@ -190,7 +190,7 @@ const CHURN: &str = r#"Scenario(
 /// Of each socket, by addresses and ports: what it went through.
 fn lives(stream: &Stream) -> BTreeMap<[String; 4], Vec<String>> {
     let mut lives: BTreeMap<[String; 4], Vec<String>> = BTreeMap::new();
-    for entry in &stream.entries {
+    for entry in &stream.entries() {
         let field = |name: &str| {
             entry
                 .record
@@ -258,7 +258,7 @@ fn what_the_model_sent_shows_what_its_tracepoints_showed() {
         .filter(|words| words.ends_with("to TCP_ESTABLISHED"));
     assert_eq!(slices("TCP_ESTABLISHED").len(), open.count());
     let instants = events.iter().filter(|e| e["ph"] == "i").count();
-    assert_eq!(instants, trace.entries.len());
+    assert_eq!(instants, trace.entries().len());
 }
 
 #[test]
@@ -336,13 +336,14 @@ fn recorded_texts_are_counted_as_they_are() {
     let perf = imported(PERF.as_bytes());
     for (stream, text) in [(&ftrace, FTRACE), (&perf, PERF)] {
         for kind in stream.kinds() {
-            let events = stream.entries.iter().filter(|e| record_kind(e) == kind);
+            let events = stream.entries();
+            let events = events.iter().filter(|e| record_kind(e) == kind);
             assert_eq!(events.count(), lines(text, kind), "{kind}");
         }
         assert!(stream.left_out.is_empty(), "{:?}", stream.left_out);
     }
     let states: Vec<String> = perf
-        .entries
+        .entries()
         .iter()
         .filter(|e| record_kind(e) == "tcp_send_reset")
         .map(|e| {
@@ -357,7 +358,8 @@ fn recorded_texts_are_counted_as_they_are() {
 
 /// What happened, in words.
 fn words(stream: &Stream) -> Vec<String> {
-    let words = stream.entries.iter().map(|entry| {
+    let entries = stream.entries();
+    let words = entries.iter().map(|entry| {
         let field = |name: &str| {
             entry
                 .record
@@ -420,7 +422,8 @@ fn every_link_type_tells_the_same_story() {
 #[test]
 fn copies_and_reordered_segments_are_no_retransmissions() {
     let again = |events: &Stream| {
-        let kinds = events.entries.iter().map(record_kind);
+        let events = events.entries();
+        let kinds = events.iter().map(record_kind);
         kinds.filter(|kind| *kind == "tcp_retransmit_skb").count()
     };
     // Captured on a bridge and on the port behind it: each packet is there twice.
@@ -573,7 +576,7 @@ fn a_text_s_last_line_without_an_end_is_left_out() {
     let whole = imported(FTRACE.as_bytes());
     assert_eq!(whole.gaps, [""; 0]);
     let cut = imported(FTRACE.trim_end().as_bytes());
-    assert_eq!(cut.entries.len(), whole.entries.len() - 1);
+    assert_eq!(cut.entries().len(), whole.entries().len() - 1);
     let number = lines.len();
     assert_eq!(
         cut.gaps,
@@ -595,7 +598,7 @@ fn the_lines_before_a_damaged_one_are_to_be_had() {
         assert!(bad.starts_with(&format!("line {line}: ")), "{bad}");
         let partial = import::read(text.as_bytes(), None, true, &Names::default());
         let partial = partial.expect("what comes before");
-        assert!(!partial.entries.is_empty());
+        assert!(!partial.entries().is_empty());
         assert_eq!(partial.gaps, [bad]);
     }
     // Nothing comes before it.
@@ -625,7 +628,7 @@ fn addresses_without_a_family_are_the_ones_that_are_meant() {
         ("saddr=10.0.0.1 daddr=10.0.0.2", "10.0.0.1"),
     ] {
         let stream = imported(line(addresses).as_bytes());
-        assert_eq!(&*stream.entries[0].actor, saddr);
+        assert_eq!(&*stream.entries()[0].actor, saddr);
     }
 }
 

@@ -13,8 +13,8 @@ use pcap_file::pcapng::blocks::interface_statistics::InterfaceStatisticsOption;
 use pcap_file::pcapng::{Block, PcapNgParser};
 use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 
-use super::connection::{Flags, Segment, Tracker};
-use super::stream::{Source, Stream};
+use super::connection::{Flags, Segment, Segments};
+use super::stream::{Events, Source, Stream};
 use super::{Bad, Names};
 use crate::render::counted;
 
@@ -95,20 +95,18 @@ pub fn read(bytes: &[u8], is_partial: bool, names: &Names) -> Result<Stream, Bad
     }
     let (first, last) = range.unwrap_or_default();
     stream.span_ns = last - first;
-    segments.sort_by_key(|segment: &Segment| segment.at);
-    let mut tracker = Tracker::new(names);
-    for mut segment in segments {
+    for segment in &mut segments {
         segment.at = Time(segment.at.0 - first);
-        tracker.see(&segment);
     }
-    let (entries, connections) = tracker.finish();
+    let segments = Segments::new(segments, names.clone());
+    let connections = segments.connections();
     if connections.uncaptured > 0 {
         let gaps = counted(connections.uncaptured, "gap");
         stream.gaps.push(format!(
             "{gaps} in the data that the receiver acknowledged: it was sent and not captured"
         ));
     }
-    stream.entries = entries;
+    stream.events = Events::OfSegments(segments);
     stream.connections = Some(connections);
     Ok(stream)
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
 use faultlab_sim::engine::{Entry, Observed, Span, Time, Value};
-use faultlab_sim::linux::tracepoint::TcpState;
+use faultlab_sim::linux::tracepoint::{Protocol, TcpState};
 use faultlab_sim::scenario::Record;
 
 use super::Names;
@@ -185,30 +185,61 @@ struct Tracked {
 /// Two ends in the order of their addresses.
 type Key = (SocketAddr, SocketAddr);
 
-/// Follows all connections.
-#[derive(Debug)]
-pub struct Tracker<'n> {
-    names: &'n Names,
-    live: BTreeMap<Key, usize>,
-    tracked: Vec<Tracked>,
-    totals: Connections,
-    entries: Vec<Entry<Record>>,
+/// The segments of a capture, from which its events follow. They take a fraction of the memory of those.
+#[derive(Clone, Debug)]
+pub struct Segments {
+    /// In the order of time.
+    segments: Vec<Segment>,
+    names: Names,
 }
 
-impl<'n> Tracker<'n> {
-    /// Nothing seen yet. `names` are those of the actors.
-    pub fn new(names: &'n Names) -> Tracker<'n> {
-        Tracker {
-            names,
+impl Segments {
+    /// Those that were captured, in any order. `names` are those of the actors.
+    pub fn new(mut segments: Vec<Segment>, names: Names) -> Segments {
+        segments.sort_by_key(|segment| segment.at);
+        Segments { segments, names }
+    }
+
+    /// What they show of connections.
+    pub fn connections(&self) -> Connections {
+        self.followed(None)
+    }
+
+    /// Gives all events to `see`, in the order of time.
+    pub fn each(&self, see: &mut See<'_>) {
+        self.followed(Some(see));
+    }
+
+    fn followed(&self, see: Option<&mut See<'_>>) -> Connections {
+        let mut tracker = Tracker {
+            names: &self.names,
             live: BTreeMap::new(),
             tracked: Vec::new(),
             totals: Connections::default(),
-            entries: Vec::new(),
+            see,
+        };
+        for segment in &self.segments {
+            tracker.see(segment);
         }
+        tracker.finish()
     }
+}
 
-    /// The events, and what they are made of.
-    pub fn finish(mut self) -> (Vec<Entry<Record>>, Connections) {
+/// Who sees events.
+pub type See<'s> = dyn FnMut(&Entry<Record>) + 's;
+
+/// Follows all connections.
+struct Tracker<'t, 's> {
+    names: &'t Names,
+    live: BTreeMap<Key, usize>,
+    tracked: Vec<Tracked>,
+    totals: Connections,
+    /// Who sees the events, if anyone does: nothing is made of them otherwise.
+    see: Option<&'t mut See<'s>>,
+}
+
+impl Tracker<'_, '_> {
+    fn finish(mut self) -> Connections {
         for tracked in self.tracked {
             for (end, peer) in [(CLIENT, SERVER), (SERVER, CLIENT)] {
                 let gaps = &tracked.ends[end].gaps;
@@ -220,11 +251,11 @@ impl<'n> Tracker<'n> {
             }
             self.totals.all.push(tracked.told());
         }
-        (self.entries, self.totals)
+        self.totals
     }
 
     /// Sees a segment. They come in the order of time.
-    pub fn see(&mut self, segment: &Segment) {
+    fn see(&mut self, segment: &Segment) {
         self.totals.segments += 1;
         let Segment {
             source,
@@ -256,10 +287,7 @@ impl<'n> Tracker<'n> {
         };
         self.tracked[index].remember(segment);
         self.tracked[index].told.last = segment.at;
-        let by = match self.tracked[index].ends[CLIENT].at == source {
-            true => CLIENT,
-            false => SERVER,
-        };
+        let by = self.tracked[index].by(segment);
         match () {
             () if flags.has(Flags::RST) => self.reset(index, by, segment),
             () if is_syn => self.syn(index, by, segment),
@@ -315,9 +343,8 @@ impl<'n> Tracker<'n> {
                     tracked.told.syn_again.push(segment.at - since);
                 }
                 // Another SYN is answered by another SYN-ACK, which Linux sends without an identification.
-                let server = segment.destination;
                 let recent = &mut tracked.recent;
-                recent.retain(|print| print.source != server || print.id.is_some());
+                recent.retain(|print| print.by != SERVER || print.id.is_some());
                 self.retransmit(index, CLIENT, segment.at);
             } else if !segment.flags.has(Flags::ACK) {
                 tracked.syn_at = Some(segment.at);
@@ -328,12 +355,8 @@ impl<'n> Tracker<'n> {
         }
         if is_again {
             self.totals.synacks_again += 1;
-            let record = ends(
-                tcp("tcp_retransmit_synack"),
-                segment.source,
-                segment.destination,
-            );
-            self.record(segment.at, segment.source, record);
+            let (own, peer) = (segment.source, segment.destination);
+            self.record(segment.at, own, peer, || tcp("tcp_retransmit_synack"));
         } else if tracked.told.syn_again.is_empty()
             && let Some(since) = tracked.syn_at
         {
@@ -471,8 +494,7 @@ impl<'n> Tracker<'n> {
             }
         };
         if is_heeded {
-            let record = ends(tcp("tcp_receive_reset"), peer.at, own.at);
-            self.record(at, peer.at, record);
+            self.record(at, peer.at, own.at, || tcp("tcp_receive_reset"));
             let was_refused = peer.state == SynSent;
             self.set_state(index, other, Close, at, None);
             let tracked = &mut self.tracked[index];
@@ -491,19 +513,20 @@ impl<'n> Tracker<'n> {
     }
 
     fn send_reset(&mut self, segment: &Segment, state: Option<TcpState>) {
-        let mut record = tcp("tcp_send_reset");
-        record.know("state", state.map(|state| Value::Text(state.name().into())));
-        let record = ends(record, segment.source, segment.destination);
-        self.record(segment.at, segment.source, record);
+        self.record(segment.at, segment.source, segment.destination, || {
+            let mut record = tcp("tcp_send_reset");
+            record.know("state", state.map(named));
+            record
+        });
     }
 
     fn retransmit(&mut self, index: usize, by: usize, at: Time) {
         let tracked = &self.tracked[index];
         let (end, other) = (&tracked.ends[by], &tracked.ends[1 - by]);
-        let mut record = tcp("tcp_retransmit_skb");
-        record.know("state", Some(Value::Text(end.state.name().into())));
-        let (own, record) = (end.at, ends(record, end.at, other.at));
-        self.record(at, own, record);
+        let (own, peer, state) = (end.at, other.at, end.state);
+        self.record(at, own, peer, || {
+            tcp("tcp_retransmit_skb").with("state", named(state))
+        });
     }
 
     /// `sport`, if it is another than that of the end.
@@ -513,37 +536,47 @@ impl<'n> Tracker<'n> {
         let end = &mut tracked.ends[by];
         let old = std::mem::replace(&mut end.state, new);
         let own = end.at;
-        let mut record = tcp("inet_sock_set_state");
-        record.know("oldstate", Some(Value::Text(old.name().into())));
-        record.know("newstate", Some(Value::Text(new.name().into())));
-        record.know("protocol", Some(Value::Text("IPPROTO_TCP".into())));
-        let shown = SocketAddr::new(own.ip(), sport.unwrap_or(own.port()));
         if new == TcpState::Close && tracked.ends.iter().all(End::is_over) && !tracked.was_reset {
             tracked.told.ending = Ending::Closed;
             tracked.end(at);
         }
-        self.record(at, own, ends(record, shown, peer));
+        let shown = SocketAddr::new(own.ip(), sport.unwrap_or(own.port()));
+        self.record(at, shown, peer, || {
+            tcp("inet_sock_set_state")
+                .with("oldstate", named(old))
+                .with("newstate", named(new))
+                .with("protocol", Value::Text(Protocol::Tcp.name().into()))
+        });
     }
 
-    fn record(&mut self, at: Time, actor: SocketAddr, record: Observed) {
-        self.entries.push(Entry {
+    /// Tells of an event of the socket `own`, connected to `peer`.
+    fn record(
+        &mut self,
+        at: Time,
+        own: SocketAddr,
+        peer: SocketAddr,
+        record: impl FnOnce() -> Observed,
+    ) {
+        let Some(see) = &mut self.see else { return };
+        let [saddr, daddr] = [own, peer].map(|end| end.ip().to_string());
+        let actor = self.names.of(&saddr);
+        let family = if own.is_ipv4() { "AF_INET" } else { "AF_INET6" };
+        let record = record()
+            .with("sport", Value::Number(own.port().into()))
+            .with("dport", Value::Number(peer.port().into()))
+            .with("family", Value::Text(family.into()))
+            .with("saddr", Value::Text(saddr.into()))
+            .with("daddr", Value::Text(daddr.into()));
+        see(&Entry {
             at,
-            actor: self.names.of(&actor.ip().to_string()),
+            actor,
             record: record.into(),
         });
     }
 }
 
-/// Adds addresses and ports.
-fn ends(mut record: Observed, own: SocketAddr, peer: SocketAddr) -> Observed {
-    let family = if own.is_ipv4() { "AF_INET" } else { "AF_INET6" };
-    let text = |text: String| Some(Value::Text(text.into()));
-    record.know("sport", Some(Value::Number(own.port().into())));
-    record.know("dport", Some(Value::Number(peer.port().into())));
-    record.know("family", text(family.into()));
-    record.know("saddr", text(own.ip().to_string()));
-    record.know("daddr", text(peer.ip().to_string()));
-    record
+fn named(state: TcpState) -> Value {
+    Value::Text(state.name().into())
 }
 
 impl End {
@@ -584,15 +617,24 @@ impl Tracked {
         }
     }
 
+    /// Which end sent it.
+    fn by(&self, segment: &Segment) -> usize {
+        match self.ends[CLIENT].at == segment.source {
+            true => CLIENT,
+            false => SERVER,
+        }
+    }
+
     /// Whether this very packet was captured before, at another interface or on its other way through.
     fn was_seen(&self, segment: &Segment) -> bool {
-        let print = Print::of(segment);
+        let print = Print::of(segment, self.by(segment));
         let mut recent = self.recent.iter();
         recent.any(|known| known.is_copied_by(&print))
     }
 
     fn remember(&mut self, segment: &Segment) {
-        self.recent.push_back(Print::of(segment));
+        let print = Print::of(segment, self.by(segment));
+        self.recent.push_back(print);
         if self.recent.len() > REMEMBERED {
             self.recent.pop_front();
         }
@@ -600,10 +642,7 @@ impl Tracked {
 
     /// Whether a SYN begins another connection with the same ports.
     fn is_followed_by(&self, segment: &Segment) -> bool {
-        let by = match self.ends[CLIENT].at == segment.source {
-            true => CLIENT,
-            false => SERVER,
-        };
+        let by = self.by(segment);
         match segment.flags.has(Flags::ACK) {
             // A SYN-ACK belongs to the connection, unless that was only joined.
             true => false,
@@ -636,7 +675,7 @@ impl Tracked {
 #[derive(Clone, Copy, Debug)]
 struct Print {
     at: Time,
-    source: SocketAddr,
+    by: usize,
     id: Option<u16>,
     seq: u32,
     ack: u32,
@@ -645,10 +684,10 @@ struct Print {
 }
 
 impl Print {
-    fn of(segment: &Segment) -> Print {
+    fn of(segment: &Segment, by: usize) -> Print {
         Print {
             at: segment.at,
-            source: segment.source,
+            by,
             id: segment.id,
             seq: segment.seq,
             ack: segment.ack,
@@ -660,7 +699,7 @@ impl Print {
     /// Linux sends nothing twice with one identification, and nothing again within a millisecond.
     fn is_copied_by(&self, later: &Print) -> bool {
         let content = |print: &Print| (print.seq, print.ack, print.flags, print.len);
-        self.source == later.source
+        self.by == later.by
             && self.id == later.id
             && content(self) == content(later)
             && (self.id.is_some() || (later.at - self.at).0 < COPIED_NS)

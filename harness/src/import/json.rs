@@ -6,7 +6,7 @@ use faultlab_sim::engine::{Entry, KindSpec, Observed, Time, Value};
 use faultlab_sim::scenario::Record;
 use serde_json::{Map, Value as Json};
 
-use super::stream::{Source, Stream};
+use super::stream::{Events, Source, Stream};
 use super::{Bad, Names};
 
 /// Reads lines. A trace of several arms needs `arm`. With `is_partial`, the lines before a damaged one are taken.
@@ -16,6 +16,7 @@ use super::{Bad, Names};
 pub fn read(text: &str, arm: Option<&str>, is_partial: bool, names: &Names) -> Result<Stream, Bad> {
     let kinds = Record::kinds();
     let mut stream = Stream::new(Source::JsonLines { is_whole: false });
+    let mut entries = Vec::new();
     let mut arms: Vec<String> = Vec::new();
     let mut is_wanted = true;
     let mut has_events_without_header = false;
@@ -34,15 +35,13 @@ pub fn read(text: &str, arm: Option<&str>, is_partial: bool, names: &Names) -> R
             if is_wanted {
                 stream.units += 1;
                 let entry = entry(&object, &kinds, names, &mut stream);
-                stream
-                    .entries
-                    .extend(entry.map_err(|what| (what, EXPECTED))?);
+                entries.extend(entry.map_err(|what| (what, EXPECTED))?);
             }
             Ok(())
         });
         if let Err((what, help)) = taken {
             let bad = Bad::line(number, what);
-            if !is_partial || stream.entries.is_empty() {
+            if !is_partial || entries.is_empty() {
                 return Err(bad.help(format!("{help}; --partial takes the lines before it")));
             }
             stream.gaps.push(bad.to_string());
@@ -67,16 +66,17 @@ pub fn read(text: &str, arm: Option<&str>, is_partial: bool, names: &Names) -> R
     if stream.units == 0 && !is_whole {
         return Err(Bad::line(1, "there is no event in it").help(EXPECTED));
     }
-    stream.entries.sort_by_key(|entry| entry.at);
+    entries.sort_by_key(|entry| entry.at);
     // A run of the models begins at 0; other clocks begin anywhere.
-    let start = match stream.entries.first() {
+    let start = match entries.first() {
         Some(first) if !is_whole => first.at.0,
         _ => 0,
     };
-    for entry in &mut stream.entries {
+    for entry in &mut entries {
         entry.at = Time(entry.at.0 - start);
         stream.span_ns = stream.span_ns.max(entry.at.0);
     }
+    stream.events = Events::Held(entries);
     Ok(stream)
 }
 

@@ -4,7 +4,7 @@ use faultlab_sim::engine::{Names, Observer as _};
 use faultlab_sim::scenario::{Claim, Collector, Pattern, Statement, Verdict};
 use serde::Serialize;
 
-use super::stream::Stream;
+use super::stream::{Shown, Stream};
 
 /// A claim, judged on a stream.
 #[derive(Debug, Serialize)]
@@ -44,36 +44,65 @@ pub fn judge(
     expected: Option<Verdict>,
     recorded: &[String],
 ) -> Option<Judged> {
-    let (Statement::Some(pattern) | Statement::Every(pattern)) = &claim.claim else {
-        return None;
-    };
-    let mut names = Names::new();
-    let mut collector = Collector::new(pattern.clone());
-    for entry in &stream.entries {
-        let actor = names.name(&entry.actor);
-        collector.see(entry.at, actor, &entry.record, &names);
+    judge_all(stream, &[(claim.clone(), expected)], recorded).pop()
+}
+
+/// Judges those claims that have a pattern, each with what it is to come to, in one pass over the events.
+pub fn judge_all(
+    stream: &Stream,
+    claims: &[(Claim, Option<Verdict>)],
+    recorded: &[String],
+) -> Vec<Judged> {
+    let mut watched: Vec<_> = claims
+        .iter()
+        .filter_map(|(claim, expected)| match &claim.claim {
+            Statement::Some(pattern) | Statement::Every(pattern) => {
+                Some((claim, expected, pattern, Collector::new(pattern.clone())))
+            }
+            Statement::Document { .. } => None,
+        })
+        .collect();
+    if watched.is_empty() {
+        return Vec::new();
     }
-    let evidence = collector.evidence();
-    let undecided = why_undecided(stream, pattern, evidence.so, recorded);
-    let verdict = match (&undecided, evidence.so) {
-        (Some(_), _) => Verdict::Undecided,
-        (None, true) => Verdict::Holds,
-        (None, false) => Verdict::Refuted,
-    };
-    let records = evidence.records.iter();
-    Some(Judged {
-        id: claim.id.clone(),
-        says: claim.says.clone(),
-        as_expected: match &expected {
-            Some(expected) => *expected == verdict,
-            None => undecided.is_none(),
-        },
-        verdict,
-        expected,
-        undecided,
-        evidence: evidence.words,
-        records: records.map(|(_, entry)| entry.to_string()).collect(),
-    })
+    let asked = watched
+        .iter()
+        .flat_map(|(_, _, pattern, _)| pattern.looks_at());
+    let mut shown = Shown::asked(asked);
+    let mut names = Names::new();
+    stream.each(&mut |entry| {
+        shown.see(entry);
+        let actor = names.name(&entry.actor);
+        for (.., collector) in &mut watched {
+            collector.see(entry.at, actor, &entry.record, &names);
+        }
+    });
+    let judged = watched
+        .into_iter()
+        .map(|(claim, expected, pattern, collector)| {
+            let evidence = collector.evidence();
+            let undecided = why_undecided(stream, pattern, evidence.so, recorded, &shown);
+            let verdict = match (&undecided, evidence.so) {
+                (Some(_), _) => Verdict::Undecided,
+                (None, true) => Verdict::Holds,
+                (None, false) => Verdict::Refuted,
+            };
+            let records = evidence.records.iter();
+            Judged {
+                id: claim.id.clone(),
+                says: claim.says.clone(),
+                as_expected: match expected {
+                    Some(expected) => *expected == verdict,
+                    None => undecided.is_none(),
+                },
+                verdict,
+                expected: expected.clone(),
+                undecided,
+                evidence: evidence.words,
+                records: records.map(|(_, entry)| entry.to_string()).collect(),
+            }
+        });
+    judged.collect()
 }
 
 fn why_undecided(
@@ -81,9 +110,10 @@ fn why_undecided(
     pattern: &Pattern,
     is_so: bool,
     recorded: &[String],
+    shown: &Shown<'_>,
 ) -> Option<String> {
     let mut looked_at = pattern.looks_at().into_iter();
-    let blind = looked_at.find_map(|(kind, field)| stream.is_blind_to(kind, field, recorded));
+    let blind = looked_at.find_map(|(kind, field)| stream.is_blind(kind, field, recorded, shown));
     if blind.is_some() {
         return blind;
     }

@@ -14,7 +14,7 @@ pub mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -29,8 +29,9 @@ use crate::failure::{Failure, Result};
 use crate::library;
 use crate::on_arm;
 use crate::output::Output;
+use crate::progress::Progress;
 use crate::render::claim::{INDENT, color, fact};
-use crate::render::{Page, printable, style};
+use crate::render::{Page, counted, printable, style};
 use judge::Judged;
 use stream::Stream;
 
@@ -99,7 +100,7 @@ impl fmt::Display for Bad {
 }
 
 /// The names of actors, by their addresses.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Names(BTreeMap<String, Arc<str>>);
 
 impl Names {
@@ -241,11 +242,16 @@ pub fn run(args: &cli::Import, layout: Layout) -> Result<Exit> {
         .help("name another file"));
     }
     let mut output = Output::create_if_asked(args.trace.as_ref())?;
+    let progress = Progress::spinner();
+    progress.say(&format!("reads {file}"));
     let bytes = contents(&args.file)
         .map_err(|why| Failure::bad_input(format!("{file} cannot be read: {why}")))?;
     let names = Names::given(&args.actor);
+    progress.say(&format!("follows what {} MB hold", bytes.len() / 1_000_000));
     let stream = read(&bytes, args.arm.as_deref(), args.partial, &names)
         .map_err(|bad| bad.of_file(&file))?;
+    drop(bytes);
+    let unit = counted(stream.units, stream.unit());
     if let (Some(arm), None, false) = (&args.arm, &args.scenario, stream.has_arms()) {
         return Err(Failure::bad_input(format!(
             "--arm {arm}: {file} ({}) is no trace of arms",
@@ -254,18 +260,25 @@ pub fn run(args: &cli::Import, layout: Layout) -> Result<Exit> {
         .help("--scenario says of which scenario it is an arm"));
     }
     if let Some(output) = &mut output {
-        for entry in &stream.entries {
-            let written = serde_json::to_writer(&mut *output, entry).map_err(std::io::Error::from);
-            let written = written.and_then(|()| output.write_all(b"\n"));
-            written.map_err(|error| output.failed(&error))?;
-        }
+        progress.say(&format!("{unit}: writes the events"));
+        let mut written = Ok(());
+        stream.each(&mut |entry| {
+            if written.is_ok() {
+                let line = serde_json::to_writer(&mut *output, entry).map_err(io::Error::from);
+                written = line.and_then(|()| output.write_all(b"\n"));
+            }
+        });
+        written.map_err(|error| output.failed(&error))?;
     }
-    let judged = claims.iter().filter_map(|(claim, expected)| {
-        judge::judge(&stream, claim, expected.clone(), &args.recorded)
-    });
-    let judged: Vec<Judged> = judged.collect();
+    progress.say(&format!(
+        "{unit}: judges {}",
+        counted(claims.len(), "claim")
+    ));
+    let judged = judge::judge_all(&stream, &claims, &args.recorded);
     let exit = Exit::of_verdicts(judged.iter().all(|claim| claim.as_expected));
+    progress.say(&format!("{unit}: sums up"));
     let summary = summary::summarise(&file, &stream);
+    drop(progress);
     if args.json {
         console::print_json(&Answer {
             summary,

@@ -6,7 +6,7 @@ use faultlab_sim::engine::{Entry, KindSpec, Observed};
 use faultlab_sim::linux::tracepoint;
 use faultlab_sim::scenario::Record;
 
-use super::connection::Connections;
+use super::connection::{Connections, See, Segments};
 
 /// Where events come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,13 +77,22 @@ impl Source {
     }
 }
 
-/// A stream of events, in the order of time.
+/// Events, in the order of time.
+#[derive(Clone, Debug)]
+pub enum Events {
+    /// As they were recorded.
+    Held(Vec<Entry<Record>>),
+    /// As they follow from what was captured.
+    OfSegments(Segments),
+}
+
+/// A stream of events.
 #[derive(Debug)]
 pub struct Stream {
     /// Where it comes from.
     pub source: Source,
     /// The events; time begins with the first thing that the file holds.
-    pub entries: Vec<Entry<Record>>,
+    pub events: Events,
     /// From the first thing in the file to the last, in ns.
     pub span_ns: u64,
     /// What the file holds beside events, and how often: packets that are not TCP, other tracepoints.
@@ -101,7 +110,7 @@ impl Stream {
     pub fn new(source: Source) -> Stream {
         Stream {
             source,
-            entries: Vec::new(),
+            events: Events::Held(Vec::new()),
             span_ns: 0,
             left_out: BTreeMap::new(),
             gaps: Vec::new(),
@@ -115,15 +124,66 @@ impl Stream {
         matches!(self.source, Source::JsonLines { is_whole: true })
     }
 
+    /// What [`Stream::units`] counts.
+    pub fn unit(&self) -> &'static str {
+        match self.source {
+            Source::Capture(_) => "packet",
+            _ => "line",
+        }
+    }
+
     /// Counts something that is no event.
     pub fn leave_out(&mut self, what: impl Into<String>) {
         *self.left_out.entry(what.into()).or_default() += 1;
     }
 
+    /// Gives all events to `see`, in their order.
+    pub fn each(&self, see: &mut See<'_>) {
+        match &self.events {
+            Events::Held(entries) => entries.iter().for_each(see),
+            Events::OfSegments(segments) => segments.each(see),
+        }
+    }
+
+    /// All events at once, which of a large capture are many times as large as that.
+    pub fn entries(&self) -> Vec<Entry<Record>> {
+        let mut entries = Vec::new();
+        self.each(&mut |entry| entries.push(entry.clone()));
+        entries
+    }
+
+    /// How many events there are.
+    pub fn count(&self) -> u64 {
+        let mut count = 0;
+        self.each(&mut |_| count += 1);
+        count
+    }
+
+    /// The kinds that it has events of.
+    pub fn kinds(&self) -> BTreeSet<&'static str> {
+        let mut kinds = BTreeSet::new();
+        self.each(&mut |entry| {
+            kinds.insert(record_kind(entry));
+        });
+        kinds
+    }
+
     /// Why the stream cannot tell about this field of this kind (`""`: about the kind at all), if so.
     /// `recorded` are kinds that the user knows to have been recorded.
     pub fn is_blind_to(&self, kind: &str, field: &str, recorded: &[String]) -> Option<String> {
-        let of_kind = || self.entries.iter().filter(|e| record_kind(e) == kind);
+        let mut shown = Shown::asked([(kind, field)]);
+        self.each(&mut |entry| shown.see(entry));
+        self.is_blind(kind, field, recorded, &shown)
+    }
+
+    /// The same, where all events have been seen and this was asked.
+    pub fn is_blind(
+        &self,
+        kind: &str,
+        field: &str,
+        recorded: &[String],
+        shown: &Shown<'_>,
+    ) -> Option<String> {
         match self.source {
             Source::Capture(_) => {
                 if !ON_THE_WIRE.contains(&kind) {
@@ -135,27 +195,55 @@ impl Stream {
             }
             Source::JsonLines { is_whole: true } | Source::Models => {}
             Source::Kernel => {
-                if !is_tcp(kind) && kind != "fault" && of_kind().next().is_none() {
+                if !is_tcp(kind) && kind != "fault" && !shown.kinds.contains(kind) {
                     return Some(format!("this host shows no {kind}"));
                 }
             }
             Source::Ftrace | Source::PerfScript | Source::JsonLines { .. } => {
                 let known = recorded.iter().any(|recorded| recorded == kind);
-                if !known && of_kind().next().is_none() {
+                if !known && !shown.kinds.contains(kind) {
                     return Some(format!("nothing shows that {kind} was recorded"));
                 }
             }
         }
-        let lacks = |entry: &Entry<Record>| {
-            faultlab_sim::engine::Record::field(&entry.record, field).is_none()
-        };
-        let is_unknown = !field.is_empty() && of_kind().any(lacks);
+        let is_unknown = shown.lacking.contains(&(kind, field));
         is_unknown.then(|| format!("{field} of {kind} is not known"))
     }
+}
 
-    /// The kinds that it has events of.
-    pub fn kinds(&self) -> BTreeSet<&'static str> {
-        self.entries.iter().map(record_kind).collect()
+/// Of what is asked about events, what they show.
+#[derive(Debug, Default)]
+pub struct Shown<'a> {
+    /// Kinds and fields.
+    asked: BTreeSet<(&'a str, &'a str)>,
+    /// The kinds that there are.
+    kinds: BTreeSet<&'static str>,
+    /// What is asked and some event of the kind lacks.
+    lacking: BTreeSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Shown<'a> {
+    /// Nothing seen yet. These are the kinds and fields that are asked.
+    pub fn asked(asked: impl IntoIterator<Item = (&'a str, &'a str)>) -> Shown<'a> {
+        let asked = asked.into_iter().filter(|(_, field)| !field.is_empty());
+        Shown {
+            asked: asked.collect(),
+            ..Shown::default()
+        }
+    }
+
+    /// Sees an event.
+    pub fn see(&mut self, entry: &Entry<Record>) {
+        let kind = record_kind(entry);
+        self.kinds.insert(kind);
+        let of_kind = self.asked.range((kind, "")..);
+        for asked in of_kind.take_while(|(of, _)| *of == kind) {
+            let is_lacking =
+                || faultlab_sim::engine::Record::field(&entry.record, asked.1).is_none();
+            if !self.lacking.contains(asked) && is_lacking() {
+                self.lacking.insert(*asked);
+            }
+        }
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Summary {
     pub format: &'static str,
     /// How many packets or lines it has.
     pub units: u64,
+    /// What these are.
+    #[serde(skip)]
+    pub unit: &'static str,
     /// From the first to the last, in ns.
     pub span_ns: u64,
     /// How many events there are of each kind.
@@ -134,7 +137,7 @@ pub fn summarise(file: &str, stream: &Stream) -> Summary {
     let mut born: BTreeMap<Vec<Value>, Time> = BTreeMap::new();
     let mut lives = Vec::new();
     let (mut opened, mut resets) = (Vec::new(), Vec::new());
-    for entry in &stream.entries {
+    stream.each(&mut |entry| {
         let kind = record_kind(entry);
         *events.entry(kind).or_default() += 1;
         let field = |name: &str| entry.record.field(name);
@@ -153,7 +156,7 @@ pub fn summarise(file: &str, stream: &Stream) -> Summary {
             "inet_sock_set_state" => {
                 let fields = ["saddr", "daddr", "dport", "sport"];
                 let key: Option<Vec<Value>> = fields.into_iter().map(field).collect();
-                let Some(mut key) = key else { continue };
+                let Some(mut key) = key else { return };
                 let (old, new) = (text("oldstate"), text("newstate"));
                 match (old.as_deref(), new.as_deref()) {
                     (_, Some("TCP_SYN_SENT")) | (Some("TCP_LISTEN"), Some("TCP_SYN_RECV")) => {
@@ -181,11 +184,12 @@ pub fn summarise(file: &str, stream: &Stream) -> Summary {
             }
             _ => {}
         }
-    }
+    });
     Summary {
         file: file.into(),
         format: stream.source.name(),
         units: stream.units,
+        unit: stream.unit(),
         span_ns: stream.span_ns,
         events,
         retransmissions_by_state,
@@ -279,16 +283,15 @@ impl Summary {
     /// Tells it to a reader.
     pub fn tell(&self, page: &mut Page) {
         page.heading(&format!("{}: {}", self.file, self.format));
-        let unit = if self.connections.is_some() {
-            "packet"
-        } else {
-            "line"
-        };
         let row = |page: &mut Page, label: &str, text: &str| page.row(2, COLUMN, label, text);
         row(
             page,
             "holds",
-            &format!("{} over {}", counted(self.units, unit), span(self.span_ns)),
+            &format!(
+                "{} over {}",
+                counted(self.units, self.unit),
+                span(self.span_ns)
+            ),
         );
         match self.events.is_empty() {
             true => row(page, "events", "none"),

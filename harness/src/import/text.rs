@@ -10,7 +10,7 @@ use faultlab_sim::linux::tracepoint::line::{Line, Printer};
 use faultlab_sim::linux::tracepoint::print::TextError;
 use faultlab_sim::linux::tracepoint::{Context, Protocol, Record};
 
-use super::stream::{Source, Stream, tcp};
+use super::stream::{Events, Source, Stream, tcp};
 use super::{Bad, Names};
 
 /// Reads lines. With `is_partial`, those before a damaged one are taken.
@@ -21,6 +21,7 @@ pub fn read(text: &str, is_partial: bool, names: &Names) -> Result<Stream, Bad> 
     // Newer kernels print more: what 6.18 does not know, 6.1 may.
     let layouts = [Kernel::V6_18, Kernel::V6_1].map(Layouts::of);
     let mut stream = Stream::new(Source::Ftrace);
+    let mut entries = Vec::new();
     let mut first = None;
     for (index, line) in text.split_inclusive('\n').enumerate() {
         let number = index + 1;
@@ -36,12 +37,13 @@ pub fn read(text: &str, is_partial: bool, names: &Names) -> Result<Stream, Bad> 
             break;
         }
         stream.units += 1;
-        if let Err(bad) = take(&mut stream, &layouts, &mut first, (number, word), names) {
-            if is_partial && !stream.entries.is_empty() {
+        match take(&mut stream, &layouts, &mut first, (number, word), names) {
+            Ok(entry) => entries.extend(entry),
+            Err(bad) if is_partial && !entries.is_empty() => {
                 stream.gaps.push(bad.to_string());
                 break;
             }
-            return Err(bad);
+            Err(bad) => return Err(bad),
         }
     }
     if stream.units == 0 {
@@ -49,34 +51,30 @@ pub fn read(text: &str, is_partial: bool, names: &Names) -> Result<Stream, Bad> 
             "events are lines as trace_pipe prints them; what was read from trace_pipe is no more in trace",
         ));
     }
-    stream.entries.sort_by_key(|entry| entry.at);
-    let start = stream
-        .entries
-        .iter()
-        .map(|entry| entry.at.0)
-        .chain(first)
-        .min();
+    entries.sort_by_key(|entry| entry.at);
+    let start = entries.iter().map(|entry| entry.at.0).chain(first).min();
     let start = start.unwrap_or(0);
-    for entry in &mut stream.entries {
+    for entry in &mut entries {
         entry.at = Time(entry.at.0 - start);
         stream.span_ns = stream.span_ns.max(entry.at.0);
     }
+    stream.events = Events::Held(entries);
     Ok(stream)
 }
 
-/// Takes what a line says, and the time of the first event.
+/// The event of a line, if it is one of TCP's tracepoints. `first` is the time of the first line.
 fn take(
     stream: &mut Stream,
     layouts: &[Layouts; 2],
     first: &mut Option<u64>,
     (number, line): (usize, &str),
     names: &Names,
-) -> Result<(), Bad> {
+) -> Result<Option<Entry<faultlab_sim::scenario::Record>>, Bad> {
     if let Some(lost) = lost_events(line) {
         stream
             .gaps
             .push(format!("line {number}: the tracer lost {lost}"));
-        return Ok(());
+        return Ok(None);
     }
     let parsed = Line::parse(line).ok_or_else(|| {
         Bad::line(number, "this is no line of trace_pipe or perf script").help(
@@ -92,7 +90,7 @@ fn take(
     if !Record::KINDS.iter().any(|spec| spec.kind == parsed.name) {
         stream.leave_out(format!("tracepoint {}", parsed.name));
         stream.span_ns = stream.span_ns.max(at.saturating_sub(zero));
-        return Ok(());
+        return Ok(None);
     }
     let event = event(layouts, &parsed).map_err(|error| {
         Bad::line(number, format!("{}: {error}", parsed.name)).help(
@@ -101,16 +99,15 @@ fn take(
     })?;
     let Some(record) = observed(&event, &parsed) else {
         stream.leave_out(format!("{} of another protocol than TCP", parsed.name));
-        return Ok(());
+        return Ok(None);
     };
     let local = record.field("saddr");
     let local = local.as_ref().and_then(Value::as_text).unwrap_or("?");
-    stream.entries.push(Entry {
+    Ok(Some(Entry {
         at: Time(at),
         actor: names.of(local),
         record: record.into(),
-    });
-    Ok(())
+    }))
 }
 
 /// `CPU:1 [LOST 123 EVENTS]` of trace_pipe, `... LOST 5 events!` of perf.

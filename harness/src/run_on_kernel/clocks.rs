@@ -7,7 +7,7 @@ use faultlab_sim::scenario::Fault;
 
 use super::stage::Stage;
 use crate::failure::Result;
-use crate::import::stream::{Source, Stream, kind};
+use crate::import::stream::{Events, Source, Stream, kind};
 use crate::progress::Progress;
 
 /// What was played where, for a reader.
@@ -61,11 +61,11 @@ fn seen(asked: Option<&str>, current: String) -> Stream {
         )
         .with("current", Value::Text(current.into()));
     let mut stream = Stream::new(Source::Kernel);
-    stream.entries.push(Entry {
+    stream.events = Events::Held(vec![Entry {
         at: Time(0),
         actor: "machine".into(),
         record: record.into(),
-    });
+    }]);
     stream
 }
 
@@ -86,7 +86,7 @@ mod tests {
                 .is_blind_to("clocksource", "resolution_ns", &[])
                 .is_some()
         );
-        let text = stream.entries[0]
+        let text = stream.entries()[0]
             .record
             .field("current")
             .map(|value| value.to_string());

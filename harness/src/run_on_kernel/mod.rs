@@ -22,7 +22,7 @@ use crate::failure::{Failure, Result};
 use crate::host::linux::time_wait::TimeWait;
 use crate::host::linux::world::{Flooded, Performance, Played, Staged};
 use crate::import::judge::{Judged, judge};
-use crate::import::stream::{Source, Stream};
+use crate::import::stream::{Events, Source, Stream};
 use crate::library::late_mistake;
 use crate::on_arm::on_arm;
 use crate::progress::Progress;
@@ -226,7 +226,7 @@ fn play(
                     let (model, model_events) =
                         on_model(loaded, arm, World::Clocks(world.clone()), seed)?;
                     played_arm.note = Some(clocks::NOTE);
-                    played_arm.events = [stream.entries.len() as u64, model_events];
+                    played_arm.events = [stream.count(), model_events];
                     played_arm.claims = beside(loaded, arm, 1, &stream, &model);
                 }
             }
@@ -261,7 +261,7 @@ fn play(
     played_arm.flood = played.flooded.clone();
     played_arm.time_wait = played.time_wait.clone();
     let stream = stream(&world, played);
-    played_arm.events = [stream.entries.len() as u64, model_events];
+    played_arm.events = [stream.count(), model_events];
     played_arm.claims = beside(loaded, arm, scale, &stream, &model);
     Ok(played_arm)
 }
@@ -311,7 +311,7 @@ fn on_model(loaded: &Loaded, arm: &Arm, world: World, seed: u64) -> Result<(Stre
     let outcome = prepared.run(&Chooser::Seed(seed), &Patterns::new(Vec::new()), keep);
     let mut stream = Stream::new(Source::Models);
     stream.span_ns = outcome.at.0;
-    stream.entries = outcome.entries;
+    stream.events = Events::Held(outcome.entries);
     Ok((stream, outcome.events))
 }
 
@@ -354,7 +354,7 @@ fn stream(world: &TcpLab, played: Played) -> Stream {
         ));
     }
     stream.span_ns = played.entries.last().map_or(0, |entry| entry.at.0);
-    stream.entries = played.entries;
+    stream.events = Events::Held(played.entries);
     stream
 }
 
