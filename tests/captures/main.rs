@@ -154,10 +154,14 @@ fn what_cannot_be_exported_is_refused_and_nothing_is_written() {
             "cannot be written",
         ),
     ] {
-        let (code, _, err) = lab.run(&[&["run"], args].concat());
+        let (code, out, err) = lab.run(&[&["run"], args].concat());
         let err = err.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(code, 2, "{err}");
         assert!(err.contains(says), "{err}");
+        assert!(
+            ["", "1 scenario could not be judged.\n"].contains(&&*out),
+            "{out}"
+        );
         assert_eq!(
             std::fs::read_dir(lab.0.path()).expect("readable").count(),
             0
@@ -851,6 +855,22 @@ fn a_claim_that_the_events_cannot_decide_is_undecided() {
         holds
     );
 
+    // Nor can they take back what must not be.
+    let refuted = (1, "Refuted".to_owned(), String::new());
+    for claim in [
+        "Never((kind: \"tcp_retransmit_skb\"))",
+        "Count(of: (kind: \"tcp_retransmit_skb\"), most: 2)",
+        "Not(Eventually((kind: \"tcp_retransmit_skb\")))",
+    ] {
+        assert_eq!(verdict("lost.txt", claim, &[]), refuted);
+    }
+    let (code, word, _) = verdict(
+        "lost.txt",
+        "Never((kind: \"tcp_send_reset\", where: { \"sport\": Is(1) }))",
+        &[],
+    );
+    assert_eq!((code, &*word), (1, "Undecided"));
+
     assert_eq!(
         verdict("p.pcap", "Never((kind: \"app\"))", &[]),
         undecided("no packet shows app")
@@ -871,6 +891,10 @@ fn a_claim_that_the_events_cannot_decide_is_undecided() {
         err.contains("c.ron:1:") && err.contains("tcp_retransmit_skb"),
         "{err}"
     );
+    std::fs::write(lab.path("c.ron"), "[]").expect("writable");
+    let (code, out, err) = lab.run(&["import", "t.txt", "--claims", "c.ron"]);
+    assert_eq!((code, &*out), (2, ""));
+    assert!(err.contains("c.ron: there is no claim in it"), "{err}");
 }
 
 /// Captures a small client and server with tshark, on 127.0.0.1 only; none where that is not possible.

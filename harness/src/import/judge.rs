@@ -4,7 +4,7 @@ use faultlab_sim::engine::{Names, Observer as _};
 use faultlab_sim::scenario::{Claim, Collector, Pattern, Statement, Verdict};
 use serde::Serialize;
 
-use super::stream::{Shown, Stream};
+use super::stream::{Shown, Source, Stream};
 
 /// A claim, judged on a stream.
 #[derive(Debug, Serialize)]
@@ -118,6 +118,10 @@ fn why_undecided(
         return blind;
     }
     let gap = stream.gaps.first()?;
-    let is_settled = is_so && pattern.is_settled_when_so();
+    let is_settled = match is_so {
+        true => pattern.is_settled_when_so(),
+        // A host that is late may do what it would not have done in time.
+        false => pattern.is_settled_when_not_so() && stream.source != Source::Kernel,
+    };
     (!is_settled).then(|| format!("the events are not complete: {gap}"))
 }

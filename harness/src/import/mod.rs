@@ -167,6 +167,8 @@ pub fn read(
     }
 }
 
+const CLAIM: &str = "a claim: (id: \"quiet\", says: \"nobody resets\", claim: Every(Never((kind: \"tcp_send_reset\"))), expected: Holds)";
+
 /// What compressed files begin with, and the tool that made them.
 const COMPRESSED: [(&[u8], &str); 5] = [
     (&[0x1f, 0x8b], "gzip"),
@@ -186,6 +188,9 @@ fn claims(args: &cli::Import) -> Result<Vec<(Claim, Option<Verdict>)>> {
             .map_err(|why| Failure::bad_input(format!("{file} cannot be read: {why}")))?;
         let claims =
             load_claims(&file, &text).map_err(|mistake| Failure::mistake(mistake, Some(&text)))?;
+        if claims.is_empty() {
+            return Err(Failure::bad_input(format!("{file}: there is no claim in it")).help(CLAIM));
+        }
         let expected = |claim: Claim| {
             let expected = claim.expected.clone();
             (claim, Some(expected))

@@ -289,11 +289,30 @@ impl Pattern {
             | Pattern::Rate { most, .. }
             | Pattern::Distinct { most, .. } => most.is_none(),
             Pattern::All(all) | Pattern::Any(all) => all.iter().all(Pattern::is_settled_when_so),
+            Pattern::Not(pattern) => pattern.is_settled_when_not_so(),
             Pattern::Never(_)
             | Pattern::Within { .. }
             | Pattern::Last { .. }
-            | Pattern::Output { .. }
-            | Pattern::Not(_) => false,
+            | Pattern::Output { .. } => false,
+        }
+    }
+
+    /// Whether no further record can make it so once it is not.
+    pub fn is_settled_when_not_so(&self) -> bool {
+        match self {
+            Pattern::Never(_) => true,
+            Pattern::Count { least, .. }
+            | Pattern::Rate { least, .. }
+            | Pattern::Distinct { least, .. } => least.is_none(),
+            Pattern::All(all) | Pattern::Any(all) => {
+                all.iter().all(Pattern::is_settled_when_not_so)
+            }
+            Pattern::Not(pattern) => pattern.is_settled_when_so(),
+            Pattern::Eventually(_)
+            | Pattern::Sequence(_)
+            | Pattern::Within { .. }
+            | Pattern::Last { .. }
+            | Pattern::Output { .. } => false,
         }
     }
 
