@@ -71,6 +71,7 @@ pub fn run(args: &cli::Run, layout: Layout, errors: Layout) -> Result<Exit> {
                 failure.report(errors);
                 annotate(args, &github::of_failure(&failure))?;
                 worst = worst.and(failure.exit);
+                tally.failed += 1;
                 continue;
             }
         };
@@ -359,6 +360,8 @@ fn reproduce(loaded: &Loaded, report: &Report, asked: Option<&str>, seed: u64) -
 #[derive(Default)]
 struct Tally {
     scenarios: usize,
+    /// Scenarios that could not be judged.
+    failed: usize,
     claims: usize,
     /// By the words of the verdicts.
     verdicts: [usize; 4],
@@ -389,17 +392,26 @@ impl Tally {
             .filter(|(_, count)| *count > 0)
             .map(|(word, count)| format!("{count} {word}"))
             .collect();
-        format!(
-            "{} of {}: {}.",
-            counted(self.claims, "claim"),
-            counted(self.scenarios, "scenario"),
-            verdicts.join(", ")
-        )
+        let mut sentences = Vec::new();
+        if self.scenarios > 0 {
+            sentences.push(format!(
+                "{} of {}: {}.",
+                counted(self.claims, "claim"),
+                counted(self.scenarios, "scenario"),
+                verdicts.join(", ")
+            ));
+        }
+        if self.failed > 0 {
+            let failed = counted(self.failed, "scenario");
+            sentences.push(format!("{failed} could not be judged."));
+        }
+        sentences.join(" ")
     }
 
     fn tell(&self, page: &mut Page) {
         let text = self.words();
         match self.differing.as_slice() {
+            [] if self.failed > 0 => page.paragraph(0, &page.paint(style::BAD, text)),
             [] => {
                 let good = page.paint(style::GOOD, "All as recorded.");
                 page.paragraph(0, &format!("{text} {good}"));
