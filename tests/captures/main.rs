@@ -590,6 +590,39 @@ fn a_text_s_last_line_without_an_end_is_left_out() {
     );
 }
 
+/// What import writes it reads, all of it.
+#[test]
+fn events_that_were_written_are_read_back_as_they_were() {
+    let lab = Lab::new();
+    std::fs::write(lab.path("trace.txt"), FTRACE).expect("writable");
+    std::fs::write(lab.path("perf.txt"), PERF).expect("writable");
+    std::fs::write(lab.path("p.pcap"), pcap(1, &story(true), false, 65_535)).expect("writable");
+    for file in ["trace.txt", "perf.txt", "p.pcap"] {
+        let written = |from: &str, to: &str| {
+            let (code, out, err) = lab.run(&["import", from, "--trace", to, "--json"]);
+            assert_eq!(code, 0, "{err}");
+            let told: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+            let text = std::fs::read_to_string(lab.path(to)).expect("written");
+            (told["left_out"].to_string(), text)
+        };
+        let (_, first) = written(file, "first.jsonl");
+        let (left_out, second) = written("first.jsonl", "second.jsonl");
+        assert_eq!(left_out, "{}");
+        let times_from_the_first = |text: &str| -> Vec<serde_json::Value> {
+            let parse = |line| serde_json::from_str(line).expect("JSON");
+            let mut entries: Vec<serde_json::Value> = text.lines().map(parse).collect();
+            let start = entries[0]["t_ns"].as_u64().expect("a time");
+            for entry in &mut entries {
+                entry["t_ns"] = (entry["t_ns"].as_u64().expect("a time") - start).into();
+            }
+            entries
+        };
+        assert_eq!(times_from_the_first(&second), times_from_the_first(&first));
+        let (_, third) = written("second.jsonl", "third.jsonl");
+        assert_eq!(third, second, "{file}");
+    }
+}
+
 #[test]
 fn the_lines_before_a_damaged_one_are_to_be_had() {
     let json = "{\"t_ns\":1,\"event\":\"tcp_send_reset\",\"actor\":\"a\"}\n{\"t_ns\":2,\"ev";
@@ -771,6 +804,12 @@ fn other_files_are_refused_with_what_to_do() {
             "x: line 1: this is no line of trace_pipe or perf script",
         ),
         (b"# tracer: nop\n#\n", "there is no event in it"),
+        (b"[{\"t_ns\":1}]\n", "x: line 1: this is a JSON array"),
+        // The mark of UTF-8 is no part of the first line.
+        (
+            b"\xef\xbb\xbf{\"t_ns\":-1}\n",
+            "x: line 1: \"t_ns\" is no whole number",
+        ),
         (
             b"{\"t_ns\":1,\"event\":\"tcp_send_reset\",\"actor\":\"a\"}\n{\"t_ns\":}\n",
             "x: line 2: column 9: expected value",

@@ -89,7 +89,7 @@ pub fn read(bytes: &[u8], is_partial: bool, names: &Names) -> Result<Stream, Bad
         }
         Err(bad) if is_partial && stream.units > 0 => stream.gaps.push(bad.to_string()),
         Err(bad) if stream.units > 0 => {
-            return Err(bad.help("--partial takes what comes before"));
+            return Err(bad.or_partial());
         }
         Err(bad) => return Err(bad.help("there is nothing before it: copy or capture it again")),
     }

@@ -6,7 +6,7 @@ use faultlab_sim::engine::{Entry, KindSpec, Observed, Time, Value};
 use faultlab_sim::scenario::Record;
 use serde_json::{Map, Value as Json};
 
-use super::stream::{Events, Source, Stream};
+use super::stream::{AROUND, Events, Source, Stream, is_tcp};
 use super::{Bad, Names};
 
 /// Reads lines. A trace of several arms needs `arm`. With `is_partial`, the lines before a damaged one are taken.
@@ -41,8 +41,11 @@ pub fn read(text: &str, arm: Option<&str>, is_partial: bool, names: &Names) -> R
         });
         if let Err((what, help)) = taken {
             let bad = Bad::line(number, what);
-            if !is_partial || entries.is_empty() {
-                return Err(bad.help(format!("{help}; --partial takes the lines before it")));
+            if entries.is_empty() {
+                return Err(bad.help(help));
+            }
+            if !is_partial {
+                return Err(bad.help(help).or_partial());
             }
             stream.gaps.push(bad.to_string());
             break;
@@ -129,31 +132,34 @@ fn entry(
         return Ok(None);
     };
     let mut record = Observed::new(spec);
-    for (field, value) in object {
-        if matches!(&**field, "t_ns" | "event" | "actor" | "host") {
-            continue;
-        }
-        let Some((field, kind, _)) = spec.fields.iter().find(|(known, ..)| known == field) else {
-            stream.leave_out(format!("field {field} of {name}"));
-            continue;
-        };
-        let value = match value {
-            Json::Bool(flag) => Value::Flag(*flag),
-            Json::String(text) => Value::Text(text.clone().into()),
-            Json::Number(number) => {
+    let around = if is_tcp(name) { &AROUND[..] } else { &[] };
+    let known = spec.fields.iter().map(|(field, kind, _)| (*field, *kind));
+    let known: Vec<_> = known.chain(around.iter().copied()).collect();
+    for (field, kind) in &known {
+        let value = match object.get(*field) {
+            Some(Json::Bool(flag)) => Value::Flag(*flag),
+            Some(Json::String(text)) => Value::Text(text.clone().into()),
+            Some(Json::Number(number)) => {
                 let whole = number
                     .as_i64()
                     .map(i128::from)
                     .or_else(|| number.as_u64().map(i128::from));
                 Value::Number(whole.ok_or_else(|| format!("{field} is no whole number"))?)
             }
-            Json::Null => continue,
-            Json::Array(_) | Json::Object(_) => return Err(format!("{field} is no {kind}")),
+            Some(Json::Array(_) | Json::Object(_)) => return Err(format!("{field} is no {kind}")),
+            Some(Json::Null) | None => continue,
         };
         if (*kind == "number") != matches!(value, Value::Number(_)) {
             return Err(format!("{field} is no {kind}"));
         }
         record = record.with(field, value);
+    }
+    for field in object.keys() {
+        let is_known = matches!(&**field, "t_ns" | "event" | "actor" | "host")
+            || known.iter().any(|(known, _)| known == field);
+        if !is_known {
+            stream.leave_out(format!("field {field} of {name}"));
+        }
     }
     let actor = object.get("actor").or_else(|| object.get("host"));
     let actor = match actor {

@@ -79,6 +79,16 @@ impl Bad {
         }
     }
 
+    /// What comes before it can be taken.
+    fn or_partial(self) -> Bad {
+        const PARTIAL: &str = "--partial takes what comes before";
+        let help = match &self.help {
+            Some(help) => format!("{help}; {PARTIAL}"),
+            None => PARTIAL.into(),
+        };
+        self.help(help)
+    }
+
     fn of_file(self, file: &str) -> Failure {
         let failure = Failure::bad_input(format!("{file}: {self}"));
         match self.help {
@@ -161,9 +171,15 @@ pub fn read(
         }
         .help(KNOWN)
     })?;
-    match text.trim_start().starts_with('{') {
-        true => json::read(text, arm, is_partial, names),
-        false => text::read(text, is_partial, names),
+    // The mark of UTF-8 that editors and PowerShell write.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match text.trim_start().chars().next() {
+        Some('{') => json::read(text, arm, is_partial, names),
+        Some('[') => Err(
+            Bad::line(1, "this is a JSON array, and JSON lines are known")
+                .help("`jq -c .[] FILE | faultlab import -` makes lines of it"),
+        ),
+        _ => text::read(text, is_partial, names),
     }
 }
 

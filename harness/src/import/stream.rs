@@ -39,6 +39,9 @@ const ON_THE_WIRE: [&str; 5] = [
 /// Fields of these that no packet has.
 const NOT_IN_PACKETS: [&str; 6] = ["skaddr", "req", "sock_cookie", "reason", "err", "softirq"];
 
+/// What tools print around an event of a tracepoint, and its kind of value: the task that was running, and the CPU.
+pub const AROUND: [(&str, &str); 3] = [("pid", "number"), ("comm", "text"), ("cpu", "number")];
+
 impl Source {
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -252,7 +255,8 @@ pub fn record_kind(entry: &Entry<Record>) -> &'static str {
     faultlab_sim::engine::Record::kind(&entry.record)
 }
 
-fn is_tcp(kind: &str) -> bool {
+/// Whether it is a kind of the TCP tracepoints, or of what applications report beside them.
+pub fn is_tcp(kind: &str) -> bool {
     tracepoint::Record::KINDS
         .iter()
         .any(|spec| spec.kind == kind)

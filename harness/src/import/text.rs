@@ -10,7 +10,7 @@ use faultlab_sim::linux::tracepoint::line::{Line, Printer};
 use faultlab_sim::linux::tracepoint::print::TextError;
 use faultlab_sim::linux::tracepoint::{Context, Protocol, Record};
 
-use super::stream::{Events, Source, Stream, tcp};
+use super::stream::{AROUND, Events, Source, Stream, tcp};
 use super::{Bad, Names};
 
 /// Reads lines. With `is_partial`, those before a damaged one are taken.
@@ -43,7 +43,8 @@ pub fn read(text: &str, is_partial: bool, names: &Names) -> Result<Stream, Bad> 
                 stream.gaps.push(bad.to_string());
                 break;
             }
-            Err(bad) => return Err(bad),
+            Err(bad) if entries.is_empty() => return Err(bad),
+            Err(bad) => return Err(bad.or_partial()),
         }
     }
     if stream.units == 0 {
@@ -78,7 +79,7 @@ fn take(
     }
     let parsed = Line::parse(line).ok_or_else(|| {
         Bad::line(number, "this is no line of trace_pipe or perf script").help(
-            "expected: task-pid [cpu] flags time: tracepoint: text, or task pid [cpu] time: system:tracepoint: text; --partial takes the lines before it",
+            "expected: task-pid [cpu] flags time: tracepoint: text, or task pid [cpu] time: system:tracepoint: text",
         )
     })?;
     if parsed.printer == Printer::PerfScript {
@@ -94,7 +95,7 @@ fn take(
     }
     let event = event(layouts, &parsed).map_err(|error| {
         Bad::line(number, format!("{}: {error}", parsed.name)).help(
-            "the kernels whose print fmt is known are 6.1 and 6.18, and those that print less; --partial takes the lines before it",
+            "the kernels whose print fmt is known are 6.1 and 6.18, and those that print less",
         )
     })?;
     let Some(record) = observed(&event, &parsed) else {
@@ -139,15 +140,18 @@ fn observed(event: &Event<'_>, line: &Line<'_>) -> Option<Observed> {
     for (field, ..) in spec.map_or(&[][..], |spec| spec.fields) {
         record.know(field, event.said(field));
     }
-    let mut put = |name: &'static str, value: Value| record.know(name, Some(value));
-    put("pid", Value::Number(line.context.pid.into()));
-    put("comm", Value::Shared(Arc::from(line.comm)));
-    if let Some(cpu) = line.cpu {
-        put("cpu", Value::Number(cpu.into()));
-    }
     if line.printer == Printer::Ftrace {
         let interrupts = Context::SOFTIRQ | Context::HARDIRQ;
-        put("softirq", Value::Flag(line.context.flags & interrupts != 0));
+        let is_softirq = line.context.flags & interrupts != 0;
+        record.know("softirq", Some(Value::Flag(is_softirq)));
+    }
+    let around = [
+        Some(Value::Number(line.context.pid.into())),
+        Some(Value::Shared(Arc::from(line.comm))),
+        line.cpu.map(|cpu| Value::Number(cpu.into())),
+    ];
+    for ((field, _), value) in AROUND.into_iter().zip(around) {
+        record.know(field, value);
     }
     Some(record)
 }

@@ -75,7 +75,7 @@ impl<'f> Event<'f> {
             match (part, self.values[index].as_ref()?) {
                 (Part::Number, Datum::Number(number)) => {
                     let named = self.format.print().name_of(index, *number);
-                    Some(named.map_or(Value::Number(*number), text))
+                    Some(named.map_or(Value::Number(*number), Value::Shared))
                 }
                 (Part::SockaddrFamily, Datum::Bytes(bytes)) => {
                     Some(Value::Text(match sockaddr(bytes)? {

@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::TcpState;
 use super::address::{ip4, ip6, sockaddr, sockaddr_bytes, write_ip6};
@@ -33,9 +34,9 @@ struct Shown {
     /// The field's place in the format.
     field: usize,
     /// Names of values (`__print_symbolic`), for `%s`.
-    symbols: Vec<(i128, String)>,
+    symbols: Vec<(i128, Arc<str>)>,
     /// What stands for 0 (`REC->state ? .. : "UNKNOWN"`).
-    zero: Option<String>,
+    zero: Option<Arc<str>>,
 }
 
 /// A conversion of the kernel's printf.
@@ -132,12 +133,12 @@ impl Print {
     }
 
     /// How a value of the format's field at `index` is printed, if by a name: in hexadecimal if it has none.
-    pub(super) fn name_of(&self, index: usize, number: i128) -> Option<String> {
+    pub(super) fn name_of(&self, index: usize, number: i128) -> Option<Arc<str>> {
         let mut shown = self.shown();
         let shown = shown.find(|shown| shown.field == index)?;
         let name = || match shown.symbol(number) {
-            Some(name) => name.to_owned(),
-            None => format!("{:#x}", number as u64),
+            Some(name) => name.clone(),
+            None => format!("{:#x}", number as u64).into(),
         };
         (shown.conversion == Conversion::Symbol).then(name)
     }
@@ -171,7 +172,7 @@ fn top_level(text: &str, mark: char) -> Vec<&str> {
     parts
 }
 
-type Argument<'a> = (&'a str, Vec<(i128, String)>, Option<String>);
+type Argument<'a> = (&'a str, Vec<(i128, Arc<str>)>, Option<Arc<str>>);
 
 /// `REC->sport`, `__print_symbolic(REC->family, { 2, "AF_INET" })`, `REC->state ? (the like) : "UNKNOWN"`.
 fn argument_of(text: &str) -> Result<Argument<'_>, String> {
@@ -207,7 +208,7 @@ fn argument_of(text: &str) -> Result<Argument<'_>, String> {
         // The states are an enum that the kernel leaves by name there.
         let state = || TcpState::from_name(number).map(|state| state.number().into());
         let number = number.parse().ok().or_else(state)?;
-        Some((number, name.trim().trim_matches('"').to_owned()))
+        Some((number, name.trim().trim_matches('"').into()))
     });
     let symbols: Option<Vec<_>> = symbols.collect();
     Ok((name.ok_or_else(no)?, symbols.ok_or_else(no)?, None))
@@ -304,13 +305,13 @@ impl Format {
 }
 
 impl Shown {
-    fn symbol(&self, number: i128) -> Option<&str> {
+    fn symbol(&self, number: i128) -> Option<&Arc<str>> {
         if let (Some(zero), 0) = (&self.zero, number) {
             return Some(zero);
         }
         let mut symbols = self.symbols.iter();
         let found = symbols.find(|(known, _)| *known == number);
-        found.map(|(_, name)| name.as_str())
+        found.map(|(_, name)| name)
     }
 
     fn write(&self, value: Option<&Datum>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -358,7 +359,7 @@ impl Shown {
         let prefixed = |text: &str| text.strip_prefix("0x").and_then(hex);
         let number = match self.conversion {
             Conversion::Symbol => {
-                let named = self.symbols.iter().find(|(_, name)| name == text);
+                let named = self.symbols.iter().find(|(_, name)| **name == *text);
                 let zero = self.zero.as_deref() == Some(text);
                 let named = named.map(|(number, _)| *number);
                 // perf prints the number where it cannot resolve the kernel's enum.
