@@ -540,6 +540,34 @@ fn a_syn_ack_that_answers_another_syn_is_no_copy() {
     assert_eq!(again(&all_twice), (1, 3));
 }
 
+/// On a loopback with IPv6 that loses segments, Linux 6.18 sends again within a millisecond, and the same
+/// acknowledgement several times; tshark counts all of them.
+#[test]
+fn what_is_sent_again_within_a_round_trip_is_no_copy_where_nothing_else_is_one() {
+    let p = |by_client, tcp, seq, ack| packet(true, by_client, tcp, seq, ack, 0);
+    let story = [
+        (0, p(true, Tcp::Syn, 0, 0)),
+        (0, p(false, Tcp::SynAck, 900, 1)),
+        (0, p(true, Tcp::Ack, 1, 901)),
+        (1, p(true, Tcp::Data(100), 1, 901)),
+        (1, p(false, Tcp::Ack, 901, 1)),
+        (1, p(true, Tcp::Data(100), 1, 901)),
+        (1, p(false, Tcp::Ack, 901, 101)),
+    ];
+    let told = |packets: &[(u32, Vec<u8>)]| {
+        let told = imported(&pcap(101, packets, false, 65_535)).connections;
+        let told = told.expect("packets");
+        (told.all[0].retransmissions, told.twice)
+    };
+    assert_eq!(told(&story), (1, 0));
+    // Two places of capture: what is sent again cannot be told from a copy.
+    let twice: Vec<_> = story
+        .iter()
+        .flat_map(|packet| [packet.clone(), packet.clone()])
+        .collect();
+    assert_eq!(told(&twice), (0, 8));
+}
+
 #[test]
 fn what_the_receiver_had_and_the_capture_has_not_makes_it_incomplete() {
     let data = |seq, id| packet(false, true, Tcp::Data(100), seq, 901, id);

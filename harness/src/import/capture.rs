@@ -416,7 +416,13 @@ fn segment(frame: &Frame<'_>) -> Result<Segment, NoSegment> {
         flags: Flags(tcp[13]),
         len: (total - header_len) as u32,
         id,
+        options_hash: hash(payload.payload.get(20..header_len).unwrap_or_default()),
     })
+}
+
+fn hash(bytes: &[u8]) -> u32 {
+    let add = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    bytes.iter().fold(0x811c_9dc5, add)
 }
 
 fn ip(data: &[u8]) -> Result<LaxSlicedPacket<'_>, NoSegment> {

@@ -48,6 +48,8 @@ pub struct Segment {
     pub len: u32,
     /// The identification of its IPv4 packet, if it is not 0.
     pub id: Option<u16>,
+    /// What tells its options (time, selective acknowledgements) from others.
+    pub options_hash: u32,
 }
 
 /// How a connection ended, as far as the capture goes.
@@ -180,6 +182,8 @@ struct Tracked {
     syn_at: Option<Time>,
     was_reset: bool,
     recent: VecDeque<Print>,
+    /// Of each end, whether its first segment was captured twice; none before its second one.
+    is_doubled: [Option<bool>; 2],
 }
 
 /// Two ends in the order of their addresses.
@@ -269,11 +273,14 @@ impl Tracker<'_, '_> {
         };
         let is_syn = flags.has(Flags::SYN) && !flags.has(Flags::RST);
         let known = self.live.get(&key).copied();
-        if let Some(index) = known
-            && self.tracked[index].was_seen(segment)
-        {
-            self.totals.twice += 1;
-            return;
+        if let Some(index) = known {
+            let tracked = &mut self.tracked[index];
+            let is_copy = tracked.was_seen(segment);
+            tracked.note(segment, is_copy);
+            if is_copy {
+                self.totals.twice += 1;
+                return;
+            }
         }
         let index = match known {
             Some(index) if !(is_syn && self.tracked[index].is_followed_by(segment)) => index,
@@ -614,6 +621,7 @@ impl Tracked {
             syn_at: None,
             was_reset: false,
             recent: VecDeque::new(),
+            is_doubled: [None; 2],
         }
     }
 
@@ -627,9 +635,21 @@ impl Tracked {
 
     /// Whether this very packet was captured before, at another interface or on its other way through.
     fn was_seen(&self, segment: &Segment) -> bool {
-        let print = Print::of(segment, self.by(segment));
+        let by = self.by(segment);
+        let print = Print::of(segment, by);
         let mut recent = self.recent.iter();
-        recent.any(|known| known.is_copied_by(&print))
+        // Where the first segment of an end was captured once, none without an identification is a copy.
+        let may_be_copied = print.id.is_some() || self.is_doubled[by] != Some(false);
+        may_be_copied && recent.any(|known| known.is_copied_by(&print))
+    }
+
+    /// What `was_seen` tells of the second segment of an end tells it of the rest.
+    fn note(&mut self, segment: &Segment, is_copy: bool) {
+        let by = self.by(segment);
+        let is_first = !self.recent.iter().any(|known| known.by == by);
+        if !is_first && self.is_doubled[by].is_none() {
+            self.is_doubled[by] = Some(is_copy);
+        }
     }
 
     fn remember(&mut self, segment: &Segment) {
@@ -681,6 +701,7 @@ struct Print {
     ack: u32,
     flags: Flags,
     len: u32,
+    options_hash: u32,
 }
 
 impl Print {
@@ -693,15 +714,18 @@ impl Print {
             ack: segment.ack,
             flags: segment.flags,
             len: segment.len,
+            options_hash: segment.options_hash,
         }
     }
 
-    /// Linux sends nothing twice with one identification, and nothing again within a millisecond.
+    /// Linux sends nothing twice with one identification, and without a round trip of less than a millisecond
+    /// nothing again within that. Of acknowledgements that repeat, the options tell what else arrived.
     fn is_copied_by(&self, later: &Print) -> bool {
         let content = |print: &Print| (print.seq, print.ack, print.flags, print.len);
+        let is_soon = (later.at - self.at).0 < COPIED_NS;
         self.by == later.by
             && self.id == later.id
             && content(self) == content(later)
-            && (self.id.is_some() || (later.at - self.at).0 < COPIED_NS)
+            && (self.id.is_some() || is_soon && self.options_hash == later.options_hash)
     }
 }

@@ -62,7 +62,7 @@ impl Source {
                 "Events are inferred from packets, at the times at which those were captured. That an end has received something shows when it acknowledges it; a RST that was captured counts as received.",
                 "No packet shows that a connection is given up, that a socket is destroyed (tcp_destroy_sock), what an application learns (app), nor skaddr, sock_cookie, reason and err.",
                 "A simultaneous open looks like two connections, a closed port like a listener that answers by RST, and an orphan's FIN_WAIT2, which a kernel ends at once, like one that waits.",
-                "Data that fills a gap within 3 ms counts as reordered, later as retransmitted. The same segment again counts as captured twice if its IPv4 identification is the same, or, without one (IPv6), within 1 ms.",
+                "Data that fills a gap within 3 ms counts as reordered, later as retransmitted. The same segment again counts as captured twice if its IPv4 identification is the same, or, without one (IPv6, SYN-ACKs of Linux), within 1 ms where the sender's first segment was captured twice, too.",
             ],
             Source::Ftrace | Source::PerfScript => &[
                 "A kind without an event may not have been recorded: claims that nothing of it happens are undecided unless --recorded names it.",
