@@ -161,6 +161,7 @@ impl Apps {
             }
             What::PeerClosed if is_server => net.close(out, at),
             What::PeerClosed => self.lose(lab, net, out, (at, flow)),
+            What::Unwritable => {}
             What::ConnectFailed(errno) => {
                 self.fail(lab, net, out, (at, flow), AppOp::Connect, errno);
             }

@@ -143,7 +143,7 @@ impl Net {
     }
 
     /// write(), which waits for room in the send buffer: the application goes on, and what does not fit follows
-    /// as acknowledgements make room ([`Buffers`](super::Buffers)). A close() waits for it.
+    /// as acknowledgements make room ([`Buffers`](super::Buffers)). A close() waits for it, a shutdown() does not.
     pub(super) fn send(
         &mut self,
         out: &mut impl Out,
@@ -188,6 +188,7 @@ impl Net {
     /// way fails (measured); while two SYNs meet, it waits for the handshake.
     pub(super) fn shutdown(&mut self, out: &mut impl Out, at: Place) {
         let socket = self.socket_mut(at);
+        let is_writing = socket.send.give_up_waiting();
         socket.cannot_send = true;
         match socket.state {
             TcpState::SynSent => {
@@ -197,6 +198,9 @@ impl Net {
             TcpState::Established => self.send_fin(out, at, TcpState::FinWait1),
             TcpState::CloseWait => self.send_fin(out, at, TcpState::LastAck),
             _ => {}
+        }
+        if is_writing {
+            self.notify(at, What::Unwritable);
         }
     }
 

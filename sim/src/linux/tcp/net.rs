@@ -83,6 +83,8 @@ pub(super) enum What {
     Readable,
     /// The peer will send no more.
     PeerClosed,
+    /// A write() that waited for room fails with EPIPE.
+    Unwritable,
     /// connect() failed.
     ConnectFailed(Errno),
     /// The connection is gone.

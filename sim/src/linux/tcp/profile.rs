@@ -132,8 +132,9 @@ pub(super) const RECEIVE_BUFFER: u32 = 131_072;
 /// The maximum of tcp_rmem.
 pub(super) const RECEIVE_BUFFER_MAX: u32 = 6_291_456;
 
-/// SKB_TRUESIZE of a segment: what it counts for when the send buffer is sized (tcp_sndbuf_expand).
-pub(super) const SEGMENT_TRUESIZE: u64 = 4_352;
+/// SKB_TRUESIZE of a segment: what it counts for when the send buffer is sized (tcp_sndbuf_expand). MAX_TCP_HEADER, and so
+/// how the kernel was built, decides whether a segment's memory is 2048 bytes, as on both measured kernels, or 4096.
+pub(super) const SEGMENT_TRUESIZE: u64 = 2_304;
 /// How far the send buffer grows by itself: the maximum of tcp_wmem.
 pub(super) const SEND_BUFFER_MAX: u64 = 4_194_304;
 

@@ -140,16 +140,15 @@ impl Sending {
         let mut later_us = None;
         let mut is_lost_again = false;
         for sent in self.queue.iter_mut() {
-            let is_known = sent.is_sacked || sent.is_lost && !sent.is_resent;
+            let is_known = sent.is_sacked || sent.was_late || sent.is_lost && !sent.is_resent;
             if is_known || rack.nth <= sent.nth {
                 continue;
             }
             let passed_us = (now - sent.at).0 / 1_000;
             match (rack.rtt_us + reordering_us).checked_sub(passed_us) {
                 None | Some(0) => {
-                    is_lost_again |= sent.is_resent;
-                    sent.is_resent = false;
-                    sent.is_lost = true;
+                    is_lost_again |= sent.mark_lost();
+                    sent.was_late = true;
                 }
                 left_us => later_us = later_us.max(left_us),
             }
@@ -163,8 +162,7 @@ impl Sending {
             return;
         };
         let rest = (first.count() > 1).then(|| first.split_off(MSS.into()));
-        first.is_lost = true;
-        first.is_resent = false;
+        first.mark_lost();
         if let Some(rest) = rest {
             self.queue.insert(1, rest);
         }
@@ -199,8 +197,7 @@ impl Net {
         for (nth, sent) in send.queue.iter_mut().enumerate() {
             let is_recent = nth > 0 && (now - sent.at).0 / 1_000 < rtt_us;
             if !sent.is_sacked && !is_recent {
-                sent.is_lost = true;
-                sent.is_resent = false;
+                sent.mark_lost();
             }
         }
         let begins =

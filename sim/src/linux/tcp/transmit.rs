@@ -189,6 +189,7 @@ impl Net {
             }
         }
         sent.was_resent = true;
+        sent.was_late = false;
         sent.at = now;
         sent.nth = send.next_buffer();
         send.queue[index] = sent;

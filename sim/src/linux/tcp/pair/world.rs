@@ -170,6 +170,7 @@ impl Pair {
                     self.read(cx, at);
                 }
             }
+            What::Unwritable => self.learn(cx, at, AppOp::Send, Errno::EPIPE),
             What::ConnectFailed(_) => self.take_error(cx, at, AppOp::Connect),
             What::Broken(_) => self.take_error(cx, at, AppOp::Error),
         }
