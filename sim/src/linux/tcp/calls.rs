@@ -51,9 +51,8 @@ impl Net {
             backlog: backlog.min(self.sysctls(host).somaxconn),
             ..Listener::default()
         }));
-        let slot = self.host_mut(host).insert(socket);
-        self.host_mut(host).add_listener(port, slot);
-        let at = Place { host, slot };
+        let at = self.add(host, socket);
+        self.host_mut(host).add_listener(port, at.slot);
         self.set_state(out, at, TcpState::Listen);
         Ok(at)
     }
@@ -92,9 +91,10 @@ impl Net {
             return Err(ConnectError::InUse);
         }
         let mut socket = Socket::new(TcpState::Close, bound.unwrap_or(0), to, flow);
-        socket.options = options;
-        let slot = self.host_mut(host).insert(socket);
-        let at = Place { host, slot };
+        if options != SocketOptions::default() {
+            socket.options = Some(Box::new(options));
+        }
+        let at = self.add(host, socket);
         self.set_state(out, at, TcpState::SynSent);
         let may_reuse = self.may_reuse(host, now);
         let taken = match bound {
@@ -132,7 +132,7 @@ impl Net {
             .push_back(Sent::new(first, first + 1, false, now));
         socket.resend.timeout = timeout;
         socket.resend.since_ms = Some(since_ms);
-        self.host_mut(host).enter(slot);
+        self.host_mut(host).enter(at.slot);
         let syn = Segment {
             seq: first,
             ..self.segment(at, Flags::SYN, out)
@@ -176,7 +176,7 @@ impl Net {
         receive.memory.empty();
         let pushed = receive.pushed == 2 || receive.pushed == 1 && !receive.ping_pong;
         let is_full = receive.nxt - receive.acked > u64::from(receive.largest);
-        let owes = receive.owes_ack && (is_full || pushed && receive.early.is_empty());
+        let owes = receive.owes_ack && (is_full || pushed && receive.disorder.early().is_empty());
         let opens = !owes && receive.opens();
         if owes || opens {
             self.send_ack(out, at);

@@ -65,13 +65,12 @@ impl Net {
         let mut request = self.request_for(segment, Net::initial_sequence(now));
         request.parent = listener;
         request.request.sent_at = Some(now);
-        let slot = self.host_mut(host).insert(request);
-        self.host_mut(host).enter(slot);
+        let at = self.add(host, request);
+        self.host_mut(host).enter(at.slot);
         if let Some(queues) = self.host_mut(host).listening(listener) {
             queues.requests += 1;
             queues.young += 1;
         }
-        let at = Place { host, slot };
         self.send_syn_ack(out, at);
         let ticks = self.clock.ticks_of_ms(SYN_TIMEOUT_MS);
         self.set_timer(out, at, Timer::Write, ticks);
@@ -417,9 +416,9 @@ impl Net {
         child.lacks_options = !child.receive.has_stamps;
         child.parent = NONE;
         child.receive.begin(segment.seq);
-        let slot = self.host_mut(host).insert(child);
-        self.host_mut(host).enter(slot);
-        self.make_child(out, Place { host, slot }, listener, segment);
+        let at = self.add(host, child);
+        self.host_mut(host).enter(at.slot);
+        self.make_child(out, at, listener, segment);
     }
 
     /// Acknowledgements go out at once for a while (tcp_enter_quickack_mode).

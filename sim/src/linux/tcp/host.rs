@@ -11,7 +11,6 @@ use super::segment::HostId;
 use super::socket::{Listener, NONE, Socket};
 use super::sysctl::Sysctls;
 use super::timer::{Alarm, Timer};
-use crate::engine::Ticket;
 use crate::linux::tracepoint::{Ipv4, TcpState};
 
 /// So many sockets are looked through one by one.
@@ -21,11 +20,11 @@ const FEW: usize = 4;
 /// one for what is left of the connection before.
 const USUAL: usize = 2;
 
-/// A place for a socket. The timers stay with the place, as their entries on the agenda do.
+/// A place for a socket and its timers.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-struct Slot {
-    alarms: [Alarm; 3],
-    socket: Option<Socket>,
+pub(super) struct Slot {
+    pub(super) alarms: [Alarm; 3],
+    pub(super) socket: Option<Box<Socket>>,
 }
 
 /// By what segments find a socket. Kept apart from it, so that a search touches few cache lines.
@@ -140,20 +139,20 @@ impl Host {
     /// The socket in `slot`.
     #[inline]
     pub(super) fn socket(&self, slot: u32) -> &Socket {
-        let socket = self.slots[slot as usize].socket.as_ref();
+        let socket = self.slots[slot as usize].socket.as_deref();
         socket.expect("a slot that is spoken of holds a socket")
     }
 
     /// The same, to change.
     #[inline]
     pub(super) fn socket_mut(&mut self, slot: u32) -> &mut Socket {
-        let socket = self.slots[slot as usize].socket.as_mut();
+        let socket = self.slots[slot as usize].socket.as_deref_mut();
         socket.expect("a slot that is spoken of holds a socket")
     }
 
     /// The socket in `slot`, if there is one.
     pub(super) fn get(&self, slot: u32) -> Option<&Socket> {
-        self.slots.get(slot as usize)?.socket.as_ref()
+        self.slots.get(slot as usize)?.socket.as_deref()
     }
 
     pub(super) fn alarm(&mut self, slot: u32, timer: Timer) -> &mut Alarm {
@@ -167,7 +166,7 @@ impl Host {
     }
 
     /// Puts a new socket into a place: the one freed last, as the kernel's slab does.
-    pub(super) fn insert(&mut self, mut socket: Socket) -> u32 {
+    pub(super) fn insert(&mut self, mut socket: Box<Socket>) -> u32 {
         self.cookies += 1;
         socket.cookie = self.cookies;
         let slot = match self.free {
@@ -192,15 +191,12 @@ impl Host {
         (self.slots.len() - 1) as u32
     }
 
-    /// Frees a place; what of the agenda stands for its timers is to be cancelled.
-    pub(super) fn remove(&mut self, slot: u32) -> impl Iterator<Item = Ticket> + use<> {
-        let place = &mut self.slots[slot as usize];
-        place.socket = None;
-        let alarms = std::mem::take(&mut place.alarms);
+    /// Frees a place, and gives what was there.
+    pub(super) fn remove(&mut self, slot: u32) -> Slot {
         let known = &mut self.known[slot as usize];
         debug_assert!(!known.hashed, "a socket is unhashed before it goes");
         known.next = std::mem::replace(&mut self.free, slot);
-        alarms.into_iter().filter_map(|mut alarm| alarm.take())
+        std::mem::take(&mut self.slots[slot as usize])
     }
 
     /// The chain of a four-tuple.
@@ -317,7 +313,7 @@ impl Host {
 
     /// The queues of the listening socket in `slot`, if it still listens.
     pub(super) fn listening(&mut self, slot: u32) -> Option<&mut Listener> {
-        let socket = self.slots.get_mut(slot as usize)?.socket.as_mut()?;
+        let socket = self.slots.get_mut(slot as usize)?.socket.as_deref_mut()?;
         let listens = socket.state == TcpState::Listen;
         socket.listener.as_deref_mut().filter(|_| listens)
     }
@@ -447,7 +443,8 @@ mod tests {
         let mut slots = Vec::new();
         for n in 0..500u16 {
             let peer = (HostId(1 + u32::from(n % 7)), 40_000 + n);
-            let slot = host.insert(Socket::new(TcpState::Established, 6379, peer, flow));
+            let socket = Socket::new(TcpState::Established, 6379, peer, flow);
+            let slot = host.insert(Box::new(socket));
             host.enter(slot);
             slots.push((slot, peer));
         }
@@ -456,7 +453,7 @@ mod tests {
         }
         for (slot, peer) in slots.iter().step_by(3) {
             host.unhash(*slot);
-            assert_eq!(host.remove(*slot).count(), 0);
+            assert!(host.remove(*slot).socket.is_some());
             assert_eq!(host.find(6379, peer.0, peer.1), None);
         }
         assert_eq!(

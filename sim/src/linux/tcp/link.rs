@@ -3,6 +3,7 @@
 use std::hash::{Hash, Hasher};
 
 use super::segment::{Flow, Segment};
+use super::spare::Spare;
 use crate::engine::{Entity, Span, Time};
 use crate::linux::tracepoint::Ipv4;
 
@@ -85,46 +86,6 @@ impl Captured {
     }
 }
 
-/// The memory of segments that have arrived, for those to come: no part of the state.
-#[derive(Debug, Default)]
-pub(super) struct Spare(
-    #[expect(clippy::vec_box, reason = "the boxes are what is kept")] Vec<Box<Segment>>,
-);
-
-impl Spare {
-    pub(super) fn keep(&mut self, segment: Box<Segment>) {
-        self.0.push(segment);
-    }
-
-    pub(super) fn fill(&mut self, segment: Segment) -> Box<Segment> {
-        match self.0.pop() {
-            None => Box::new(segment),
-            Some(mut place) => {
-                *place = segment;
-                place
-            }
-        }
-    }
-}
-
-impl Clone for Spare {
-    fn clone(&self) -> Spare {
-        Spare::default()
-    }
-}
-
-impl PartialEq for Spare {
-    fn eq(&self, _: &Spare) -> bool {
-        true
-    }
-}
-
-impl Eq for Spare {}
-
-impl Hash for Spare {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
-}
-
 /// A full-duplex link: each way a queue without a bound, then a delay.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Link {
@@ -141,7 +102,7 @@ pub(super) struct Link {
     pub(super) lost_of_million: u32,
     pub(super) carried: Carried,
     pub(super) captured: Captured,
-    pub(super) spare: Spare,
+    pub(super) spare: Spare<Segment>,
     /// The names of the two ways of each client's latest connection, once a loss was asked for.
     ways: Vec<Option<Named>>,
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use super::Event;
 use super::firing::Firing;
 use super::flood::Flood;
-use super::host::Host;
+use super::host::{Host, Slot};
 use super::link::{Carried, Link, Way};
 use super::profile::{Kernel, KernelProfile};
 use super::segment::{Flow, HostId, Segment};
 use super::socket::{Place, Socket};
+use super::spare::Spare;
 use super::sysctl::Sysctls;
 use super::timer::{Clock, Due, Timer};
 use crate::engine::{self, Cx, Entity, Options, Span, Ticket, Time};
@@ -107,6 +108,7 @@ pub(super) struct Net {
     pub(super) firing: Option<Firing>,
     /// Where the clock stood that cookies are stamped by, once it was asked: see `Net::cookie_stamps`.
     pub(super) cookie_clock: Option<u64>,
+    spare: Spare<Socket>,
 }
 
 impl Net {
@@ -128,6 +130,7 @@ impl Net {
             flood: None,
             firing: None,
             cookie_clock: None,
+            spare: Spare::default(),
         }
     }
 
@@ -414,8 +417,19 @@ impl Net {
 
     /// Frees the place of a socket, and with it its timers.
     pub(super) fn free(&mut self, out: &mut impl Out, at: Place) {
-        for entry in self.host_mut(at.host).remove(at.slot) {
-            out.cancel(entry);
+        let Slot { alarms, socket } = self.host_mut(at.host).remove(at.slot);
+        for mut alarm in alarms {
+            if let Some(entry) = alarm.take() {
+                out.cancel(entry);
+            }
         }
+        self.spare.keep(socket);
+    }
+
+    /// Gives a new socket a place.
+    pub(super) fn add(&mut self, host: HostId, socket: Socket) -> Place {
+        let socket = self.spare.fill(socket);
+        let slot = self.host_mut(host).insert(socket);
+        Place { host, slot }
     }
 }

@@ -11,14 +11,11 @@ use super::timer::Timer;
 use super::transmit::{Push, TIMEOUT_MIN_TICKS};
 use crate::linux::tracepoint::{RstReason, TcpState};
 
-/// TCP_NUM_SACKS.
-const MOST_TOLD: usize = 4;
-
 impl Net {
     /// A segment has arrived at its host.
     pub(super) fn arrive(&mut self, out: &mut impl Out, segment: Box<Segment>) {
         self.receive(out, &segment);
-        self.link.spare.keep(segment);
+        self.link.spare.keep([segment]);
     }
 
     fn receive(&mut self, out: &mut impl Out, segment: &Segment) {
@@ -156,7 +153,7 @@ impl Net {
                     if segment.seq < expected {
                         self.be_quick(at);
                         let twice = (segment.seq, segment.end().min(expected));
-                        self.socket_mut(at).receive.twice = Some(twice);
+                        self.socket_mut(at).receive.disorder.tell_twice(twice);
                     }
                     self.send_ack(out, at);
                 }
@@ -309,7 +306,7 @@ impl Net {
                     self.be_quick(at);
                     let receive = &mut self.socket_mut(at).receive;
                     receive.owes_ack = true;
-                    receive.twice = Some((segment.seq, segment.end()));
+                    receive.disorder.tell_twice((segment.seq, segment.end()));
                 }
                 return false;
             }
@@ -321,7 +318,7 @@ impl Net {
             let receive = &mut self.socket_mut(at).receive;
             receive.owes_ack = true;
             if segment.end() <= expected {
-                receive.twice = Some((segment.seq, segment.end()));
+                receive.disorder.tell_twice((segment.seq, segment.end()));
             }
             return false;
         }
@@ -356,57 +353,29 @@ impl Net {
             .end_of_data()
             .min(receive.nxt + receive.window_left());
         if segment.flags.fin && end == segment.end_of_data() {
-            receive.early_fin = Some(end);
+            receive.disorder.keep_fin(end);
             end += 1;
         }
-        if segment.seq >= end {
-            return;
+        if segment.seq < end {
+            receive.disorder.keep((segment.seq, end));
         }
-        let (mut from, mut to) = (segment.seq, end);
-        receive.early.retain(|(start, stop)| {
-            let meets = *start <= to && from <= *stop;
-            if meets {
-                from = from.min(*start);
-                to = to.max(*stop);
-            }
-            !meets
-        });
-        let at = receive.early.partition_point(|(start, _)| *start < from);
-        receive.early.insert(at, (from, to));
-        // What was told and meets it is told anew, first (tcp_sack_new_ofo_skb).
-        receive
-            .told
-            .retain(|(start, stop)| *stop < from || to < *start);
-        receive.told.insert(0, (from, to));
-        receive.told.truncate(MOST_TOLD);
     }
 
     /// Takes in what came before its turn and now has it (tcp_ofo_queue). Whether the FIN is next.
     fn take_early(&mut self, at: Place) -> bool {
         let receive = &mut self.socket_mut(at).receive;
-        if receive.early.is_empty() && receive.early_fin.is_none() {
+        if receive.disorder.is_nothing_early() {
             return false;
         }
-        while let Some((from, to)) = receive.early.first().copied() {
-            if from > receive.nxt {
-                break;
-            }
-            // The FIN's number is no byte.
-            let to = receive.early_fin.map_or(to, |fin| to.min(fin));
+        while let Some(to) = receive.disorder.take_next(receive.nxt) {
             let new = to.saturating_sub(receive.nxt);
             receive.nxt += new;
             receive.unread += new;
             receive.memory.take_early(new);
-            receive.early.remove(0);
         }
-        let next = receive.nxt;
-        receive.told.retain(|(_, stop)| *stop > next);
-        receive.owes_ack_now |= receive.early.is_empty();
+        receive.owes_ack_now |= receive.disorder.early().is_empty();
         receive.owes_ack = true;
-        receive
-            .early_fin
-            .take_if(|fin| *fin == receive.nxt)
-            .is_some()
+        receive.disorder.go_on_from(receive.nxt)
     }
 
     /// The peer's FIN (tcp_fin).

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use super::disorder::Disorder;
 use super::profile::{INITIAL_CWND, MSS, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
 use super::segment::{Flow, HostId};
 use super::unacked::Unacked;
@@ -67,7 +68,8 @@ pub(super) struct Socket {
     pub(super) cookie: u64,
     /// The listener whose request it is, or in whose accept queue it waits; [`NONE`] otherwise.
     pub(super) parent: u32,
-    pub(super) options: SocketOptions,
+    /// None: nothing was set. See [`Socket::options`].
+    pub(super) options: Option<Box<SocketOptions>>,
     /// What SO_ERROR would give (sk_err), as long as no application has taken it.
     pub(super) error: Option<crate::linux::errno::Errno>,
     pub(super) send: Sending,
@@ -254,14 +256,8 @@ pub(super) struct Receiving {
     pub(super) unread: u64,
     /// Whether the peer's FIN was received.
     pub(super) fin: bool,
-    /// What came before its turn, as ranges in order.
-    pub(super) early: Vec<(u64, u64)>,
-    /// Ranges of it, what came last first, as they are told: a few only (selective_acks).
-    pub(super) told: Vec<(u64, u64)>,
-    /// The number of a FIN that came before its turn.
-    pub(super) early_fin: Option<u64>,
-    /// What came twice and is to be told (duplicate_sack).
-    pub(super) twice: Option<(u64, u64)>,
+    /// What came before its turn, or twice.
+    pub(super) disorder: Disorder,
     /// The peer's timestamp to echo (ts_recent).
     pub(super) echo_ms: u64,
     /// Whether the connection uses timestamps.
@@ -522,10 +518,7 @@ impl Receiving {
             memory: Memory::FRESH,
             unread: 0,
             fin: false,
-            early: Vec::new(),
-            told: Vec::new(),
-            early_fin: None,
-            twice: None,
+            disorder: Disorder::default(),
             echo_ms: 0,
             has_stamps: false,
             largest: 536,
@@ -583,7 +576,7 @@ impl Socket {
             flow,
             cookie: 0,
             parent: NONE,
-            options: SocketOptions::default(),
+            options: None,
             error: None,
             send: Sending::from(0),
             receive: Receiving::from(0),
@@ -595,10 +588,16 @@ impl Socket {
         }
     }
 
+    /// What its application has set.
+    pub(super) fn options(&self) -> SocketOptions {
+        self.options.as_deref().copied().unwrap_or_default()
+    }
+
     /// The levels of its buffers.
     pub(super) fn buffers(&self) -> Buffers {
         let written = self.send.end_of_data().saturating_sub(self.send.una);
-        let early = self.receive.early.iter().map(|(from, to)| to - from);
+        let early = self.receive.disorder.early().iter();
+        let early = early.map(|(from, to)| to - from);
         Buffers {
             queued: written.min(self.send.limit),
             send_limit: self.send.limit,

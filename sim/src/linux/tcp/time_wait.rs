@@ -1,5 +1,6 @@
 //! TIME_WAIT: the mini-sockets of connections that are over (net/ipv4/tcp_minisocks.c).
 
+use super::disorder::Disorder;
 use super::net::{Net, Out};
 use super::profile::TIME_WAIT_MS;
 use super::segment::{Flags, HostId, Segment};
@@ -33,8 +34,7 @@ impl Net {
         mini.substate = substate;
         mini.send = Sending::from(old.send.nxt);
         mini.receive = Receiving {
-            early: Vec::new(),
-            told: Vec::new(),
+            disorder: Disorder::default(),
             ..old.receive.clone()
         };
         mini.receive.out_of_window_ms = None;
@@ -45,14 +45,10 @@ impl Net {
             TcpState::TimeWait => self.clock.ticks_of_ms(TIME_WAIT_MS),
             _ => ticks.max(least),
         };
+        let mini = self.add(at.host, mini);
         let host = self.host_mut(at.host);
-        let slot = host.insert(mini);
         host.time_waits += 1;
-        host.hand_over(at.slot, slot);
-        let mini = Place {
-            host: at.host,
-            slot,
-        };
+        host.hand_over(at.slot, mini.slot);
         self.set_timer(out, mini, Timer::Write, ticks);
         self.done(out, at);
     }

@@ -55,7 +55,7 @@ impl Net {
         let (true, Some(since_ms)) = (socket.resend.timeouts > 0, socket.resend.since_ms) else {
             return false;
         };
-        let limit_ms = match socket.options.user_timeout_ms {
+        let limit_ms = match socket.options().user_timeout_ms {
             0 => {
                 let base_ms = match socket.state {
                     TcpState::SynSent | TcpState::SynRecv => super::profile::SYN_TIMEOUT_MS,
@@ -123,7 +123,7 @@ impl Net {
     fn timeout_within_user_timeout(&self, now_ms: u64, at: Place) -> u64 {
         let socket = self.socket(at);
         let resend = &socket.resend;
-        match socket.options.user_timeout_ms {
+        match socket.options().user_timeout_ms {
             0 => resend.timeout,
             user_timeout_ms => {
                 let elapsed_ms = now_ms - resend.since_ms.unwrap_or(now_ms);
@@ -155,7 +155,7 @@ impl Net {
         let resend = &self.socket(at).resend;
         let base = self.window_probe_base(at);
         let ticks = base.saturating_mul(1 << resend.backoff.min(30)).min(max);
-        let options = &self.socket(at).options;
+        let options = self.socket(at).options();
         match (options.user_timeout_ms, resend.probes_since) {
             (0, _) | (_, None) => ticks,
             (user_timeout_ms, Some(since)) => {
@@ -174,7 +174,7 @@ impl Net {
         let retries2 = self.sysctls(at.host).retries2;
         let user_timeout = self
             .clock
-            .ticks_of_ms(self.socket(at).options.user_timeout_ms);
+            .ticks_of_ms(self.socket(at).options().user_timeout_ms);
         let socket = self.socket_mut(at);
         if !socket.send.queue.is_empty() || !socket.send.has_unsent() {
             socket.resend.probes = 0;
@@ -239,7 +239,7 @@ impl Net {
             idle_s,
             interval_s,
             count,
-        } = self.socket(at).options.keepalive?;
+        } = self.socket(at).options().keepalive?;
         Some(KeepaliveTicks {
             idle: self.clock.ticks_of_ms(idle_s * 1_000),
             interval: self.clock.ticks_of_ms(interval_s * 1_000),
@@ -296,7 +296,7 @@ impl Net {
             return Some(keepalive.idle - idle);
         }
         let probes = socket.resend.probes;
-        let is_given_up = match socket.options.user_timeout_ms {
+        let is_given_up = match socket.options().user_timeout_ms {
             0 => probes >= keepalive.count,
             user_timeout_ms => probes > 0 && idle >= self.clock.ticks_of_ms(user_timeout_ms),
         };

@@ -77,12 +77,12 @@ impl Net {
         receive.pushed = 0;
         receive.ack_due = None;
         segment.window = receive.window as u32;
-        let twice = receive.twice.take();
-        if uses_sack && (twice.is_some() || !receive.told.is_empty()) {
+        let twice = receive.disorder.take_twice();
+        if uses_sack && (twice.is_some() || !receive.disorder.told().is_empty()) {
             // As many as the options have room for (tcp_established_options).
             let room = 4 - usize::from(receive.has_stamps) - usize::from(twice.is_some());
             segment.sack = Some(Box::new(super::segment::Sack {
-                blocks: receive.told.iter().take(room).copied().collect(),
+                blocks: receive.disorder.told().iter().take(room).copied().collect(),
                 twice,
             }));
         }
@@ -564,7 +564,7 @@ impl Net {
         if is_full && receive.keeps_window()
             || receive.is_quick()
             || receive.owes_ack_now
-            || !receive.early.is_empty()
+            || !receive.disorder.early().is_empty()
         {
             return self.send_ack(out, at);
         }

@@ -1,18 +1,21 @@
 //! What a socket has sent and nobody has acknowledged.
 
 use std::collections::VecDeque;
-use std::iter::Chain;
+use std::hash::{Hash, Hasher};
 use std::ops::{Index, IndexMut};
-use std::{collections::vec_deque, option};
 
 use super::socket::Sent;
 
 /// Buffers in the order of their numbers. Most sockets have none or one, which needs no memory of its own.
-#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Unacked {
     first: Option<Sent>,
     /// invariant: empty if there is no first one.
-    rest: VecDeque<Sent>,
+    #[expect(
+        clippy::box_collection,
+        reason = "it is rarely there, and sockets are many"
+    )]
+    rest: Option<Box<VecDeque<Sent>>>,
 }
 
 impl Unacked {
@@ -21,12 +24,12 @@ impl Unacked {
     }
 
     pub(super) fn len(&self) -> usize {
-        usize::from(self.first.is_some()) + self.rest.len()
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.len());
+        usize::from(self.first.is_some()) + rest
     }
 
     pub(super) fn clear(&mut self) {
-        self.first = None;
-        self.rest.clear();
+        *self = Unacked::default();
     }
 
     pub(super) fn front(&self) -> Option<&Sent> {
@@ -40,36 +43,37 @@ impl Unacked {
     pub(super) fn get(&self, index: usize) -> Option<&Sent> {
         match index.checked_sub(1) {
             None => self.first.as_ref(),
-            Some(index) => self.rest.get(index),
+            Some(index) => self.rest.as_ref()?.get(index),
         }
     }
 
     pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut Sent> {
         match index.checked_sub(1) {
             None => self.first.as_mut(),
-            Some(index) => self.rest.get_mut(index),
+            Some(index) => self.rest.as_mut()?.get_mut(index),
         }
     }
 
-    pub(super) fn iter(&self) -> Chain<option::Iter<'_, Sent>, vec_deque::Iter<'_, Sent>> {
-        self.first.iter().chain(&self.rest)
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Sent> {
+        let rest = self.rest.iter().flat_map(|rest| rest.iter());
+        self.first.iter().chain(rest)
     }
 
-    pub(super) fn iter_mut(
-        &mut self,
-    ) -> Chain<option::IterMut<'_, Sent>, vec_deque::IterMut<'_, Sent>> {
-        self.first.iter_mut().chain(&mut self.rest)
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Sent> {
+        let rest = self.rest.iter_mut().flat_map(|rest| rest.iter_mut());
+        self.first.iter_mut().chain(rest)
     }
 
     pub(super) fn push_back(&mut self, sent: Sent) {
         match self.first {
             None => self.first = Some(sent),
-            Some(_) => self.rest.push_back(sent),
+            Some(_) => self.rest.get_or_insert_default().push_back(sent),
         }
     }
 
     pub(super) fn pop_front(&mut self) -> Option<Sent> {
-        std::mem::replace(&mut self.first, self.rest.pop_front())
+        let second = self.rest.as_mut().and_then(|rest| rest.pop_front());
+        std::mem::replace(&mut self.first, second)
     }
 
     /// Puts `sent` where the one with this index is, before it.
@@ -80,18 +84,34 @@ impl Unacked {
         match index.checked_sub(1) {
             None => {
                 if let Some(second) = self.first.replace(sent) {
-                    self.rest.push_front(second);
+                    self.rest.get_or_insert_default().push_front(second);
                 }
             }
-            Some(index) => self.rest.insert(index, sent),
+            Some(index) => self.rest.get_or_insert_default().insert(index, sent),
         }
     }
 
     pub(super) fn remove(&mut self, index: usize) -> Option<Sent> {
         match index.checked_sub(1) {
             None => self.pop_front(),
-            Some(index) => self.rest.remove(index),
+            Some(index) => self.rest.as_mut()?.remove(index),
         }
+    }
+}
+
+impl PartialEq for Unacked {
+    fn eq(&self, other: &Unacked) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Unacked {}
+
+impl Hash for Unacked {
+    /// What there is, and not what memory it had before.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_usize(self.len());
+        self.iter().for_each(|sent| sent.hash(state));
     }
 }
 

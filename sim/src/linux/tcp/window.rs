@@ -110,7 +110,8 @@ fn memory_of(len: u64) -> u32 {
 impl Receiving {
     /// How much more data there is memory for (tcp_space).
     fn room(&self) -> u32 {
-        let early = self.early.iter().map(|(from, to)| memory_of(to - from));
+        let early = self.disorder.early().iter();
+        let early = early.map(|(from, to)| memory_of(to - from));
         let used = self.memory.used + early.sum::<u32>();
         self.memory.data_in(RECEIVE_BUFFER.saturating_sub(used))
     }
