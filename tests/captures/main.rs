@@ -861,6 +861,15 @@ fn other_files_are_refused_with_what_to_do() {
     let (code, _, err) = lab.run(&["import", "missing"]);
     assert_eq!(code, 2);
     assert!(err.contains("missing cannot be read"), "{err}");
+    // Without a byte of it being read.
+    let huge = std::fs::File::create(lab.path("huge")).expect("writable");
+    huge.set_len((4 << 30) + 1).expect("a sparse file");
+    let (code, _, err) = lab.run(&["import", "huge"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("huge cannot be read: it has more than 4 GiB"),
+        "{err}"
+    );
 }
 
 #[test]

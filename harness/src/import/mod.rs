@@ -265,8 +265,7 @@ pub fn run(args: &cli::Import, layout: Layout) -> Result<Exit> {
     let mut output = Output::create_if_asked(args.trace.as_ref())?;
     let progress = Progress::spinner();
     progress.say(&format!("reads {file}"));
-    let bytes = contents(&args.file)
-        .map_err(|why| Failure::bad_input(format!("{file} cannot be read: {why}")))?;
+    let bytes = contents(&args.file)?;
     let names = Names::given(&args.actor);
     progress.say(&format!("follows what {} MB hold", bytes.len() / 1_000_000));
     let stream = read(&bytes, args.arm.as_deref(), args.partial, &names)
@@ -344,19 +343,33 @@ fn tell(page: &mut Page, claim: &Judged) {
     }
 }
 
-fn contents(path: &Path) -> std::result::Result<Vec<u8>, String> {
+fn contents(path: &Path) -> Result<Vec<u8>> {
+    let file = path.display();
+    let failed = |error: io::Error| Failure::bad_input(format!("{file} cannot be read: {error}"));
+    let too_large = || {
+        let most = MAX_BYTES >> 30;
+        Failure::bad_input(format!(
+            "{file} cannot be read: it has more than {most} GiB"
+        ))
+        .help("take a part of it: `editcap -i 60 FILE part.pcapng` makes pieces of a minute each")
+    };
     let mut bytes = Vec::new();
     let read = match path == Path::new("-") {
-        true => std::io::stdin()
+        true => io::stdin()
             .lock()
             .take(MAX_BYTES + 1)
             .read_to_end(&mut bytes),
-        false => std::fs::File::open(path)
-            .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes)),
+        false => {
+            let file = std::fs::File::open(path).map_err(failed)?;
+            if file.metadata().map_err(failed)?.len() > MAX_BYTES {
+                return Err(too_large());
+            }
+            file.take(MAX_BYTES + 1).read_to_end(&mut bytes)
+        }
     };
-    read.map_err(|error| error.to_string())?;
+    read.map_err(failed)?;
     match bytes.len() as u64 > MAX_BYTES {
-        true => Err(format!("it has more than {} GiB", MAX_BYTES >> 30)),
+        true => Err(too_large()),
         false => Ok(bytes),
     }
 }
