@@ -967,6 +967,15 @@ fn a_claim_that_the_events_cannot_decide_is_undecided() {
         err.contains("c.ron:1:") && err.contains("tcp_retransmit_skb"),
         "{err}"
     );
+    // A state that no socket has would be refuted without a word.
+    std::fs::write(lab.path("c.ron"), "[(id: \"c\", says: \"\", claim: Some(Eventually((kind: \"tcp_retransmit_skb\", where: { \"state\": Is(\"SYN_SENT\") }))), expected: Holds)]")
+        .expect("writable");
+    let (code, _, err) = lab.run(&["import", "t.txt", "--claims", "c.ron"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("there is no TCP state \"SYN_SENT\"") && err.contains("TCP_SYN_SENT"),
+        "{err}"
+    );
     std::fs::write(lab.path("c.ron"), "[]").expect("writable");
     let (code, out, err) = lab.run(&["import", "t.txt", "--claims", "c.ron"]);
     assert_eq!((code, &*out), (2, ""));

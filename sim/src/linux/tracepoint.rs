@@ -26,7 +26,7 @@ mod values;
 
 pub use context::Context;
 use declare::tracepoint_records;
-pub use values::{AppOp, Family, Ipv4, Protocol, RstReason, TcpState};
+pub use values::{AppOp, Family, Ipv4, Protocol, RstReason, TcpState, names_of};
 
 use super::errno::Errno;
 

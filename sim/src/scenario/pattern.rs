@@ -14,6 +14,7 @@ use crate::engine::{
 };
 
 use super::stage::{LabRecord, Record};
+use crate::linux::tracepoint;
 
 /// A pattern over the trace of one run. It either is so in that run, or not.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -215,7 +216,7 @@ fn in_bounds(count: u64, least: Option<u64>, most: Option<u64>) -> bool {
 /// A name in a pattern that the records do not have.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnknownName {
-    /// What kind of name: `kind of record`, or `field of exec`.
+    /// What kind of name: `kind of record`, `field of exec`, or `TCP state`.
     pub what: String,
     /// The name.
     pub name: String,
@@ -224,7 +225,7 @@ pub struct UnknownName {
 }
 
 impl Pattern {
-    /// Checks kinds and fields against what records there are.
+    /// Checks kinds, fields and names of values against what records there are.
     ///
     /// # Errors
     /// The first name that no record has.
@@ -416,8 +417,41 @@ fn check_conditions(
     conditions.iter().try_for_each(|(field, cond)| {
         check_field(kinds, kind, field)?;
         cond.other_field()
-            .map_or(Ok(()), |other| check_field(kinds, kind, other))
+            .map_or(Ok(()), |other| check_field(kinds, kind, other))?;
+        check_values(kinds, kind, field, cond)
     })
+}
+
+/// Checks the values that a field is held against, where all that it can have are known.
+fn check_values(
+    kinds: &[KindSpec],
+    kind: &str,
+    field: &str,
+    cond: &Cond,
+) -> Result<(), UnknownName> {
+    let specs = kinds.iter().filter(|spec| spec.kind == kind);
+    let mut fields = specs.flat_map(|spec| spec.fields);
+    let of_field = fields.find(|(name, ..)| *name == field);
+    let Some((what, known)) = of_field.and_then(|(_, kind, _)| tracepoint::names_of(kind)) else {
+        return Ok(());
+    };
+    let literals = match cond {
+        Cond::Is(literal) | Cond::Not(literal) => std::slice::from_ref(literal),
+        Cond::OneOf(literals) => literals,
+        _ => &[],
+    };
+    let unknown = literals.iter().find_map(|literal| match literal {
+        Literal::Text(text) if !known.contains(&text.as_str()) => Some(text.clone()),
+        _ => None,
+    });
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err(UnknownName {
+            what: what.into(),
+            name,
+            known,
+        }),
+    }
 }
 
 /// What a watch remembers of the run so far.

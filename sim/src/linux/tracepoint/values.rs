@@ -233,3 +233,17 @@ impl Field for Ipv4 {
         hasher.u64(self.0.into());
     }
 }
+
+/// What the values of a field are called, and all of them, by the field's [`Field::KIND`]; none if others than the
+/// model's are possible: real events have more reasons of resets, families and protocols.
+pub fn names_of(kind: &str) -> Option<(&'static str, Vec<&'static str>)> {
+    let of = |what, names: Vec<_>| Some((what, names));
+    match kind {
+        TcpState::KIND => of(
+            "TCP state",
+            TcpState::ALL.iter().map(|s| s.name()).collect(),
+        ),
+        AppOp::KIND => of("operation", AppOp::ALL.iter().map(|op| op.name()).collect()),
+        _ => None,
+    }
+}
