@@ -119,8 +119,8 @@ impl Net {
         let Some(sack) = &segment.sack else {
             return false;
         };
-        let mss = u64::from(super::profile::MSS);
         let socket = self.socket_mut(at);
+        let mss = u64::from(socket.receive.mss());
         let (high, least) = (socket.send.high, socket.round_trip.least);
         let send = &mut socket.send;
         let mut is_new = false;
@@ -330,7 +330,7 @@ impl Net {
             return;
         }
         let left = send.end - send.nxt;
-        let next = send.nxt + left.min(super::profile::MSS.into());
+        let next = send.nxt + left.min(socket.receive.mss().into());
         if next <= send.window_end() {
             socket.resend.backoff = 0;
             socket.resend.probes_since = None;

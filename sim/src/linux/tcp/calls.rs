@@ -1,7 +1,7 @@
 //! The system calls that applications make, as far as the kernel's part of them goes.
 
 use super::net::{Net, Out, What};
-use super::profile::SYN_TIMEOUT_MS;
+use super::profile::{MSS, SYN_TIMEOUT_MS};
 use super::segment::{Flags, Flow, HostId, Segment};
 use super::socket::{Listener, NONE, Pending, Place, Sending, Sent, Socket, SocketOptions};
 use super::timer::Timer;
@@ -129,7 +129,7 @@ impl Net {
         socket
             .send
             .queue
-            .push_back(Sent::new(first, first + 1, false, now));
+            .push_back(Sent::new(first, first + 1, false, MSS as u16, now));
         socket.resend.timeout = timeout;
         socket.resend.since_ms = Some(since_ms);
         self.host_mut(host).enter(at.slot);

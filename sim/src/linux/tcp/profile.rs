@@ -127,6 +127,8 @@ pub(super) const INITIAL_CWND: u32 = 10;
 pub(super) const OUT_OF_WINDOW_EVERY_MS: u64 = 500;
 /// What the link carries in one segment: 1500 bytes less the headers of IPv4 and TCP with timestamps.
 pub(super) const MSS: u32 = 1_448;
+/// How much of a segment timestamps take (TCPOLEN_TSTAMP_ALIGNED).
+pub(super) const STAMPS: u16 = 12;
 /// The memory of a receive buffer: the default of tcp_rmem.
 pub(super) const RECEIVE_BUFFER: u32 = 131_072;
 /// The maximum of tcp_rmem.

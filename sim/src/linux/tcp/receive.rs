@@ -367,11 +367,12 @@ impl Net {
         if receive.disorder.is_nothing_early() {
             return false;
         }
+        let mss = receive.mss();
         while let Some(to) = receive.disorder.take_next(receive.nxt) {
             let new = to.saturating_sub(receive.nxt);
             receive.nxt += new;
             receive.unread += new;
-            receive.memory.take_early(new);
+            receive.memory.take_early(new, mss);
         }
         receive.owes_ack_now |= receive.disorder.early().is_empty();
         receive.owes_ack = true;

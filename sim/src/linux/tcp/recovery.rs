@@ -3,7 +3,6 @@
 //! wrong (RFC 5682; undoing by timestamps and by what came twice).
 
 use super::net::{Net, Out};
-use super::profile::MSS;
 use super::socket::{Pending, Place, Recovery, Repair, Sending, Socket};
 use super::transmit::{Later, Push};
 use crate::engine::Time;
@@ -161,7 +160,7 @@ impl Sending {
         let Some(first) = self.queue.front_mut().filter(|sent| !sent.is_lost) else {
             return;
         };
-        let rest = (first.count() > 1).then(|| first.split_off(MSS.into()));
+        let rest = (first.count() > 1).then(|| first.split_off(first.mss.into()));
         first.mark_lost();
         if let Some(rest) = rest {
             self.queue.insert(1, rest);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::disorder::Disorder;
-use super::profile::{INITIAL_CWND, MSS, SEGMENT_TRUESIZE, SEND_BUFFER_MAX};
+use super::profile::{INITIAL_CWND, MSS, SEGMENT_TRUESIZE, SEND_BUFFER_MAX, STAMPS};
 use super::segment::{Flow, HostId};
 use super::unacked::Unacked;
 use super::window::{Memory, initial_window};
@@ -103,6 +103,8 @@ pub(super) struct Sent {
     pub(super) is_sacked: bool,
     /// Whether it counts as lost.
     pub(super) is_lost: bool,
+    /// How much data a segment of it has at most (gso_size).
+    pub(super) mss: u16,
     /// Whether it was late once: until it is sent again, it is not looked at any more (left tsorted_sent_queue).
     pub(super) was_late: bool,
 }
@@ -121,8 +123,9 @@ impl Sent {
     }
 
     /// Sent for the first time.
-    pub(super) fn new(seq: u64, end: u64, fin: bool, at: Time) -> Sent {
+    pub(super) fn new(seq: u64, end: u64, fin: bool, mss: u16, at: Time) -> Sent {
         Sent {
+            mss,
             seq,
             end,
             fin,
@@ -143,7 +146,7 @@ impl Sent {
 
     /// How many segments it is (tcp_skb_pcount).
     pub(super) fn count(&self) -> u32 {
-        (self.len().div_ceil(MSS.into()) as u32).max(1)
+        (self.len().div_ceil(self.mss.into()) as u32).max(1)
     }
 
     /// Cuts off what comes after `len` bytes, and gives it (tcp_fragment).
@@ -533,6 +536,14 @@ impl Receiving {
             data_at: 0,
             heard_at: 0,
             out_of_window_ms: None,
+        }
+    }
+
+    /// How much data a segment has at most: more where there are no timestamps in it (tcp_current_mss; measured).
+    pub(super) fn mss(&self) -> u16 {
+        match self.has_stamps {
+            true => MSS as u16,
+            false => MSS as u16 + STAMPS,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Sending (net/ipv4/tcp_output.c): what goes out when, and the timers that are set for it.
 
 use super::net::{Net, Out};
-use super::profile::{BUFFER_SEGMENTS, DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, MSS, OFFLOAD_MAX};
+use super::profile::{BUFFER_SEGMENTS, DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, OFFLOAD_MAX};
 use super::segment::{Flags, Segment, Stamps};
 use super::socket::{Pending, Place, Receiving, Recovery, Sent};
 use super::timer::Timer;
@@ -108,7 +108,7 @@ impl Net {
         let (mut seq, mut left) = (sent.seq, sent.len());
         let end_of_data = self.socket(at).send.end_of_data();
         loop {
-            let len = left.min(MSS.into());
+            let len = left.min(sent.mss.into());
             left -= len;
             let flags = Flags {
                 fin: sent.fin && left == 0,
@@ -156,8 +156,8 @@ impl Net {
         segments: u32,
     ) -> bool {
         let now = out.now();
-        let mss = u64::from(MSS);
         let socket = self.socket_mut(at);
+        let mss = u64::from(socket.receive.mss());
         let is_syn = matches!(socket.state, TcpState::SynSent | TcpState::SynRecv);
         let send = &mut socket.send;
         let window_end = send.window_end();
@@ -246,7 +246,7 @@ impl Net {
     pub(super) fn offloaded_segments(&self, at: Place) -> u32 {
         let socket = self.socket(at);
         let (send, rtt) = (&socket.send, &socket.round_trip);
-        let mss = u64::from(MSS);
+        let mss = u64::from(socket.receive.mss());
         // Half as much again once slow start is nearly over, else twice what a round trip carries.
         let percent = match send.cwnd < send.ssthresh / 2 {
             true => 200,
@@ -264,7 +264,7 @@ impl Net {
     /// Sends what was written, as far as the windows and `push` allow (tcp_write_xmit). Whether something
     /// is left, with nothing under way.
     fn write_out(&mut self, out: &mut impl Out, at: Place, push: Push) -> bool {
-        let mss = u64::from(MSS);
+        let mss = u64::from(self.socket(at).receive.mss());
         let lets_fin_pass = self.profile(at.host).lets_fin_pass;
         let mut has_sent = false;
         loop {
@@ -339,12 +339,12 @@ impl Net {
         let end = seq + len + u64::from(fin);
         let sent = Sent {
             nth: socket.send.next_buffer(),
-            ..Sent::new(seq, end, fin, now)
+            ..Sent::new(seq, end, fin, socket.receive.mss(), now)
         };
         socket.send.queue.push_back(sent);
         socket.send.nxt = end;
         let count = sent.count();
-        if len < u64::from(count * MSS) {
+        if len < u64::from(count * u32::from(sent.mss)) {
             socket.send.small_end = end;
         }
         if let Some(repair) = &mut socket.send.repair {
@@ -490,7 +490,7 @@ impl Net {
             self.socket_mut(at).resend.probe_resent = false;
             let send = &self.socket(at).send;
             let before = send.packets_out();
-            let (len, has_fin) = send.next_segment();
+            let (len, has_fin) = self.socket(at).next_segment();
             let next = send.nxt + len + u64::from(has_fin);
             let has_sent = match send.has_unsent() && next <= send.window_end() {
                 true => {
@@ -519,7 +519,7 @@ impl Net {
     fn last_segment(&mut self, at: Place) -> usize {
         let queue = &mut self.socket_mut(at).send.queue;
         let last = queue.len() - 1;
-        let whole = u64::from((queue[last].count() - 1) * MSS);
+        let whole = u64::from((queue[last].count() - 1) * u32::from(queue[last].mss));
         if whole > 0 && queue[last].len() > whole {
             let rest = queue[last].split_off(whole);
             queue.push_back(rest);
@@ -539,7 +539,7 @@ impl Net {
         let send = &self.socket(at).send;
         let room = send.window_end().saturating_sub(send.nxt);
         if send.has_unsent() && room > 0 {
-            let (len, has_fin) = send.next_segment();
+            let (len, has_fin) = self.socket(at).next_segment();
             let has_fin = has_fin && len < room;
             return self.send_new(out, at, len.min(room), has_fin);
         }
@@ -607,12 +607,13 @@ impl Net {
 /// TCP_TIMEOUT_MIN: two ticks.
 pub(super) const TIMEOUT_MIN_TICKS: u64 = 2;
 
-impl super::socket::Sending {
+impl super::socket::Socket {
     /// What would be sent next: how many bytes, and whether the FIN with them.
     fn next_segment(&self) -> (u64, bool) {
-        let left = self.end_of_data().saturating_sub(self.nxt);
-        let len = left.min(MSS.into());
-        (len, self.fin && len == left && self.has_unsent())
+        let send = &self.send;
+        let left = send.end_of_data().saturating_sub(send.nxt);
+        let len = left.min(self.receive.mss().into());
+        (len, send.fin && len == left && send.has_unsent())
     }
 }
 

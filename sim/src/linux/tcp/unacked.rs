@@ -140,7 +140,7 @@ mod tests {
         fn it_is_a_deque(acts in proptest::collection::vec((0..6u8, any::<usize>()), 0..40)) {
             let (mut ours, mut theirs) = (Unacked::default(), VecDeque::new());
             for (nth, (act, at)) in acts.into_iter().enumerate() {
-                let sent = Sent::new(nth as u64, nth as u64 + 1, false, Time(0));
+                let sent = Sent::new(nth as u64, nth as u64 + 1, false, 1_448, Time(0));
                 let (place, index) = (at % (theirs.len() + 1), at % theirs.len().max(1));
                 match act {
                     0 | 1 => {

@@ -4,7 +4,7 @@
 //! How much memory a segment takes is up to the driver that made its buffer. Here it is as a TUN device does
 //! (measured on 6.18, with `ss -tmi`); a network card's buffers are of the same size or larger.
 
-use super::profile::{MSS, RECEIVE_BUFFER, RECEIVE_BUFFER_MAX};
+use super::profile::{MSS, RECEIVE_BUFFER, RECEIVE_BUFFER_MAX, STAMPS};
 use super::socket::Receiving;
 
 /// struct sk_buff.
@@ -76,8 +76,8 @@ impl Memory {
     }
 
     /// Takes in what had come before its turn.
-    pub(super) fn take_early(&mut self, len: u64) {
-        self.used += memory_of(len);
+    pub(super) fn take_early(&mut self, len: u64, mss: u16) {
+        self.used += memory_of(len, mss);
         self.tail = 0;
     }
 
@@ -101,17 +101,17 @@ fn truesize(len: u32) -> u32 {
 }
 
 /// What so many bytes take in full segments.
-fn memory_of(len: u64) -> u32 {
-    let (whole, rest) = (len / u64::from(MSS), len % u64::from(MSS));
+fn memory_of(len: u64, mss: u16) -> u32 {
+    let (whole, rest) = (len / u64::from(mss), len % u64::from(mss));
     let rest = if rest > 0 { truesize(rest as u32) } else { 0 };
-    whole as u32 * truesize(MSS) + rest
+    whole as u32 * truesize(mss.into()) + rest
 }
 
 impl Receiving {
     /// How much more data there is memory for (tcp_space).
     fn room(&self) -> u32 {
         let early = self.disorder.early().iter();
-        let early = early.map(|(from, to)| memory_of(to - from));
+        let early = early.map(|(from, to)| memory_of(to - from, self.mss()));
         let used = self.memory.used + early.sum::<u32>();
         self.memory.data_in(RECEIVE_BUFFER.saturating_sub(used))
     }
@@ -125,7 +125,7 @@ impl Receiving {
             if len != self.largest && learns {
                 self.learn_ratio(len);
             }
-            self.largest = len.min(MSS);
+            self.largest = len.min(self.mss().into());
             if has_push {
                 self.pushed = self.pushed.max(1);
             }
@@ -166,7 +166,7 @@ impl Receiving {
             return;
         }
         let grows = match memory.data_in(truesize(len)) <= len {
-            true => 2 * MSS,
+            true => 2 * u32::from(self.mss()),
             false => self.careful_growth(len),
         };
         if grows > 0 {
@@ -238,7 +238,7 @@ impl Receiving {
 /// The window in a SYN or a SYN-ACK: whole segments, in which there are timestamps or not
 /// (tcp_select_initial_window).
 pub(super) const fn initial_window(has_stamps: bool) -> u64 {
-    let segment = if has_stamps { MSS } else { MSS + 12 };
+    let segment = if has_stamps { MSS } else { MSS + STAMPS as u32 };
     let most = RECEIVE_BUFFER * DEFAULT_RATIO / 256;
     (most / segment * segment) as u64
 }
@@ -250,6 +250,7 @@ mod tests {
     fn receiving() -> Receiving {
         Receiving {
             window: initial_window(true),
+            has_stamps: true,
             ..Receiving::from(0)
         }
     }

@@ -518,3 +518,20 @@ fn events_of_calls_are_their_process_s_and_those_of_timers_nobody_s() {
     let connects = contexts("inet_sock_set_state", &connects);
     assert_eq!(connects, [Some(false); 3]);
 }
+
+/// Without timestamps there is room for 12 bytes more in a segment. A server that closed answers each segment that
+/// comes after with a RST. Seen on 6.18: one for 1449 bytes, two for 1461; with timestamps two for 1449.
+#[test]
+fn a_segment_is_longer_without_timestamps() {
+    for (stamps, bytes, segments) in [("0", 1_449, 1), ("0", 1_461, 2), ("1", 1_449, 2)] {
+        let mut lab = pair(Kernel::V6_18, &[("tcp_timestamps", stamps)]);
+        lab.listen(End::Server, PORT, Listening::default()).unwrap();
+        lab.connect(End::Server, PORT, 1, PLAIN, true);
+        lab.run(Span::from_ms(400));
+        lab.close(&[1], End::Server, Closing::Close).unwrap();
+        lab.run(Span::from_ms(100));
+        lab.send(1, End::Client, bytes).unwrap();
+        lab.run(Span::from_ms(300));
+        assert_eq!(times(&lab, "tcp_send_reset").len(), segments, "{bytes}");
+    }
+}
