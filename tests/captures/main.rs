@@ -976,6 +976,14 @@ fn a_claim_that_the_events_cannot_decide_is_undecided() {
         err.contains("there is no TCP state \"SYN_SENT\"") && err.contains("TCP_SYN_SENT"),
         "{err}"
     );
+    std::fs::write(lab.path("c.ron"), "[(id: \"c\", says: \"\", claim: Some(Eventually((kind: \"app\", where: { \"errno\": Is(\"ECONREFUSED\") }))), expected: Holds)]")
+        .expect("writable");
+    let (code, _, err) = lab.run(&["import", "t.txt", "--claims", "c.ron"]);
+    assert_eq!(code, 2);
+    assert!(
+        err.contains("ECONREFUSED") && err.contains("ECONNREFUSED"),
+        "{err}"
+    );
     std::fs::write(lab.path("c.ron"), "[]").expect("writable");
     let (code, out, err) = lab.run(&["import", "t.txt", "--claims", "c.ron"]);
     assert_eq!((code, &*out), (2, ""));

@@ -244,6 +244,10 @@ pub fn names_of(kind: &str) -> Option<(&'static str, Vec<&'static str>)> {
             TcpState::ALL.iter().map(|s| s.name()).collect(),
         ),
         AppOp::KIND => of("operation", AppOp::ALL.iter().map(|op| op.name()).collect()),
+        Errno::KIND => of(
+            "errno",
+            Errno::ALL.iter().map(|errno| errno.name()).collect(),
+        ),
         _ => None,
     }
 }
