@@ -3,8 +3,9 @@
 //! wrong (RFC 5682; undoing by timestamps and by what came twice).
 
 use super::net::{Net, Out};
+use super::profile::TIMEOUT_MIN_US;
 use super::socket::{Pending, Place, Recovery, Repair, Sending, Socket};
-use super::transmit::{Later, Push};
+use super::transmit::Push;
 use crate::engine::Time;
 
 /// So many segments beyond a hole make it a loss at once (tp->reordering).
@@ -250,7 +251,7 @@ impl Net {
         }
         let (later_us, is_lost_again) = send.mark_late(now, rtt.least, rtt.srtt >> 3);
         if let Some(us) = later_us {
-            let ticks = self.later_ticks(at, us, Later::Least).min(timeout);
+            let ticks = self.clock.ticks_of_us(us + TIMEOUT_MIN_US).min(timeout);
             self.set_write_timer(out, at, Pending::Reordering, ticks);
         }
         (later_us.is_some(), is_lost_again)

@@ -1,7 +1,9 @@
 //! Sending (net/ipv4/tcp_output.c): what goes out when, and the timers that are set for it.
 
 use super::net::{Net, Out};
-use super::profile::{BUFFER_SEGMENTS, DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, OFFLOAD_MAX};
+use super::profile::{
+    BUFFER_SEGMENTS, DELAYED_ACK_MAX_MS, DELAYED_ACK_MS, OFFLOAD_MAX, TIMEOUT_MIN_US,
+};
 use super::segment::{Flags, Segment, Stamps};
 use super::socket::{Pending, Place, Receiving, Recovery, Sent};
 use super::timer::Timer;
@@ -16,15 +18,6 @@ pub(super) enum Push {
     Off,
     /// One segment, for the tail loss probe.
     Probe,
-}
-
-/// What a timeout is longer by than the time that it is computed from.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Later {
-    /// So many microseconds.
-    Us(u64),
-    /// The least that a timeout is (TCP_TIMEOUT_MIN_US, TCP_TIMEOUT_MIN).
-    Least,
 }
 
 impl Net {
@@ -455,10 +448,11 @@ impl Net {
             // The field holds eight round trips.
             srtt => {
                 let two_round_trips_us = (srtt >> 2).max(1);
-                match socket.send.packets_out() {
-                    1 => self.later_ticks(at, two_round_trips_us, Later::Us(sysctls.rto_min_us)),
-                    _ => self.later_ticks(at, two_round_trips_us, Later::Least),
-                }
+                let more_us = match socket.send.packets_out() {
+                    1 => sysctls.rto_min_us,
+                    _ => TIMEOUT_MIN_US,
+                };
+                clock.ticks_of_us(two_round_trips_us + more_us)
             }
         };
         let until_timeout = match is_advancing {
@@ -471,17 +465,6 @@ impl Net {
         };
         self.set_write_timer(out, at, Pending::LossProbe, ticks);
         true
-    }
-
-    /// How many ticks a time is that has something added to it: since 6.7 the sum is rounded up, before each of the two.
-    pub(super) fn later_ticks(&self, at: Place, us: u64, later: Later) -> u64 {
-        let clock = self.clock;
-        match (self.profile(at.host).timeout_min_us, later) {
-            (Some(_), Later::Us(more)) => clock.ticks_of_us(us + more),
-            (Some(least), Later::Least) => clock.ticks_of_us(us + least),
-            (None, Later::Us(more)) => clock.ticks_of_us(us) + clock.ticks_of_us(more),
-            (None, Later::Least) => clock.ticks_of_us(us) + TIMEOUT_MIN_TICKS,
-        }
     }
 
     /// The tail loss probe (tcp_send_loss_probe): something new if there is, else the last segment again.

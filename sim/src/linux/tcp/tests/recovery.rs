@@ -226,3 +226,20 @@ fn what_a_wrong_timeout_sent_again_waits_for_the_next_one() {
     lab.run(Span::from_s(4));
     assert_eq!(lab.received(1, End::Server), Ok(610));
 }
+
+/// The tail loss probe of several segments comes two round trips and 2 ms after them, in whole ticks. Seen on 6.1: 5, 57,
+/// 126 and 234 ms after them on links of 0, 13, 30 and 57 ms.
+#[test]
+fn a_probe_for_several_segments_waits_two_milliseconds_more() {
+    for kernel in BOTH {
+        for (delay_ms, seen_ms) in [(0, 5), (13, 57), (30, 126), (57, 234)] {
+            let mut lab = connected(slow_pair(kernel, &[], delay_ms));
+            lab.run(Span::from_ms(201));
+            lab.set_link(None, None, Some(true));
+            lab.send(1, End::Client, 2_896).unwrap();
+            lab.run(Span::from_ms(1_000));
+            let probe = times(&lab, "tcp_retransmit_skb")[0] - 701;
+            assert!(probe.abs_diff(seen_ms) <= 4, "{probe} on {delay_ms} ms");
+        }
+    }
+}
