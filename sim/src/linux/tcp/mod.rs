@@ -13,7 +13,7 @@
 //! numbers of connections only grow, so a state rarely recurs in one run.
 //!
 //! Not modelled: tuning of the receive buffer; a network that reorders (RACK's window
-//! grows then), pacing, ECN, Fast Open, path MTU; memory pressure; a bound on the link's queue; CPUs, and with them
+//! grows then), the wait of a buffer that the congestion window has no room for (tcp_tso_should_defer), pacing, ECN, Fast Open, path MTU; memory pressure; a bound on the link's queue; CPUs, and with them
 //! the order of timers that fall on one tick (see `firing`); time within a process's exit (all its sockets close in one
 //! step).
 
