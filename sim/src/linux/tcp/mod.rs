@@ -12,10 +12,10 @@
 //! only made where a choice is about it (see [`FAULTS`]), as a storm has a million of them. Local ports and
 //! numbers of connections only grow, so a state rarely recurs in one run.
 //!
-//! Not modelled: tuning of the receive buffer; a network that reorders (RACK's window
-//! grows then), the wait of a buffer that the congestion window has no room for (tcp_tso_should_defer), pacing, ECN, Fast Open, path MTU; memory pressure; a bound on the link's queue; CPUs, and with them
-//! the order of timers that fall on one tick (see `firing`); time within a process's exit (all its sockets close in one
-//! step).
+//! Not modelled: tuning of the receive buffer; a network that reorders (RACK's window grows then); that a buffer waits
+//! for more room in the congestion window (tcp_tso_should_defer); pacing, ECN, Fast Open, path MTU; memory pressure; a
+//! bound on the link's queue; CPUs, and with them the order of timers that fall on one tick (see `firing`); time within
+//! a process's exit (all its sockets close in one step).
 
 mod acknowledge;
 mod app;
