@@ -84,8 +84,10 @@ impl Disorder {
         let Some(held) = self.0.as_deref_mut() else {
             return false;
         };
-        held.told.retain(|(_, stop)| *stop > next);
         let is_fin = held.fin.take_if(|fin| *fin == next).is_some();
+        // With the FIN's number, which is taken in at once (tcp_sack_remove).
+        let next = next + u64::from(is_fin);
+        held.told.retain(|(_, stop)| *stop > next);
         self.forget();
         is_fin
     }
@@ -104,5 +106,54 @@ impl Disorder {
 
     fn forget(&mut self) {
         self.0.take_if(|held| **held == Held::default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A set of bytes, of which each can be taken once all before it were.
+        #[test]
+        fn it_is_a_set_of_bytes(ranges in proptest::collection::vec((1..60u64, 1..8u64), 1..20)) {
+            let (mut disorder, mut bytes) = (Disorder::default(), BTreeSet::new());
+            for (from, len) in ranges {
+                disorder.keep((from, from + len));
+                bytes.extend(from..from + len);
+                let early = disorder.early();
+                prop_assert!(early.iter().flat_map(|(from, to)| *from..*to).eq(bytes.iter().copied()));
+                prop_assert!(early.windows(2).all(|pair| pair[0].1 < pair[1].0), "apart: {early:?}");
+                let told = disorder.told();
+                prop_assert!(told.len() <= MOST_TOLD && told.iter().all(|range| early.contains(range)));
+                prop_assert!(told[0].0 <= from && from + len <= told[0].1, "the latest first: {told:?}");
+            }
+            let mut next = 0;
+            while let Some(first) = bytes.first().copied() {
+                next += 1;
+                if first > next {
+                    prop_assert_eq!(disorder.take_next(next), None);
+                    continue;
+                }
+                next = disorder.take_next(next).expect("its turn has come");
+                bytes.retain(|byte| *byte >= next);
+                prop_assert!(!disorder.go_on_from(next));
+            }
+            prop_assert_eq!(disorder, Disorder::default());
+        }
+    }
+
+    #[test]
+    fn a_fin_has_its_turn_after_the_last_byte() {
+        let mut disorder = Disorder::default();
+        disorder.keep_fin(20);
+        disorder.keep((10, 21));
+        assert!(!disorder.is_nothing_early());
+        assert_eq!(disorder.take_next(10), Some(20));
+        assert!(disorder.go_on_from(20));
+        assert_eq!(disorder, Disorder::default());
     }
 }

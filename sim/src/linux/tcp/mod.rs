@@ -2,7 +2,8 @@
 //! tracepoints.
 //!
 //! From the bottom: [`KernelProfile`] holds what differs between kernels as data; `timer` knows when a
-//! kernel's timer fires; `host` keeps a kernel's sockets; `link` carries segments; `net` joins hosts and
+//! kernel's timer fires; `socket` holds a connection, with `unacked`, what it has sent, and `disorder`, what it
+//! has received out of turn; `host` keeps a kernel's sockets; `link` carries segments; `net` joins hosts and
 //! link, and its parts `receive`, `window`, `transmit`, `timeout`, `recovery` and `calls` are what a kernel does with segments, timers and
 //! system calls; `app` holds the applications, which see only what their kernel tells them; [`Lab`] is the
 //! world. Rules name where they come from: *measured* means on Linux 6.18.44 and on Debian's
