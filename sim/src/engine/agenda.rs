@@ -18,7 +18,8 @@ pub struct Due<E> {
     pub entity: Entity,
     /// What.
     pub event: E,
-    // invariant: grows with each push, so for one entity it orders as that entity's own ordinals do.
+    // invariant: grows with each push, so for one entity it orders as that entity's own ordinals do. The low bits are a
+    // short list's ticket.
     sequence: u64,
 }
 
@@ -57,16 +58,18 @@ enum Shape<E> {
 /// A short list.
 #[derive(Clone, Debug)]
 struct Few<E> {
-    /// The entries, each with the number of its ticket.
     /// invariant: sorted, the next one last.
-    list: Vec<(u32, Due<E>)>,
-    /// The numbers in use, a bit each.
+    list: Vec<Due<E>>,
+    /// The tickets in use, a bit each.
     tickets: u64,
 }
 
 /// The largest number of entries that one sorted list serves well (measured: `benches/engine.rs`).
 const FEW: usize = 32;
-const _: () = assert!(FEW < u64::BITS as usize, "each has a bit");
+
+/// So many bits of an entry's `sequence` are its ticket in a short list.
+const TICKET_BITS: u32 = u64::BITS.ilog2();
+const _: () = assert!(FEW < 1 << TICKET_BITS, "each has a ticket");
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
@@ -116,27 +119,33 @@ fn is_path_before(a: Entity, b: Entity, names: &Names) -> bool {
     names.path(a) < names.path(b)
 }
 
+impl<E> Due<E> {
+    fn ticket(&self) -> u32 {
+        (self.sequence & ((1 << TICKET_BITS) - 1)) as u32
+    }
+}
+
 impl<E> Few<E> {
-    fn insert(&mut self, entry: Due<E>, names: &Names) -> u32 {
+    fn insert(&mut self, mut entry: Due<E>, names: &Names) -> u32 {
         let ticket = self.tickets.trailing_ones();
         self.tickets |= 1 << ticket;
+        entry.sequence |= u64::from(ticket);
         let later = self
             .list
             .iter()
-            .rposition(|(_, other)| is_before(&entry, other, names));
-        let at = later.map_or(0, |at| at + 1);
-        self.list.insert(at, (ticket, entry));
+            .rposition(|other| is_before(&entry, other, names));
+        self.list.insert(later.map_or(0, |at| at + 1), entry);
         ticket
     }
 
     fn pop_by(&mut self, limit: Time) -> Option<Due<E>> {
-        let (ticket, due) = self.list.pop_if(|(_, due)| due.at <= limit)?;
-        self.tickets &= !(1 << ticket);
+        let due = self.list.pop_if(|due| due.at <= limit)?;
+        self.tickets &= !(1 << due.ticket());
         Some(due)
     }
 
     fn cancel(&mut self, ticket: u32) {
-        let at = self.list.iter().position(|(each, _)| *each == ticket);
+        let at = self.list.iter().position(|due| due.ticket() == ticket);
         self.list.remove(at.expect("a ticket is for an entry"));
         self.tickets &= !(1 << ticket);
     }
@@ -159,7 +168,7 @@ impl<E> Agenda<E> {
     /// Adds an entry. `at` is not before the last entry that was taken out.
     #[inline]
     pub fn push(&mut self, at: Time, entity: Entity, event: E, names: &Names) -> Ticket {
-        let sequence = self.pushed;
+        let sequence = self.pushed << TICKET_BITS;
         self.pushed += 1;
         if let Shape::Few(few) = &mut self.shape {
             if few.list.len() < FEW {
@@ -193,7 +202,7 @@ impl<E> Agenda<E> {
     /// When the next entry is due.
     pub fn next_at(&self) -> Option<Time> {
         match &self.shape {
-            Shape::Few(few) => few.list.last().map(|(_, due)| due.at),
+            Shape::Few(few) => few.list.last().map(|due| due.at),
             Shape::Many(wheel) => wheel.next_at().map(Time),
         }
     }
@@ -210,7 +219,7 @@ impl<E> Agenda<E> {
     /// All entries, in an order that does not depend on how they came.
     pub fn canonical(&self) -> Vec<&Due<E>> {
         let mut all: Vec<&Due<E>> = match &self.shape {
-            Shape::Few(few) => few.list.iter().map(|(_, due)| due).collect(),
+            Shape::Few(few) => few.list.iter().collect(),
             Shape::Many(wheel) => wheel.entries().collect(),
         };
         all.sort_unstable_by_key(|due| (due.at, due.entity, due.sequence));

@@ -95,10 +95,10 @@ fn place(at: u64, present: u64) -> (usize, usize) {
 }
 
 impl<E> Wheel<E> {
-    /// A wheel of some entries, each at its index.
-    pub(super) fn of(entries: Vec<(u32, Due<E>)>) -> Box<Wheel<E>> {
-        let present = entries.iter().map(|(_, due)| due.at.0).min();
-        let places = entries.iter().map(|(index, _)| index + 1).max();
+    /// A wheel of the entries of a short list, each at the index that its ticket is.
+    pub(super) fn of(entries: Vec<Due<E>>) -> Box<Wheel<E>> {
+        let present = entries.iter().map(|due| due.at.0).min();
+        let places = entries.iter().map(|due| due.ticket() + 1).max();
         let mut wheel = Box::new(Wheel {
             present: present.unwrap_or(0),
             entries: Vec::new(),
@@ -118,9 +118,10 @@ impl<E> Wheel<E> {
         for _ in 0..places.unwrap_or(0) {
             wheel.add_place();
         }
-        for (index, due) in entries {
-            wheel.links[index as usize].at = due.at.0;
-            wheel.entries[index as usize] = Some(due);
+        for due in entries {
+            let index = due.ticket() as usize;
+            wheel.links[index].at = due.at.0;
+            wheel.entries[index] = Some(due);
         }
         wheel.file_all();
         wheel
@@ -252,8 +253,8 @@ impl<E> Wheel<E> {
             let Link { at, next, .. } = self.links[first as usize];
             // Usually one entry alone is there.
             if next == NONE {
-                self.earliest[slot] = at;
                 if at > limit {
+                    self.earliest[slot] = at;
                     return None;
                 }
                 self.present = at;
