@@ -1,6 +1,7 @@
 //! Capture files, pcap and pcapng: frame by frame to TCP segments.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
 use std::net::{IpAddr, SocketAddr};
 
 use etherparse::{EtherType, IpNumber, LaxNetSlice, LaxSlicedPacket};
@@ -421,8 +422,9 @@ fn segment(frame: &Frame<'_>) -> Result<Segment, NoSegment> {
 }
 
 fn hash(bytes: &[u8]) -> u32 {
-    let add = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    bytes.iter().fold(0x811c_9dc5, add)
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish() as u32
 }
 
 fn ip(data: &[u8]) -> Result<LaxSlicedPacket<'_>, NoSegment> {
