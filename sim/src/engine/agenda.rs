@@ -188,10 +188,10 @@ impl<E> Agenda<E> {
         Ticket(wheel.push(at, entity, event, sequence))
     }
 
-    /// Takes an entry out before its time.
+    /// Takes an entry out before its time: one that is still there, as its place may be another's afterwards.
     ///
     /// # Panics
-    /// If it was taken out already.
+    /// If nothing is there any more (a broken invariant of ours).
     pub fn cancel(&mut self, Ticket(ticket): Ticket) {
         match &mut self.shape {
             Shape::Few(few) => few.cancel(ticket),

@@ -549,7 +549,7 @@ impl<E, R: Record> Cx<'_, E, R> {
     /// Takes an event off the agenda before its time.
     ///
     /// # Panics
-    /// If it is not there any more.
+    /// If nothing is there any more (a broken invariant of ours).
     pub fn cancel(&mut self, ticket: Ticket) {
         self.agenda.cancel(ticket);
     }

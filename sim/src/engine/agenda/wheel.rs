@@ -162,9 +162,10 @@ impl<E> Wheel<E> {
 
     /// Takes an entry out before its time.
     pub(super) fn cancel(&mut self, index: u32) {
-        debug_assert!(self.entries[index as usize].is_some(), "it is still there");
-        self.len -= 1;
         let Link { at, next, previous } = self.links[index as usize];
+        let is_there = self.entries[index as usize].is_some() && next != CANCELLED;
+        assert!(is_there, "a ticket is for an entry");
+        self.len -= 1;
         if at == self.present {
             self.links[index as usize].next = CANCELLED;
             self.cancelled += 1;

@@ -107,6 +107,7 @@ pub(super) struct Alarm {
     /// When the entry of the agenda is due that stands for it, or [`Alarm::NEVER`].
     /// invariant: not after the deadline.
     queued: Time,
+    /// invariant: there exactly if `queued` is a time.
     entry: Option<Ticket>,
 }
 
